@@ -1,0 +1,60 @@
+//! Every bound of version 0, by name. Each is checked before memory is taken.
+//!
+//! Bounds on entries are part of soundness: all nodes must agree on them, so none may change
+//! without the version changing. Bounds on messages and local budgets may.
+
+/// Bytes of one canonical header.
+pub const HEADER_BYTES: usize = 32 * 1024;
+/// Entries one entry names as parents.
+pub const PARENTS: usize = 64;
+/// Revisions one revision names as deps.
+pub const DEPS: usize = 64;
+/// Grants in one genesis or grant entry.
+pub const GRANTS: usize = 64;
+/// Entries a revocation keeps.
+pub const KEEPS: usize = 256;
+/// How far below the genesis a standing may be.
+pub const DEPTH: u8 = 6;
+/// Control entries of one device in a document. Counted by `seq`, hence over an entry's own past,
+/// so that all nodes agree.
+pub const CONTROL_CHAIN_ENTRIES: u64 = 1 << 16;
+/// Content entries of one device in a document.
+pub const CONTENT_CHAIN_ENTRIES: u64 = 1 << 20;
+/// Entries of one root key in a document: it has lost that many devices at most.
+pub const ROOT_CHAIN_ENTRIES: u64 = 64;
+/// Revocations in the past of an entry by anyone but the owner and root keys, who must always be
+/// able to act.
+pub const PAST_REVOKES: usize = 2048;
+/// Bytes of a sealed payload.
+pub const PAYLOAD_BYTES: usize = 1024 * 1024;
+/// Bytes of the wrapped keys of an entry.
+pub const WRAPS_BYTES: usize = 256 * 1024;
+/// Organisations a key is wrapped for.
+pub const WRAPS: usize = 1024;
+/// Heads of earlier epochs sealed under a new one.
+pub const EARLIER_EPOCHS: usize = 64;
+
+/// Bytes of a card.
+pub const CARD_BYTES: usize = 1024;
+/// Bytes of an organisation's name.
+pub const NAME_BYTES: usize = 120;
+/// Bytes of a record of addresses.
+pub const ADDRESSES_BYTES: usize = 4 * 1024;
+/// Addresses a device announces.
+pub const ADDRESSES: usize = 12;
+/// Bytes of one address.
+pub const ADDRESS_BYTES: usize = 256;
+/// Bytes of a ticket before it is written as text.
+pub const TICKET_BYTES: usize = 4 * 1024;
+
+/// Bytes of what a person says in a response.
+pub const RESPONSE_TEXT_BYTES: usize = 16 * 1024;
+/// Bytes of the name of the person who acted.
+pub const PERSON_BYTES: usize = 200;
+
+/// Bytes of one message between peers.
+pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Items in one list of a message.
+pub const MESSAGE_ITEMS: usize = 4096;
+/// Entry ids in one message.
+pub const MESSAGE_IDS: usize = 65_536;

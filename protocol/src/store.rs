@@ -1,0 +1,149 @@
+//! What a node keeps, as the protocol sees it: the records it orders written, and the one way in
+//! which it reads them back.
+//!
+//! The protocol writes nothing itself. It hands out [`Write`]s in order; whoever drives it applies
+//! them to durable storage *before* it releases what was handed out after them. Reading is a trait,
+//! because idle documents live on disk and not in memory.
+
+use crate::entry::SignedEntry;
+use crate::id::DeviceId;
+use crate::id::{DocumentId, OrganisationId};
+use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
+use crate::time::Timestamp;
+
+/// Why a record could not be read. This node's own storage is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the node's storage failed: {0}; run `csu doctor`")]
+pub struct ReadError(pub String);
+
+/// An entry as stored, with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its bytes.
+    pub entry: SignedEntry,
+    /// Which paired organisation brought it; none for the node's own.
+    pub from: Option<OrganisationId>,
+    /// When this node stored it.
+    pub received: Timestamp,
+}
+
+/// How far two organisations are with pairing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairing {
+    /// The security number is shown; who has confirmed it so far.
+    Waiting {
+        /// This side has.
+        we_confirmed: bool,
+        /// The other side says it has.
+        they_confirmed: bool,
+    },
+    /// Both have. Data moves.
+    Confirmed,
+}
+
+/// An organisation that this node paired with, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Who. Its root key is pinned from pairing on.
+    pub organisation: OrganisationId,
+    /// What this node's people call it. Taken from its card at pairing, then local.
+    pub name: Name,
+    /// What it says it is.
+    pub kind: OrganisationKind,
+    /// How far pairing is.
+    pub pairing: Pairing,
+    /// Whether an operator stopped the exchange for a while.
+    pub paused: bool,
+    /// What both screens show.
+    pub number: SecurityNumber,
+    /// Where it was reached or says it can be, best first.
+    pub addresses: Vec<Address>,
+    /// When pairing began.
+    pub since: Timestamp,
+}
+
+/// An invitation that this node gave out and nobody has used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its secret.
+    pub secret: InvitationSecret,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// A ticket that this node was given and is trying to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// Who invited.
+    pub organisation: OrganisationId,
+    /// Its device.
+    pub device: DeviceId,
+    /// Where it is.
+    pub addresses: Vec<Address>,
+    /// The invitation's secret.
+    pub secret: InvitationSecret,
+    /// When the invitation ends.
+    pub expires: Timestamp,
+}
+
+/// One record to be made durable, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// A sound entry. Entries of a document are written in causal order and read back so.
+    Entry {
+        /// Its document.
+        document: DocumentId,
+        /// The entry.
+        stored: StoredEntry,
+    },
+    /// A card; several of one organisation are all kept.
+    Card {
+        /// The card.
+        card: SignedCard,
+        /// Which paired organisation brought it; none if it came from the organisation itself.
+        brought_by: Option<OrganisationId>,
+    },
+    /// Where a device says it is; replaces its earlier record.
+    Addresses(SignedAddresses),
+    /// A peer, new or changed.
+    Peer(Peer),
+    /// A peer is forgotten.
+    PeerRemoved(OrganisationId),
+    /// An invitation.
+    Invitation(Invitation),
+    /// An invitation was used or ended.
+    InvitationEnded(InvitationSecret),
+    /// A ticket to be used; one for each organisation.
+    Joining(Joining),
+    /// A ticket was used or ended.
+    JoiningEnded(OrganisationId),
+}
+
+/// Reading back. An implementation sees every [`Write`] applied before, durable or not yet.
+pub trait Read {
+    /// All entries of a document in the order they were written; empty if there is none.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError>;
+}
+
+/// What a node's machine starts from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Every document there is.
+    pub documents: Vec<DocumentId>,
+    /// Every card, with who brought it.
+    pub cards: Vec<(SignedCard, Option<OrganisationId>)>,
+    /// The newest record of addresses of each device.
+    pub addresses: Vec<SignedAddresses>,
+    /// Every peer.
+    pub peers: Vec<Peer>,
+    /// Open invitations.
+    pub invitations: Vec<Invitation>,
+    /// Tickets in use.
+    pub joinings: Vec<Joining>,
+}
+
+mod memory;
+pub use memory::Memory;

@@ -1,0 +1,54 @@
+//! Storage in memory, for simulations, examples and tests.
+
+use super::{Read, ReadError, Start, StoredEntry, Write};
+use crate::id::DocumentId;
+use std::collections::BTreeMap;
+
+/// All records, in maps. Applies every [`Write`] and forgets everything when dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    documents: BTreeMap<DocumentId, Vec<StoredEntry>>,
+    start: Start,
+}
+
+impl Memory {
+    /// Applies one write.
+    pub fn apply(&mut self, write: Write) {
+        match write {
+            Write::Entry { document, stored } => self.documents.entry(document).or_default().push(stored),
+            Write::Card { card, brought_by } => {
+                if !self.start.cards.iter().any(|(known, _)| known.id() == card.id()) {
+                    self.start.cards.push((card, brought_by));
+                }
+            }
+            Write::Addresses(signed) => {
+                self.start.addresses.retain(|known| known.record().device != signed.record().device);
+                self.start.addresses.push(signed);
+            }
+            Write::Peer(peer) => {
+                self.start.peers.retain(|known| known.organisation != peer.organisation);
+                self.start.peers.push(peer);
+            }
+            Write::PeerRemoved(organisation) => self.start.peers.retain(|known| known.organisation != organisation),
+            Write::Invitation(invitation) => self.start.invitations.push(invitation),
+            Write::InvitationEnded(secret) => self.start.invitations.retain(|known| known.secret != secret),
+            Write::Joining(joining) => {
+                self.start.joinings.retain(|known| known.organisation != joining.organisation);
+                self.start.joinings.push(joining);
+            }
+            Write::JoiningEnded(organisation) => self.start.joinings.retain(|known| known.organisation != organisation),
+        }
+    }
+
+    /// What a machine starts from.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        Start { documents: self.documents.keys().copied().collect(), ..self.start.clone() }
+    }
+}
+
+impl Read for Memory {
+    fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
+        Ok(self.documents.get(document).cloned().unwrap_or_default())
+    }
+}
