@@ -182,6 +182,13 @@ impl SecurityNumber {
         Self(grouped.join(" "))
     }
 
+    /// The number that was printed as `text`, from a node's own store.
+    #[must_use]
+    pub fn from_printed(text: &str) -> Option<Self> {
+        let grouped = text.split(' ').all(|five| five.len() == 5 && five.bytes().all(|byte| byte.is_ascii_digit()));
+        (text.len() == 29 && grouped).then(|| Self(text.to_owned()))
+    }
+
     /// Whether `typed` is this number, however it was spaced.
     #[must_use]
     pub fn matches(&self, typed: &str) -> bool {
