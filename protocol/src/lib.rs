@@ -1,6 +1,8 @@
 //! (map to come)
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+pub mod access;
+pub mod author;
 pub mod codec;
 pub mod entropy;
 pub mod entry;

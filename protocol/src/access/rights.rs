@@ -1,0 +1,274 @@
+//! What follows from the rules: who may do what now, what counts, and why.
+
+use super::graph::{Access, Act, NodeIx, Standing};
+use super::rules::View;
+use crate::entry::{Plane, Reason, Role, Subject};
+use crate::id::{EntryId, OrganisationId};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One step of the chain by which a role was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The genesis or grant entry.
+    pub entry: EntryId,
+    /// The organisation that gave.
+    pub by: OrganisationId,
+    /// The role given.
+    pub role: Role,
+}
+
+/// One role ever given, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// To whom.
+    pub who: Subject,
+    /// Which role.
+    pub role: Role,
+    /// By which entry.
+    pub entry: EntryId,
+    /// When serving it ends, if it does: the earliest end on the chain.
+    pub until: Option<Timestamp>,
+    /// Whether the entry that gave it is authorised; if not, it never counted or no longer does.
+    pub authorised: bool,
+    /// The revocations and renunciations that ended it.
+    pub ended_by: Vec<EntryId>,
+    /// From the owner down to this role.
+    pub chain: Vec<Link>,
+}
+
+impl Row {
+    /// Whether the role holds at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.authorised && self.ended_by.is_empty() && self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl Access {
+    fn subject_of(&self, standing: Standing) -> Subject {
+        Subject::Organisation(self.organisation(standing.organisation))
+    }
+
+    /// The earliest end on the way from what `grant` gave `subject` to the top.
+    fn until(&self, grant: NodeIx, subject: Subject) -> Option<Timestamp> {
+        let mut earliest = self.grant_to(grant, subject).and_then(|grant| grant.until);
+        let mut above = self.parent_of_grant(grant);
+        while let Some(standing) = above.filter(|standing| !self.is_top(*standing)) {
+            let until = self.grant_to(standing.grant, self.subject_of(standing)).and_then(|grant| grant.until);
+            earliest = match (earliest, until) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+            above = self.parent(standing);
+        }
+        earliest
+    }
+
+    fn ended(&self, grant: NodeIx, subject: Subject) -> Vec<EntryId> {
+        let by = match subject {
+            Subject::Anyone => self.anyone_ended_by(grant),
+            Subject::Organisation(id) => match self.known_organisation(&id) {
+                Some(organisation) => self.ended_by(Standing { grant, organisation }),
+                // Every organisation that a sound grant names is known.
+                None => Vec::new(),
+            },
+        };
+        by.into_iter().map(|revoke| self.node(self.revoke(revoke)).id).collect()
+    }
+
+    fn is_live(&self, grant: NodeIx, subject: Subject, now: Timestamp) -> bool {
+        self.authorised_in(grant, View::All)
+            && self.until(grant, subject).is_none_or(|until| now < until)
+            && self.ended(grant, subject).is_empty()
+    }
+
+    /// The highest role given to `subject` itself and live at `now`.
+    fn role_of_subject(&self, subject: Subject, now: Timestamp) -> Option<Role> {
+        let given = self.naming.get(&subject).map_or(&[][..], Vec::as_slice);
+        let live = given.iter().filter(|grant| self.is_live(**grant, subject, now));
+        live.filter_map(|grant| self.grant_to(*grant, subject)).map(|grant| grant.role).max()
+    }
+
+    /// What `organisation` may do at `now`: its own roles, and what anyone may.
+    #[must_use]
+    pub fn role_now(&self, organisation: &OrganisationId, now: Timestamp) -> Option<Role> {
+        if self.owner() == Some(*organisation) {
+            return Some(Role::Admin);
+        }
+        self.role_of_subject(Subject::Organisation(*organisation), now).max(self.anyone_now(now))
+    }
+
+    /// What anyone may do at `now`.
+    #[must_use]
+    pub fn anyone_now(&self, now: Timestamp) -> Option<Role> {
+        self.role_of_subject(Subject::Anyone, now)
+    }
+
+    /// The genesis or grant under which `organisation` may act with at least `role` at `now`: the
+    /// nearest to the owner, which the fewest can take away.
+    #[must_use]
+    pub fn standing_for(&self, organisation: &OrganisationId, role: Role, now: Timestamp) -> Option<EntryId> {
+        if self.owner() == Some(*organisation) {
+            return self.genesis().map(|genesis| self.node(genesis).id);
+        }
+        let subject = Subject::Organisation(*organisation);
+        let given = self.naming.get(&subject).map_or(&[][..], Vec::as_slice);
+        let fits = |grant: &&NodeIx| {
+            self.grant_to(**grant, subject).is_some_and(|given| given.role >= role) && self.is_live(**grant, subject, now)
+        };
+        given.iter().filter(fits).min_by_key(|grant| (self.node(**grant).depth, self.node(**grant).id)).map(|grant| self.node(*grant).id)
+    }
+
+    /// Whether `organisation` was ever given anything by a sound entry, or owns the document: it may
+    /// hold the control plane, so that withdrawals and revocations reach former readers.
+    #[must_use]
+    pub fn was_ever_named(&self, organisation: &OrganisationId) -> bool {
+        self.owner() == Some(*organisation)
+            || self.naming.contains_key(&Subject::Organisation(*organisation))
+            || self.naming.contains_key(&Subject::Anyone)
+    }
+
+    /// Whether `organisation` may hold a plane at `now`.
+    #[must_use]
+    pub fn may_hold(&self, organisation: &OrganisationId, plane: Plane, now: Timestamp) -> bool {
+        match plane {
+            Plane::Control => self.was_ever_named(organisation),
+            Plane::Content => self.role_now(organisation, now).is_some(),
+        }
+    }
+
+    /// The organisations that may read at `now`, the owner among them.
+    #[must_use]
+    pub fn readers(&self, now: Timestamp) -> BTreeSet<OrganisationId> {
+        let named = self.naming.keys().filter_map(|subject| match subject {
+            Subject::Organisation(organisation) => Some(*organisation),
+            Subject::Anyone => None,
+        });
+        let may_read = |organisation: &OrganisationId| {
+            self.role_of_subject(Subject::Organisation(*organisation), now).is_some_and(|role| role >= Role::Read)
+        };
+        named.filter(may_read).chain(self.owner()).collect()
+    }
+
+    /// Every organisation that a sound grant names, the owner among them.
+    #[must_use]
+    pub fn named(&self) -> BTreeSet<OrganisationId> {
+        let named = self.naming.keys().filter_map(|subject| match subject {
+            Subject::Organisation(organisation) => Some(*organisation),
+            Subject::Anyone => None,
+        });
+        named.chain(self.owner()).collect()
+    }
+
+    /// Every role ever given by a sound entry, in the order given.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for ix in self.all() {
+            for grant in self.grants(ix) {
+                rows.push(Row {
+                    who: grant.subject,
+                    role: grant.role,
+                    entry: self.node(ix).id,
+                    until: self.until(ix, grant.subject),
+                    authorised: self.authorised_in(ix, View::All),
+                    ended_by: self.ended(ix, grant.subject),
+                    chain: self.links(ix, grant.role),
+                });
+            }
+        }
+        rows
+    }
+
+    fn links(&self, grant: NodeIx, role: Role) -> Vec<Link> {
+        let mut links = Vec::new();
+        let (mut entry, mut role) = (grant, role);
+        loop {
+            let node = self.node(entry);
+            links.push(Link { entry: node.id, by: self.organisation(node.organisation), role });
+            match self.parent_of_grant(entry) {
+                Some(standing) if !self.is_top(standing) => {
+                    role = self.role(standing).unwrap_or(role);
+                    entry = standing.grant;
+                }
+                Some(_) | None => break,
+            }
+        }
+        links.reverse();
+        links
+    }
+
+    /// Rule 7 over all entries: whether a sound entry counts.
+    #[must_use]
+    pub fn is_authorised(&self, id: &EntryId) -> bool {
+        self.index.get(id).is_some_and(|ix| self.authorised_in(*ix, View::All))
+    }
+
+    /// Rule 8: the revisions that the document's content is made of, in causal order.
+    #[must_use]
+    pub fn effective_revisions(&self) -> Vec<EntryId> {
+        let mut effective: BTreeSet<NodeIx> = BTreeSet::new();
+        for ix in self.all() {
+            if let Act::Revision { deps } = &self.node(ix).act
+                && deps.iter().all(|dep| effective.contains(dep))
+                && self.authorised_in(ix, View::All)
+            {
+                effective.insert(ix);
+            }
+        }
+        effective.into_iter().map(|ix| self.node(ix).id).collect()
+    }
+
+    /// Rule 8: the responses that count, in causal order.
+    #[must_use]
+    pub fn effective_responses(&self) -> Vec<EntryId> {
+        let counts = |ix: &NodeIx| matches!(self.node(*ix).act, Act::Response) && self.authorised_in(*ix, View::All);
+        self.all().filter(counts).map(|ix| self.node(ix).id).collect()
+    }
+
+    /// The authorised keys that start epochs, in causal order.
+    #[must_use]
+    pub fn authorised_keys(&self) -> Vec<EntryId> {
+        let counts = |ix: &NodeIx| matches!(self.node(*ix).act, Act::Key) && self.authorised_in(*ix, View::All);
+        self.all().filter(counts).map(|ix| self.node(ix).id).collect()
+    }
+
+    /// The withdrawal that counts, if one does: of several the one with the lowest id, so that all
+    /// nodes show the same. Withdrawn is final.
+    #[must_use]
+    pub fn withdrawal(&self) -> Option<(EntryId, OrganisationId, Reason)> {
+        let found = self.all().filter(|ix| self.authorised_in(*ix, View::All)).filter_map(|ix| match self.node(ix).act {
+            Act::Withdraw { reason } => Some((self.node(ix).id, self.organisation(self.node(ix).organisation), reason)),
+            Act::Genesis { .. }
+            | Act::Grant { .. }
+            | Act::Revoke { .. }
+            | Act::Erase
+            | Act::Receipt
+            | Act::Key
+            | Act::Revision { .. }
+            | Act::Response => None,
+        });
+        found.min_by_key(|(id, ..)| *id)
+    }
+
+    /// Whether the owner's order to erase counts.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.all().any(|ix| matches!(self.node(ix).act, Act::Erase) && self.authorised_in(ix, View::All))
+    }
+
+    /// What to keep of `organisation`'s work when it loses its role and nothing is held against what it
+    /// did so far: for each of its authors and planes the newest entry known.
+    #[must_use]
+    pub fn keep_all_of(&self, organisation: &OrganisationId) -> Vec<crate::entry::Keep> {
+        let mut newest: BTreeMap<_, NodeIx> = BTreeMap::new();
+        for ((author, plane), ix) in &self.tips {
+            if self.organisation(self.node(*ix).organisation) == *organisation {
+                newest.insert((self.author(*author), *plane), *ix);
+            }
+        }
+        let keep = |((author, plane), ix): ((_, _), NodeIx)| crate::entry::Keep { author, plane, entry: self.node(ix).id };
+        newest.into_iter().map(keep).collect()
+    }
+}
