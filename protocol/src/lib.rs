@@ -10,4 +10,6 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod store;
+pub mod sync;
 pub mod time;
+pub mod wire;

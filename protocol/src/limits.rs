@@ -58,3 +58,31 @@ pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 pub const MESSAGE_ITEMS: usize = 4096;
 /// Entry ids in one message.
 pub const MESSAGE_IDS: usize = 65_536;
+/// Bytes of entries gathered into one message, unless one entry alone is longer.
+pub const ENTRIES_BYTES: usize = 256 * 1024;
+/// Frames under way to one peer that its connection has not yet taken.
+pub const WINDOW_FRAMES: usize = 16;
+/// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
+pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Documents one node asks another for at a time.
+pub const REQUESTS: usize = 32;
+/// Requests of one peer that wait to be served.
+pub const SERVES: usize = 256;
+/// Documents one peer may list in a summary.
+pub const SUMMARY_DOCUMENTS: usize = 1 << 20;
+/// Entries of one document that wait for something missing.
+pub const PENDING_ENTRIES: usize = 1024;
+/// Bytes of them.
+pub const PENDING_BYTES: usize = 8 * 1024 * 1024;
+/// Documents held in memory alone, because nothing received so far names this organisation.
+pub const UNNAMED_DOCUMENTS: usize = 64;
+/// Entries of one of them.
+pub const UNNAMED_ENTRIES: usize = 4096;
+/// Unsound entries a peer may send in one session before it is disconnected.
+pub const FAULTS: u32 = 3;
+/// How long a peer may take to begin answering a request, in milliseconds.
+pub const ANSWER_MS: u64 = 60_000;
+/// How long a stranger may take to show an invitation, in milliseconds.
+pub const STRANGER_MS: u64 = 10_000;
+/// Cards of one organisation that are kept.
+pub const CARDS_EACH: usize = 64;

@@ -7,9 +7,10 @@
 
 use crate::entry::SignedEntry;
 use crate::id::DeviceId;
-use crate::id::{DocumentId, OrganisationId};
+use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
 use crate::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Why a record could not be read. This node's own storage is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +127,15 @@ pub trait Read {
     /// # Errors
     /// When storage fails.
     fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError>;
+
+    /// Those of `ids` that are stored, in the order in which they were written.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
+        let wanted = |stored: &StoredEntry| ids.contains(&EntryId::new(*Hash::of(&stored.entry.header).as_bytes()));
+        Ok(self.document(document)?.into_iter().filter(wanted).collect())
+    }
 }
 
 /// What a node's machine starts from.

@@ -1,0 +1,88 @@
+//! Every organisation this node has a card of.
+
+use crate::entry::{Author, Recipient};
+use crate::id::{DeviceId, OrganisationId};
+use crate::identity::{SignedAddresses, SignedCard};
+use crate::limits;
+use std::collections::BTreeMap;
+
+/// A card, and who brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The card.
+    pub card: SignedCard,
+    /// The paired organisation that passed it on; none if it came from the organisation itself.
+    pub brought_by: Option<OrganisationId>,
+}
+
+/// Cards by organisation, and where devices say they are.
+#[derive(Debug, Default)]
+pub struct Directory {
+    cards: BTreeMap<OrganisationId, Vec<Known>>,
+    addresses: BTreeMap<DeviceId, SignedAddresses>,
+}
+
+impl Directory {
+    /// Takes a card; whether it was new. Of one organisation at most [`limits::CARDS_EACH`] are kept.
+    pub fn add(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) -> bool {
+        let known = self.cards.entry(card.card().organisation).or_default();
+        if known.len() >= limits::CARDS_EACH || known.iter().any(|known| known.card.id() == card.id()) {
+            return false;
+        }
+        known.push(Known { card, brought_by });
+        true
+    }
+
+    /// Takes a record of addresses; whether it was newer than the one known.
+    pub fn add_addresses(&mut self, signed: SignedAddresses) -> bool {
+        let device = signed.record().device;
+        let newer = self.addresses.get(&device).is_none_or(|known| known.record().sequence < signed.record().sequence);
+        if newer {
+            self.addresses.insert(device, signed);
+        }
+        newer
+    }
+
+    /// Where a device says it is.
+    #[must_use]
+    pub fn addresses(&self, device: &DeviceId) -> Option<&SignedAddresses> {
+        self.addresses.get(device)
+    }
+
+    /// The card that says whom to connect to and wrap keys for.
+    #[must_use]
+    pub fn current(&self, organisation: &OrganisationId) -> Option<&Known> {
+        self.cards.get(organisation)?.iter().reduce(|best, known| if known.card.supersedes(&best.card) { known } else { best })
+    }
+
+    /// The organisation's device in use.
+    #[must_use]
+    pub fn device(&self, organisation: &OrganisationId) -> Option<DeviceId> {
+        self.current(organisation).map(|known| known.card.card().device)
+    }
+
+    /// Whether a card says that `author` may author for `organisation`. Any card ever signed does.
+    #[must_use]
+    pub fn may_author(&self, organisation: &OrganisationId, author: &Author) -> bool {
+        self.card_of(organisation, author).is_some()
+    }
+
+    /// The card by which `author` may author for `organisation`.
+    #[must_use]
+    pub fn card_of(&self, organisation: &OrganisationId, author: &Author) -> Option<&SignedCard> {
+        let Author::Device(device) = author else { return None };
+        self.cards.get(organisation)?.iter().map(|known| &known.card).find(|card| card.card().device == *device)
+    }
+
+    /// Whom to wrap a key for, and by which X25519 key.
+    #[must_use]
+    pub fn recipient(&self, organisation: &OrganisationId) -> Option<(Recipient, [u8; 32])> {
+        let card = self.current(organisation)?.card.card();
+        Some((Recipient { organisation: card.organisation, generation: card.generation }, card.wrap_key))
+    }
+
+    /// Every organisation, by its current card.
+    pub fn organisations(&self) -> impl Iterator<Item = &Known> + '_ {
+        self.cards.keys().filter_map(|organisation| self.current(organisation))
+    }
+}

@@ -1,0 +1,143 @@
+//! One document as a node holds it: its graph, and what waits for something missing.
+
+use super::Directory;
+use crate::access::{Access, Insertion, Missing, Unsound};
+use crate::entry::{Plane, SignedEntry, VerifiedEntry};
+use crate::id::{EntryId, OrganisationId};
+use crate::limits;
+use crate::store::StoredEntry;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A document's graph of access and the entries that wait.
+#[derive(Debug, Default)]
+pub struct Holding {
+    access: Access,
+    /// Entries not yet written, because nothing so far names this organisation.
+    unwritten: Vec<StoredEntry>,
+    written: bool,
+    pending: BTreeMap<EntryId, (VerifiedEntry, Missing)>,
+    pending_bytes: usize,
+}
+
+/// An entry that became sound.
+#[derive(Debug, Clone)]
+pub(super) struct Accepted {
+    pub(super) id: EntryId,
+    pub(super) plane: Plane,
+    pub(super) entry: SignedEntry,
+}
+
+/// What came of entries received.
+#[derive(Debug, Default)]
+pub(super) struct Receipt {
+    /// Became sound, in causal order.
+    pub(super) accepted: Vec<Accepted>,
+    /// Broke a rule.
+    pub(super) unsound: Vec<(EntryId, Unsound)>,
+    /// Wait for something missing that nobody here has.
+    pub(super) waiting: bool,
+}
+
+impl Holding {
+    /// Who may do what.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Whether the document is on disk: something in it names this organisation.
+    #[must_use]
+    pub const fn is_written(&self) -> bool {
+        self.written
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes entries that this node's own store holds.
+    pub(super) fn load(&mut self, entries: impl IntoIterator<Item = VerifiedEntry>, directory: &Directory) -> Vec<EntryId> {
+        self.written = true;
+        let mut refused = Vec::new();
+        for entry in entries {
+            let id = entry.id();
+            match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
+                Insertion::Sound(_) | Insertion::Known => {}
+                Insertion::Pending(..) | Insertion::Unsound(..) => refused.push(id),
+            }
+        }
+        refused
+    }
+
+    /// Takes entries, and with each whatever waited for it.
+    pub(super) fn receive(&mut self, entries: Vec<VerifiedEntry>, directory: &Directory) -> Receipt {
+        let mut receipt = Receipt::default();
+        let mut open: Vec<VerifiedEntry> = entries.into_iter().rev().collect();
+        while let Some(entry) = open.pop() {
+            let (id, plane) = (entry.id(), entry.header().plane());
+            match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
+                Insertion::Known => {}
+                Insertion::Sound(sound) => {
+                    receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed() });
+                    open.extend(self.no_longer_missing(&id));
+                }
+                Insertion::Pending(entry, missing) => self.wait(entry, missing),
+                Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound)),
+            }
+        }
+        receipt.waiting = self.has_pending();
+        receipt
+    }
+
+    /// Entries that waited for a card, to be tried again.
+    pub(super) fn retry_cards(&mut self, directory: &Directory) -> Receipt {
+        let waited: Vec<EntryId> = self.pending.iter().filter(|(_, (_, missing))| missing.card).map(|(id, _)| *id).collect();
+        let entries = waited.iter().filter_map(|id| self.take_pending(id)).collect();
+        self.receive(entries, directory)
+    }
+
+    fn wait(&mut self, entry: VerifiedEntry, missing: Missing) {
+        let bytes = self.pending_bytes.saturating_add(entry.signed().size());
+        if self.pending.len() < limits::PENDING_ENTRIES && bytes <= limits::PENDING_BYTES {
+            self.pending_bytes = bytes;
+            self.pending.insert(entry.id(), (entry, missing));
+        }
+        // Beyond the bounds it is forgotten; the next round of reconciliation brings it again.
+    }
+
+    fn take_pending(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
+        let (entry, _) = self.pending.remove(id)?;
+        self.pending_bytes = self.pending_bytes.saturating_sub(entry.signed().size());
+        Some(entry)
+    }
+
+    fn no_longer_missing(&mut self, arrived: &EntryId) -> Vec<VerifiedEntry> {
+        let mut ready = Vec::new();
+        for (id, (_, missing)) in &mut self.pending {
+            let before = missing.entries.len();
+            missing.entries.retain(|waited| waited != arrived);
+            if missing.entries.is_empty() && before > 0 {
+                ready.push(*id);
+            }
+        }
+        ready.iter().filter_map(|id| self.take_pending(id)).collect()
+    }
+
+    /// Orders accepted entries written, or keeps them back while nothing names `us`. None if there
+    /// are too many to keep back.
+    pub(super) fn record(
+        &mut self,
+        accepted: &[Accepted],
+        us: &OrganisationId,
+        from: Option<OrganisationId>,
+        now: Timestamp,
+    ) -> Option<Vec<StoredEntry>> {
+        self.unwritten.extend(accepted.iter().map(|accepted| StoredEntry { entry: accepted.entry.clone(), from, received: now }));
+        if self.access.was_ever_named(us) {
+            self.written = true;
+            return Some(std::mem::take(&mut self.unwritten));
+        }
+        (self.unwritten.len() <= limits::UNNAMED_ENTRIES).then(Vec::new)
+    }
+}

@@ -1,0 +1,278 @@
+//! Invitations, Hellos and confirmations.
+
+use super::machine::{CommandError, Fault, Machine, Notice, Output};
+use super::session::Phase;
+use crate::entropy::Entropy;
+use crate::id::{DeviceId, OrganisationId};
+use crate::identity::{Address, InvitationSecret, PairingProof, SecurityNumber, SignedAddresses, SignedCard, Ticket};
+use crate::store::{Invitation, Joining, Pairing, Peer, Write};
+use crate::time::Timestamp;
+use crate::wire::Message;
+
+impl Peer {
+    /// Whether this side's operator confirmed the security number.
+    #[must_use]
+    pub const fn we_confirmed(&self) -> bool {
+        matches!(self.pairing, Pairing::Confirmed | Pairing::Waiting { we_confirmed: true, .. })
+    }
+
+    /// Whether the other side says its operator did.
+    #[must_use]
+    pub const fn they_confirmed(&self) -> bool {
+        matches!(self.pairing, Pairing::Confirmed | Pairing::Waiting { they_confirmed: true, .. })
+    }
+}
+
+impl Machine {
+    /// Invites: a ticket for one organisation, good until `expires`.
+    pub fn invite(&mut self, expires: Timestamp, addresses: Vec<Address>, entropy: &mut Entropy) -> Ticket {
+        let secret = InvitationSecret::draw(entropy);
+        let invitation = Invitation { secret: secret.clone(), expires };
+        self.invitations.push(invitation.clone());
+        self.outputs.push_back(Output::Write(Write::Invitation(invitation)));
+        self.outputs.push_back(Output::Targets);
+        let card = self.card.card();
+        Ticket { organisation: card.organisation, device: card.device, addresses, secret, expires }
+    }
+
+    /// Uses a ticket: connects to whoever gave it out and shows its secret.
+    ///
+    /// # Errors
+    /// When the ticket is one's own or over, or the organisation is paired.
+    pub fn join(&mut self, now: Timestamp, ticket: Ticket) -> Result<(), CommandError> {
+        if ticket.organisation == self.organisation() {
+            return Err(CommandError::OwnTicket);
+        }
+        if ticket.expires <= now {
+            return Err(CommandError::TicketEnded(ticket.expires));
+        }
+        if self.peers.contains_key(&ticket.organisation) {
+            return Err(CommandError::AlreadyPaired);
+        }
+        let Ticket { organisation, device, addresses, secret, expires } = ticket;
+        let joining = Joining { organisation, device, addresses, secret, expires };
+        self.joinings.insert(organisation, joining.clone());
+        self.outputs.push_back(Output::Write(Write::Joining(joining)));
+        self.outputs.push_back(Output::Targets);
+        if self.sessions.contains_key(&device) {
+            // Connected for another reason, such as an open invitation of ours: begin again as the invited.
+            self.end_session(device);
+        }
+        Ok(())
+    }
+
+    /// The operator confirms that both screens show the same number.
+    ///
+    /// # Errors
+    /// When there is no such peer, or `typed` is given and is another number.
+    pub fn confirm(&mut self, now: Timestamp, organisation: &OrganisationId, typed: Option<&str>) -> Result<(), CommandError> {
+        let peer = self.peers.get_mut(organisation).ok_or(CommandError::UnknownPeer(*organisation))?;
+        if typed.is_some_and(|typed| !peer.number.matches(typed)) {
+            return Err(CommandError::OtherNumber);
+        }
+        let Pairing::Waiting { they_confirmed, .. } = peer.pairing else { return Ok(()) };
+        peer.pairing = Pairing::Waiting { we_confirmed: true, they_confirmed };
+        self.write_peer(organisation);
+        let device = self.sessions.values().find(|session| session.organisation.as_ref() == Some(organisation)).map(|s| s.device);
+        match device {
+            Some(device) => {
+                self.queue(device, &Message::Confirmed);
+                self.go_live(now, device, *organisation);
+            }
+            // Both have confirmed, one of them while apart: the next Hello says so.
+            None => self.settle(organisation),
+        }
+        Ok(())
+    }
+
+    /// Stops or takes up the exchange with a peer.
+    ///
+    /// # Errors
+    /// When there is no such peer.
+    pub fn pause(&mut self, organisation: &OrganisationId, paused: bool) -> Result<(), CommandError> {
+        let peer = self.peers.get_mut(organisation).ok_or(CommandError::UnknownPeer(*organisation))?;
+        peer.paused = paused;
+        self.write_peer(organisation);
+        self.outputs.push_back(Output::Targets);
+        if paused {
+            self.end_sessions_of(organisation);
+        }
+        Ok(())
+    }
+
+    /// Forgets a peer. What it gave stays; nothing more is exchanged.
+    ///
+    /// # Errors
+    /// When there is no such peer and no ticket of it is in use.
+    pub fn remove_peer(&mut self, organisation: &OrganisationId) -> Result<(), CommandError> {
+        let joining = self.joinings.remove(organisation).is_some();
+        if joining {
+            self.outputs.push_back(Output::Write(Write::JoiningEnded(*organisation)));
+        }
+        if self.peers.remove(organisation).is_none() && !joining {
+            return Err(CommandError::UnknownPeer(*organisation));
+        }
+        self.outputs.push_back(Output::Write(Write::PeerRemoved(*organisation)));
+        self.outputs.push_back(Output::Targets);
+        self.end_sessions_of(organisation);
+        Ok(())
+    }
+
+    fn end_sessions_of(&mut self, organisation: &OrganisationId) {
+        let theirs: Vec<DeviceId> = self
+            .sessions
+            .values()
+            .filter(|session| session.organisation.as_ref() == Some(organisation))
+            .map(|session| session.device)
+            .collect();
+        for device in theirs {
+            self.end_session(device);
+        }
+    }
+
+    fn write_peer(&mut self, organisation: &OrganisationId) {
+        if let Some(peer) = self.peers.get(organisation).cloned() {
+            self.outputs.push_back(Output::Write(Write::Peer(peer)));
+            self.notice(Notice::Pairing(*organisation));
+        }
+    }
+
+    pub(super) fn end_invitations(&mut self, now: Timestamp) {
+        let (open, over): (Vec<Invitation>, Vec<Invitation>) =
+            std::mem::take(&mut self.invitations).into_iter().partition(|invitation| now < invitation.expires);
+        self.invitations = open;
+        let late: Vec<OrganisationId> =
+            self.joinings.values().filter(|joining| joining.expires <= now).map(|joining| joining.organisation).collect();
+        if !over.is_empty() || !late.is_empty() {
+            self.outputs.push_back(Output::Targets);
+        }
+        for invitation in over {
+            self.outputs.push_back(Output::Write(Write::InvitationEnded(invitation.secret)));
+        }
+        for organisation in late {
+            self.joinings.remove(&organisation);
+            self.outputs.push_back(Output::Write(Write::JoiningEnded(organisation)));
+        }
+    }
+
+    pub(super) fn send_hello(&mut self, device: DeviceId, organisation: OrganisationId) {
+        let confirmed = self.peers.get(&organisation).is_some_and(Peer::we_confirmed);
+        self.queue(device, &Message::Hello { card: self.card.clone(), addresses: self.addresses.clone(), confirmed });
+    }
+
+    pub(super) fn send_pair_request(&mut self, device: DeviceId) {
+        let Some(joining) = self.joinings.values().find(|joining| joining.device == device) else { return };
+        let proof = joining.secret.proof(&self.card.card().device);
+        self.queue(device, &Message::PairRequest { card: self.card.clone(), proof });
+    }
+
+    /// A stranger shows an invitation's secret. The invitation is used up by that.
+    pub(super) fn on_pair_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
+        let fits = |invitation: &&Invitation| now < invitation.expires && invitation.secret.proof(&device) == *proof;
+        let Some(secret) = self.invitations.iter().find(fits).map(|invitation| invitation.secret.clone()) else {
+            return self.fault_and_end(device, Fault::NotInvited);
+        };
+        let organisation = card.card().organisation;
+        if card.card().device != device || organisation == self.organisation() {
+            return self.fault_and_end(device, Fault::WrongCard);
+        }
+        self.invitations.retain(|invitation| invitation.secret != secret);
+        self.outputs.push_back(Output::Write(Write::InvitationEnded(secret.clone())));
+        self.begin_pairing(now, device, card, Vec::new(), &secret);
+        self.send_hello(device, organisation);
+    }
+
+    fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {
+        let organisation = card.card().organisation;
+        let ours = self.card.card();
+        let peer = Peer {
+            organisation,
+            name: card.card().name.clone(),
+            kind: card.card().kind,
+            pairing: Pairing::Waiting { we_confirmed: false, they_confirmed: false },
+            paused: false,
+            number: SecurityNumber::of((ours.organisation, ours.device), (organisation, device), secret),
+            addresses,
+            since: now,
+        };
+        self.learn_card(card, None);
+        // An organisation that is paired stays as it was confirmed, whatever tickets are shown.
+        self.peers.entry(organisation).or_insert(peer);
+        self.write_peer(&organisation);
+        self.outputs.push_back(Output::Targets);
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.organisation = Some(organisation);
+            session.phase = Phase::Greeting;
+        }
+    }
+
+    pub(super) fn on_hello(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        card: SignedCard,
+        addresses: Option<SignedAddresses>,
+        confirmed: bool,
+    ) {
+        let joining = self.joinings.values().find(|joining| joining.device == device).cloned();
+        let expected = match (self.sessions.get(&device).and_then(|session| session.organisation), &joining) {
+            (Some(organisation), _) => organisation,
+            (None, Some(joining)) => joining.organisation,
+            (None, None) => return self.fault_and_end(device, Fault::OutOfTurn("a hello")),
+        };
+        let fits = card.card().organisation == expected && card.card().device == device;
+        if !fits || addresses.as_ref().is_some_and(|signed| signed.record().device != device) {
+            return self.fault_and_end(device, Fault::WrongCard);
+        }
+        self.learn_card(card.clone(), None);
+        if let Some(signed) = addresses
+            && self.directory.add_addresses(signed.clone())
+        {
+            self.outputs.push_back(Output::Write(Write::Addresses(signed)));
+            self.outputs.push_back(Output::Targets);
+        }
+        if let Some(joining) = joining {
+            self.joinings.remove(&expected);
+            self.outputs.push_back(Output::Write(Write::JoiningEnded(expected)));
+            self.begin_pairing(now, device, card, joining.addresses, &joining.secret);
+            self.send_hello(device, expected);
+        }
+        if confirmed {
+            self.on_confirmed(now, device, expected);
+        }
+    }
+
+    pub(super) fn on_confirmed(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId) {
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.they_confirmed = true;
+        }
+        if let Some(Peer { pairing: Pairing::Waiting { they_confirmed, .. }, .. }) = self.peers.get_mut(&organisation)
+            && !*they_confirmed
+        {
+            *they_confirmed = true;
+            self.write_peer(&organisation);
+        }
+        self.go_live(now, device, organisation);
+    }
+
+    /// Pairing is complete once both have confirmed.
+    fn settle(&mut self, organisation: &OrganisationId) {
+        let Some(peer) = self.peers.get_mut(organisation) else { return };
+        if peer.pairing == (Pairing::Waiting { we_confirmed: true, they_confirmed: true }) {
+            peer.pairing = Pairing::Confirmed;
+            self.write_peer(organisation);
+        }
+    }
+
+    /// Data moves once both have confirmed and said so in this session.
+    fn go_live(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId) {
+        self.settle(&organisation);
+        let confirmed = self.peers.get(&organisation).is_some_and(|peer| peer.pairing == Pairing::Confirmed);
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        if confirmed && session.they_confirmed && session.phase == Phase::Greeting {
+            session.phase = Phase::Live;
+            session.progress = now;
+            self.begin_round(now, device);
+        }
+    }
+}

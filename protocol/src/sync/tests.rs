@@ -1,0 +1,275 @@
+//! Machines in memory, joined by hand.
+
+use super::*;
+use crate::author::{self, Acting, Audience};
+use crate::entropy::Entropy;
+use crate::entry::{Body, Grant, Openness, Plane, Principal, RevisionPayload, Role, Signer, Subject};
+use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use crate::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
+use crate::store::Memory;
+use crate::time::Timestamp;
+use crate::wire::Message;
+use std::collections::VecDeque;
+
+const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
+
+struct Node {
+    key: DeviceKey,
+    machine: Machine,
+    store: Memory,
+    notices: Vec<Notice>,
+    drawn: u64,
+}
+
+impl Node {
+    fn new(byte: u8) -> Self {
+        let (root, key) = (RootKey::from_secret([byte; 32]), DeviceKey::from_seed(&[byte; 32]));
+        let name = Name::new(&format!("Union {byte}")).unwrap();
+        let card = SignedCard::sign(&root, 0, key.device(), name, OrganisationKind::Union);
+        let store = Memory::default();
+        let machine = Machine::new(card, store.start(), &store).unwrap();
+        Self { key, machine, store, notices: Vec::new(), drawn: 0 }
+    }
+
+    fn entropy(&mut self) -> Entropy {
+        self.drawn += 1;
+        let mut seed = *self.organisation().as_bytes();
+        seed[..8].copy_from_slice(&self.drawn.to_le_bytes());
+        Entropy::from_seed(seed)
+    }
+
+    fn organisation(&self) -> OrganisationId {
+        self.machine.organisation()
+    }
+
+    fn acting(&self, under: EntryId) -> Acting<'_> {
+        Acting { organisation: self.organisation(), signer: Signer::Device(&self.key), under: Some(under) }
+    }
+
+    fn begin(&mut self, readers: &[OrganisationId]) -> DocumentId {
+        let grants = readers.iter().map(|id| Grant { subject: Subject::Organisation(*id), role: Role::Read, until: None }).collect();
+        let entropy = &mut self.entropy();
+        let genesis = author::genesis(self.organisation(), Signer::Device(&self.key), grants, entropy).unwrap();
+        let document = genesis.document();
+        self.machine.publish(NOW, genesis).unwrap();
+        self.revise(document, b"first");
+        document
+    }
+
+    fn revise(&mut self, document: DocumentId, change: &[u8]) -> EntryId {
+        let entropy = &mut self.entropy();
+        let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
+        let access = self.machine.document(&document).unwrap().access();
+        let (key, secret) = author::key(access, &self.acting(document.into()), &audience, &[], entropy).unwrap();
+        let epoch = self.machine.publish(NOW, key).unwrap();
+        let access = self.machine.document(&document).unwrap().access();
+        let payload = RevisionPayload { at: NOW, person: None, change: change.to_vec() };
+        let revision = author::revision(access, &self.acting(document.into()), (epoch, &secret), Vec::new(), &payload, entropy).unwrap();
+        self.machine.publish(NOW, revision).unwrap()
+    }
+
+    fn control(&mut self, document: DocumentId, body: Body) {
+        let access = self.machine.document(&document).unwrap().access();
+        let entry = author::control(access, &self.acting(document.into()), body).unwrap();
+        self.machine.publish(NOW, entry).unwrap();
+    }
+
+    fn count(&self, document: &DocumentId, plane: Plane) -> usize {
+        self.machine.document(document).map_or(0, |holding| holding.access().entries(plane).count())
+    }
+}
+
+struct Net {
+    nodes: Vec<Node>,
+    links: Vec<(usize, usize)>,
+    /// Frames under way, with sender and receiver.
+    wires: VecDeque<(usize, usize, Vec<u8>)>,
+}
+
+impl Net {
+    fn new(count: u8) -> Self {
+        Self { nodes: (1..=count).map(Node::new).collect(), links: Vec::new(), wires: VecDeque::new() }
+    }
+
+    fn at(&self, device: &DeviceId) -> usize {
+        self.nodes.iter().position(|node| node.key.device() == *device).unwrap()
+    }
+
+    fn connect(&mut self, a: usize, b: usize) {
+        self.links.push((a, b));
+        let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
+        self.nodes[a].machine.handle(NOW, Input::Connected(other));
+        self.nodes[b].machine.handle(NOW, Input::Connected(one));
+        self.run();
+    }
+
+    fn disconnect(&mut self, a: usize, b: usize) {
+        self.links.retain(|link| *link != (a, b) && *link != (b, a));
+        self.wires.retain(|(from, to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
+        let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
+        self.nodes[a].machine.handle(NOW, Input::Disconnected(other));
+        self.nodes[b].machine.handle(NOW, Input::Disconnected(one));
+    }
+
+    fn run(&mut self) {
+        loop {
+            for from in 0..self.nodes.len() {
+                loop {
+                    let node = &mut self.nodes[from];
+                    let Some(output) = node.machine.poll_output(NOW, &node.store).unwrap() else { break };
+                    match output {
+                        Output::Write(write) => node.store.apply(write),
+                        Output::Send(device, frame) => {
+                            let to = self.at(&device);
+                            self.wires.push_back((from, to, frame));
+                        }
+                        Output::Disconnect(device) => {
+                            let to = self.at(&device);
+                            self.disconnect(from, to);
+                        }
+                        Output::Targets => {}
+                        Output::Notice(notice) => node.notices.push(notice),
+                    }
+                }
+            }
+            let Some((from, to, frame)) = self.wires.pop_front() else { break };
+            let (sender, receiver) = (self.nodes[from].key.device(), self.nodes[to].key.device());
+            self.nodes[from].machine.handle(NOW, Input::Sent(receiver, 1));
+            let message = Message::receive(&frame).unwrap();
+            self.nodes[to].machine.handle(NOW, Input::Received(sender, Box::new(message)));
+        }
+    }
+
+    fn pair(&mut self, a: usize, b: usize) {
+        let mut entropy = self.nodes[a].entropy();
+        let ticket = self.nodes[a].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut entropy);
+        self.nodes[b].machine.join(NOW, ticket).unwrap();
+        self.connect(a, b);
+        let (one, other) = (self.nodes[a].organisation(), self.nodes[b].organisation());
+        let number = |node: &Node, of| node.machine.peer(&of).unwrap().number.clone();
+        assert_eq!(number(&self.nodes[a], other), number(&self.nodes[b], one));
+        self.nodes[a].machine.confirm(NOW, &other, None).unwrap();
+        self.run();
+        assert_eq!(self.nodes[b].machine.connection(&one), Some(Connection::Greeting), "no data before both confirm");
+        let typed = number(&self.nodes[b], one).to_string();
+        self.nodes[b].machine.confirm(NOW, &one, Some(&typed)).unwrap();
+        self.run();
+        assert_eq!(self.nodes[a].machine.connection(&other), Some(Connection::InSync));
+        assert_eq!(self.nodes[b].machine.connection(&one), Some(Connection::InSync));
+    }
+
+    fn faults(&self) -> Vec<&Notice> {
+        self.nodes.iter().flat_map(|node| &node.notices).filter(|notice| matches!(notice, Notice::Fault { .. })).collect()
+    }
+}
+
+#[test]
+fn two_organisations_pair_and_share_what_is_granted() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let shared = net.nodes[0].begin(&[reader]);
+    let private = net.nodes[0].begin(&[]);
+    net.run();
+    assert_eq!((net.nodes[1].count(&shared, Plane::Control), net.nodes[1].count(&shared, Plane::Content)), (1, 2));
+    assert!(net.nodes[1].machine.document(&private).is_none());
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
+fn a_node_that_was_away_catches_up_and_one_that_restarts_remembers() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    net.disconnect(0, 1);
+    let documents: Vec<DocumentId> =
+        (0..40).map(|_| net.nodes[0].begin(&[reader])).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    for length in 2..30 {
+        net.nodes[0].revise(documents[0], &vec![0; length]);
+    }
+    let store = net.nodes[1].store.clone();
+    let card = net.nodes[1].machine.card().clone();
+    net.nodes[1].machine = Machine::new(card, store.start(), &store).unwrap();
+    net.connect(0, 1);
+    for document in &documents {
+        assert_eq!(net.nodes[0].count(document, Plane::Content), net.nodes[1].count(document, Plane::Content));
+    }
+    let owner = net.nodes[0].organisation();
+    assert_eq!(net.nodes[1].machine.connection(&owner), Some(Connection::InSync));
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
+fn a_document_granted_later_comes_whole_and_a_former_reader_gets_control_alone() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let document = net.nodes[0].begin(&[]);
+    net.run();
+    let grants = vec![Grant { subject: Subject::Organisation(reader), role: Role::Read, until: None }];
+    net.nodes[0].control(document, Body::Grant { grants });
+    net.run();
+    assert_eq!((net.nodes[1].count(&document, Plane::Control), net.nodes[1].count(&document, Plane::Content)), (2, 2));
+    net.nodes[0].control(document, Body::Revoke { principal: Principal::Organisation(reader), keep: Vec::new() });
+    net.nodes[0].revise(document, b"later");
+    net.nodes[0].control(document, Body::Withdraw { reason: crate::entry::Reason::Mistaken });
+    net.run();
+    assert_eq!((net.nodes[1].count(&document, Plane::Control), net.nodes[1].count(&document, Plane::Content)), (4, 2));
+    assert!(net.nodes[1].machine.document(&document).unwrap().access().withdrawal().is_some());
+    // The same after a reconnect: the former reader asks, and is told nothing of content.
+    net.disconnect(0, 1);
+    net.connect(0, 1);
+    assert_eq!(net.nodes[1].count(&document, Plane::Content), 2);
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
+fn entries_are_forwarded_to_whoever_may_hold_them_while_their_owner_is_away() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    net.pair(1, 2);
+    let readers = [net.nodes[1].organisation(), net.nodes[2].organisation()];
+    let document = net.nodes[0].begin(&readers);
+    net.run();
+    assert_eq!(net.nodes[2].count(&document, Plane::Content), 2);
+    let owner = net.nodes[0].organisation();
+    let (name, known) = net.nodes[2].machine.name_of(&owner).unwrap();
+    assert_eq!((name.as_str(), known.unwrap().brought_by), ("Union 1", Some(readers[0])));
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
+fn a_stranger_without_the_secret_and_a_second_use_of_it_are_refused() {
+    let mut net = Net::new(3);
+    let ticket = net.nodes[0].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut Entropy::from_seed([1; 32]));
+    let mut forged = ticket.clone();
+    forged.secret = crate::identity::InvitationSecret::from_bytes([0; 32]);
+    net.nodes[2].machine.join(NOW, forged).unwrap();
+    net.connect(0, 2);
+    assert!(matches!(net.faults()[..], [Notice::Fault { fault: Fault::NotInvited, .. }]));
+    net.nodes[1].machine.join(NOW, ticket.clone()).unwrap();
+    net.connect(0, 1);
+    assert_eq!(net.nodes[0].machine.peers().count(), 1);
+    net.nodes[2].machine.join(NOW, ticket).unwrap();
+    net.connect(0, 2);
+    assert_eq!(net.nodes[0].machine.peers().count(), 1);
+}
+
+#[test]
+fn a_removed_or_paused_peer_is_not_spoken_to() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let other = net.nodes[1].organisation();
+    net.nodes[0].machine.pause(&other, true).unwrap();
+    net.run();
+    assert!(net.nodes[0].machine.targets().is_empty());
+    net.connect(0, 1);
+    assert_eq!(net.nodes[0].machine.connection(&other), None);
+    net.nodes[0].machine.pause(&other, false).unwrap();
+    net.connect(0, 1);
+    assert_eq!(net.nodes[0].machine.connection(&other), Some(Connection::InSync));
+    net.nodes[0].machine.remove_peer(&other).unwrap();
+    net.run();
+    net.connect(0, 1);
+    assert_eq!(net.nodes[0].machine.connection(&other), None);
+}
