@@ -177,6 +177,8 @@ fn what_exceeds_a_bound_is_refused() {
     assert!(matches!(refused(&alert(&format!("<x{attributes}/>"), "")).1, Fault::TooManyAttributes { .. }));
     let longest = format!("<note>{}</note>", "&amp;".repeat(limits.text_bytes + 1));
     assert!(matches!(refused(&alert(&longest, "")).1, Fault::TooLong { .. }));
+    let padded = format!("<note>{}</note>", " ".repeat(limits.text_bytes + 1));
+    assert!(matches!(refused(&alert(&padded, "")).1, Fault::TooLong { .. }), "white space counts until it is folded");
     let sender = alert("", "").replace("a@example.org", &"a".repeat(limits.line_bytes));
     assert!(matches!(refused(&sender), (place, Fault::TooLong { .. }) if place.path == "identifier"), "the origin is a line too");
 }

@@ -294,13 +294,15 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_alert_is_read_or_refused(which in 0..5usize, damage in vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6)) {
+    fn a_damaged_alert_is_read_or_refused(which in 0..5usize, damage in vec((any::<prop::sample::Index>(), any::<u8>(), 0..20u8), 1..6)) {
         let mut bytes = [BRIXTON, TWO_LANGUAGES, VERSION_1_1, UPDATE, SIGNED][which].to_vec();
         for (place, byte, how) in damage {
             let place = place.index(bytes.len());
             match how {
-                0 => bytes[place] = byte,
-                1 => drop(bytes.remove(place)),
+                0..10 => bytes[place] = byte,
+                10..15 => bytes.insert(place, byte),
+                15..19 if bytes.len() > 1 => drop(bytes.remove(place)),
+                // Never to nothing, so that there is a place for further damage.
                 _ => bytes.truncate(place.max(1)),
             }
         }
