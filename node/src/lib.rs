@@ -1,3 +1,4 @@
 //! (map to come)
 
 pub mod cap;
+pub mod storage;

@@ -1,0 +1,223 @@
+//! What the node keeps, in one SQLite database: the protocol's records and the node's own.
+//!
+//! # Invariants
+//!
+//! - One writer. [`Storage`] belongs to the thread that drives the node; a lock on the folder keeps
+//!   a second process out. [`check_now`] reads beside it.
+//! - Writes come in groups. The first write begins one; [`Storage::commit`] brings it to the disk
+//!   with one sync, whole; [`Storage::rollback`] drops it, whole. Whatever is answered to anybody,
+//!   a person or a peer, is answered after the commit.
+//! - A group in which a write failed cannot be committed: until it is rolled back, every further
+//!   write says [`StorageError::RollBackFirst`]. After that storage works as before.
+//! - Reads see the writes of the open group.
+//! - What is read is checked again: ids against what they are the hash of, cards and addresses
+//!   against their signatures. A row that does not decode is an error naming it, never skipped.
+//! - Files are readable by their owner alone.
+//!
+//! # What it leaves out
+//!
+//! It judges nothing: whether an entry is sound or a grant authorised is the protocol's business,
+//! and what a title is the driver's. It is not encrypted: whoever reads the disk reads drafts,
+//! listings and the access log; documents in it are sealed, and keys are elsewhere.
+
+mod check;
+mod column;
+mod drafts;
+mod entries;
+mod error;
+mod listing;
+mod log;
+mod meta;
+mod neighbours;
+mod open;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use check::check_now;
+pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
+pub use error::StorageError;
+pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
+pub use log::{LogFilter, LogLine, LogVerb, LogVerbError};
+pub use records::Counts;
+
+use csu_protocol::id::DocumentId;
+use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};
+use error::Fault;
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// How to open storage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The most pages of 4 KiB the database may have, to see what happens on a full disk. None: as
+    /// many as the disk has room for.
+    pub max_pages: Option<u32>,
+}
+
+/// Storage that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// It.
+    pub storage: Storage,
+    /// Whether it was closed in good order last time. If not, run [`check_now`] before relying on it.
+    pub clean: bool,
+}
+
+/// Where the group of writes stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Nothing was written since the last commit or rollback.
+    None,
+    /// Something was.
+    Open,
+    /// A write failed; what came before it may or may not still be there.
+    Failed,
+}
+
+/// The node's database, open to write.
+#[derive(Debug)]
+pub struct Storage {
+    db: Connection,
+    path: PathBuf,
+    group: Group,
+    /// Holds the folder against another process until it is dropped.
+    _lock: File,
+}
+
+/// How the last run ended, in the table `meta`.
+const STOP: &str = "stop";
+const CLEAN: &str = "clean";
+const RUNNING: &str = "running";
+
+impl Storage {
+    /// Opens the database in `folder`, makes it if there is none, brings it to this version and marks
+    /// it as in use. The folder must be there.
+    ///
+    /// # Errors
+    /// When the file is no database of csu, is damaged, is of a newer version, is in use, may not be
+    /// read and written, or there is no room.
+    pub fn open(folder: &Path, options: Options) -> Result<Opened, StorageError> {
+        let (db, lock) = open::writer(folder, options.max_pages)?;
+        let mut storage = Self { db, path: folder.join(open::FILE), group: Group::None, _lock: lock };
+        let clean = storage.meta(STOP)?.is_none_or(|stop| stop == CLEAN);
+        storage.put_meta(STOP, RUNNING)?;
+        storage.commit()?;
+        Ok(Opened { storage, clean })
+    }
+
+    /// Closes the database in good order. A group that was not committed is dropped.
+    ///
+    /// # Errors
+    /// When the disk fails or is full. Everything committed is on disk nevertheless, and the next
+    /// opening says that the stop was not clean.
+    pub fn close(mut self) -> Result<(), StorageError> {
+        self.rollback()?;
+        // A reader that is still at work keeps the log from being emptied: that is no error.
+        self.read(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))?;
+        self.put_meta(STOP, CLEAN)?;
+        self.commit()?;
+        let Self { db, path, .. } = self;
+        db.close().map_err(|(_, error)| Fault::Sql(error).at(&path))
+    }
+
+    /// Makes every write since the last commit durable. Without any it does nothing.
+    ///
+    /// # Errors
+    /// When the disk is full or fails, or a write of the group failed. The caller rolls back.
+    pub fn commit(&mut self) -> Result<(), StorageError> {
+        match self.group {
+            Group::None => return Ok(()),
+            Group::Failed => return Err(StorageError::RollBackFirst),
+            Group::Open => {}
+        }
+        match self.db.execute_batch("COMMIT") {
+            Ok(()) => {
+                self.group = Group::None;
+                Ok(())
+            }
+            Err(error) => {
+                self.group = Group::Failed;
+                Err(Fault::Sql(error).at(&self.path))
+            }
+        }
+    }
+
+    /// Drops every write since the last commit.
+    ///
+    /// # Errors
+    /// When SQLite cannot even do that: the node should stop.
+    pub fn rollback(&mut self) -> Result<(), StorageError> {
+        // SQLite has rolled back by itself after some failures, such as a full disk.
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK").map_err(|error| Fault::Sql(error).at(&self.path))?;
+        }
+        self.group = Group::None;
+        Ok(())
+    }
+
+    /// Whether there are writes that are not committed.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.group != Group::None
+    }
+
+    /// The file of the database.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Applies one of the protocol's writes to the open group.
+    ///
+    /// # Errors
+    /// When the disk is full or fails, or the record makes no sense. The caller rolls back.
+    pub fn apply(&mut self, write: &Write) -> Result<(), StorageError> {
+        self.write(|db| match write {
+            Write::Entry { document, stored } => entries::insert(db, document, stored),
+            Write::Card { card, brought_by } => neighbours::put_card(db, card, brought_by.as_ref()),
+            Write::Addresses(signed) => neighbours::put_addresses(db, signed),
+            Write::Peer(peer) => neighbours::put_peer(db, peer),
+            Write::PeerRemoved(organisation) => neighbours::remove_peer(db, organisation),
+            Write::Invitation(invitation) => neighbours::put_invitation(db, invitation),
+            Write::InvitationEnded(secret) => neighbours::remove_invitation(db, secret),
+            Write::Joining(joining) => neighbours::put_joining(db, joining),
+            Write::JoiningEnded(organisation) => neighbours::remove_joining(db, organisation),
+        })
+    }
+
+    /// What the protocol's machine starts from.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn start(&self) -> Result<Start, StorageError> {
+        self.read(|db| Ok(Start { documents: entries::documents(db)?, ..neighbours::start(db)? }))
+    }
+
+    /// Writes within the open group, which it begins if there is none.
+    fn write<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StorageError> {
+        if self.group == Group::Failed {
+            return Err(StorageError::RollBackFirst);
+        }
+        let begin = || match self.group {
+            // IMMEDIATE takes the writer's lock at once: no surprise at the commit.
+            Group::None => self.db.execute_batch("BEGIN IMMEDIATE").map_err(Fault::Sql),
+            Group::Open | Group::Failed => Ok(()),
+        };
+        let result = begin().and_then(|()| work(&self.db));
+        self.group = if result.is_ok() { Group::Open } else { Group::Failed };
+        result.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Reads, seeing the open group.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StorageError> {
+        work(&self.db).map_err(|fault| fault.at(&self.path))
+    }
+}
+
+impl Read for Storage {
+    fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
+        self.read(|db| entries::of_document(db, document)).map_err(|error| ReadError(error.to_string()))
+    }
+}

@@ -1,0 +1,106 @@
+//! The check of a database: by SQLite of its own structure, by us of what entries are named by.
+//!
+//! It reads on a connection of its own, in short steps, so that it can run beside the writer.
+
+use super::error::{Fault, StorageError};
+use super::open;
+use csu_protocol::codec::Canonical;
+use csu_protocol::entry::{Header, Part};
+use csu_protocol::id::Hash;
+use rusqlite::{Connection, ErrorCode, params};
+use std::path::Path;
+
+/// After so many findings nobody needs more.
+const FINDINGS: usize = 100;
+/// Entries read in one step. Between steps the writer may reuse its log.
+const STEP: i64 = 256;
+
+/// Checks the database in `folder` and says what is wrong with it, one sentence a finding; none
+/// means it is sound. Takes about a second for each 100 MB, and may run while a node writes.
+///
+/// # Errors
+/// When there is no database that can be opened, or the disk fails meanwhile.
+pub fn check_now(folder: &Path) -> Result<Vec<String>, StorageError> {
+    let path = folder.join(open::FILE);
+    let run = || {
+        let db = open::reader(&path)?;
+        let mut findings = Vec::new();
+        structure(&db, &mut findings)?;
+        references(&db, &mut findings)?;
+        entries(&db, &mut findings)?;
+        Ok(findings)
+    };
+    match run() {
+        Ok(findings) => Ok(findings),
+        // What is too damaged to be checked through is a finding too.
+        Err(Fault::Sql(error)) if matches!(error.sqlite_error_code(), None | Some(ErrorCode::DatabaseCorrupt)) => {
+            Ok(vec![format!("the database could not be read to its end: {error}")])
+        }
+        Err(fault) => Err(fault.at(&path)),
+    }
+}
+
+fn structure(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut statement = db.prepare(&format!("PRAGMA integrity_check({FINDINGS})"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let finding: String = row.get(0)?;
+        if finding != "ok" {
+            findings.push(finding);
+        }
+    }
+    Ok(())
+}
+
+fn references(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut statement = db.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()?
+        && findings.len() < FINDINGS
+    {
+        let (table, number, parent): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        findings.push(format!("row {number} of table {table} names a row of table {parent} that is not there"));
+    }
+    Ok(())
+}
+
+/// Bytes that rot inside a row are nothing SQLite would notice: it keeps no checksums. Entries do.
+fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT key, id, header, payload, wraps FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2")?;
+    let mut last = i64::MIN;
+    loop {
+        let mut rows = statement.query(params![last, STEP])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            count += 1;
+            last = row.get(0)?;
+            let (id, header): ([u8; 32], Vec<u8>) = (row.get(1)?, row.get(2)?);
+            let parts = (row.get::<_, Option<Vec<u8>>>(3)?, row.get::<_, Option<Vec<u8>>>(4)?);
+            if let Some(finding) = entry(id, &header, &parts) {
+                findings.push(format!("row {last} of table entry: {finding}"));
+            }
+            if findings.len() >= FINDINGS {
+                return Ok(());
+            }
+        }
+        if count < STEP {
+            return Ok(());
+        }
+    }
+}
+
+fn entry(id: [u8; 32], header: &[u8], (payload, wraps): &(Option<Vec<u8>>, Option<Vec<u8>>)) -> Option<&'static str> {
+    if *Hash::of(header).as_bytes() != id {
+        return Some("its header is not the one its id is the hash of");
+    }
+    let Ok(header) = Header::from_canonical(header) else {
+        return Some("its header cannot be read");
+    };
+    if header.payload != payload.as_deref().map(Part::of) {
+        return Some("its payload is not the one its header names");
+    }
+    if header.wraps != wraps.as_deref().map(Part::of) {
+        return Some("its wrapped keys are not those its header names");
+    }
+    None
+}

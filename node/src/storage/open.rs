@@ -1,0 +1,137 @@
+//! Opening: the file, who may read it, whose it is, and bringing it to this version.
+
+use super::error::{Fault, StorageError};
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+/// The database's name in the node's folder.
+pub(super) const FILE: &str = "node.sqlite";
+/// Locked by whoever writes the database.
+const LOCK_FILE: &str = "node.lock";
+
+/// One step a version; a step that was released never changes.
+const STEPS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+/// The version this program writes.
+pub(super) const VERSION: i64 = 1;
+/// "CSUL", as the schema sets it.
+const APPLICATION: i64 = 0x4353_554C;
+
+/// How long a statement waits for another connection, which only ever reads.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the log of pages is cut back to after a burst.
+const LOG_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Opens the database of `folder` to write, and makes it if there is none. While the file returned
+/// with it is open, nobody else can.
+pub(super) fn writer(folder: &Path, max_pages: Option<u32>) -> Result<(Connection, File), StorageError> {
+    let path = folder.join(FILE);
+    let unreachable = |path: &Path, error: &io::Error| StorageError::Unreachable { path: path.to_owned(), why: error.to_string() };
+    let lock = lock(folder)?.ok_or_else(|| StorageError::InUse { path: path.clone() })?;
+    // SQLite would make the file as the umask says. Its log gets the mode of the file.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            for name in [FILE, "node.sqlite-wal", "node.sqlite-shm"] {
+                keep_private(&folder.join(name)).map_err(|error| unreachable(&path, &error))?;
+            }
+        }
+        Err(error) => return Err(unreachable(&path, &error)),
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let mut db = Connection::open_with_flags(&path, flags).map_err(|error| Fault::Sql(error).at(&path))?;
+    recognise(&db, &path)?;
+    prepare(&mut db, max_pages).map_err(|fault| fault.at(&path))?;
+    Ok((db, lock))
+}
+
+/// Opens the database at `path` to read beside a writer.
+pub(super) fn reader(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(db)
+}
+
+/// Locks the folder for this process; none if another has it. The system lets go when it dies.
+fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
+    let path = folder.join(LOCK_FILE);
+    let taken =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).and_then(|file| match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        });
+    taken.map_err(|error| StorageError::Unreachable { path, why: error.to_string() })
+}
+
+/// Takes a file from everybody but its owner.
+fn keep_private(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() && found.permissions().mode() & 0o077 != 0 => fs::set_permissions(path, Permissions::from_mode(0o600)),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses what is no database, another program's, a newer version's or may not be written, before
+/// anything is changed.
+fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError> {
+    let fault = |error: rusqlite::Error| Fault::Sql(error).at(path);
+    db.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
+    let number = |pragma: &str| db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).map_err(fault);
+    let (version, application) = (number("user_version")?, number("application_id")?);
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
+    let empty = tables == 0 && version == 0 && application == 0;
+    if !empty && application != APPLICATION {
+        let found = format!("a database of another program, with application id {application} and {tables} tables and indexes");
+        return Err(StorageError::NotOurs { path: path.to_owned(), found });
+    }
+    if version > VERSION {
+        return Err(StorageError::Newer { path: path.to_owned(), found: version, known: VERSION });
+    }
+    if db.is_readonly("main").map_err(fault)? {
+        return Err(StorageError::Unreachable { path: path.to_owned(), why: "it may only be read".to_owned() });
+    }
+    Ok(())
+}
+
+fn prepare(db: &mut Connection, max_pages: Option<u32>) -> Result<(), Fault> {
+    // With a log, readers do not wait for the writer; FULL brings each commit to the disk itself.
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::refused(format_args!("the folder's file system cannot share a write-ahead log (journal mode '{mode}')")));
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    // Overwrites what was deleted: drafts, and the secrets of invitations that were used.
+    db.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    // Nothing in a damaged or doctored schema may run functions; damaged pages are noticed early.
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    db.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES}"), [], |_| Ok(()))?;
+    if let Some(pages) = max_pages {
+        db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    db.set_prepared_statement_cache_capacity(64);
+    MIGRATIONS.to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error { Fault::Sql(err) } else { Fault::refused(error) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_run_and_their_number_is_the_version() {
+        MIGRATIONS.validate().unwrap();
+        assert_eq!(i64::try_from(STEPS.len()), Ok(VERSION));
+    }
+}

@@ -1,0 +1,194 @@
+//! The node's own records as methods of [`Storage`]: drafts, listing, access log, when neighbours
+//! were seen, single values.
+//!
+//! Every write goes to the open group and is durable after [`Storage::commit`].
+
+use super::{Cursor, Draft, DraftContent, DraftNumber, Listed, ListingFilter, LogFilter, LogLine, Page, Storage, StorageError};
+use super::{drafts, entries, listing, log, meta, neighbours};
+use csu_protocol::id::{DocumentId, OrganisationId};
+use csu_protocol::time::Timestamp;
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Documents this node holds.
+    pub documents: u64,
+    /// Drafts still being written.
+    pub drafts: u64,
+    /// Documents in the listing with something unread.
+    pub unread: u64,
+}
+
+/// Drafts.
+impl Storage {
+    /// Begins a draft.
+    ///
+    /// # Errors
+    /// When the disk is full or fails, or the document has an open draft already. The caller rolls back.
+    pub fn add_draft(&mut self, content: &DraftContent, now: Timestamp) -> Result<DraftNumber, StorageError> {
+        self.write(|db| drafts::add(db, content, now))
+    }
+
+    /// Replaces what an open draft says. False if there is no open draft of that number.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn update_draft(&mut self, number: DraftNumber, content: &DraftContent, now: Timestamp) -> Result<bool, StorageError> {
+        self.write(|db| drafts::update(db, number, content, now))
+    }
+
+    /// Closes a draft that became, or became part of, `document`: its words are removed, its number
+    /// stays as an alias. False if there is no open draft of that number.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn close_draft(&mut self, number: DraftNumber, document: &DocumentId, now: Timestamp) -> Result<bool, StorageError> {
+        self.write(|db| drafts::close(db, number, document, now))
+    }
+
+    /// Deletes an open draft. Its number is never used again. False if there is no open draft of that number.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn delete_draft(&mut self, number: DraftNumber) -> Result<bool, StorageError> {
+        self.write(|db| drafts::delete(db, number))
+    }
+
+    /// The draft of a number, open or closed.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn draft(&self, number: DraftNumber) -> Result<Option<Draft>, StorageError> {
+        self.read(|db| drafts::get(db, number))
+    }
+
+    /// The open draft of a document.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn draft_of(&self, document: &DocumentId) -> Result<Option<Draft>, StorageError> {
+        self.read(|db| drafts::of_document(db, document))
+    }
+
+    /// All open drafts, by number.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn open_drafts(&self) -> Result<Vec<Draft>, StorageError> {
+        self.read(drafts::open)
+    }
+}
+
+/// The listing.
+impl Storage {
+    /// Adds or replaces a document's line.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_listing(&mut self, line: &Listed) -> Result<(), StorageError> {
+        self.write(|db| listing::put(db, line))
+    }
+
+    /// Removes a document's line.
+    ///
+    /// # Errors
+    /// When the disk fails. The caller rolls back.
+    pub fn remove_listing(&mut self, document: &DocumentId) -> Result<(), StorageError> {
+        self.write(|db| listing::remove(db, document))
+    }
+
+    /// Empties the listing, to build it again.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn clear_listing(&mut self) -> Result<(), StorageError> {
+        self.write(listing::clear)
+    }
+
+    /// A document's line.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn listed(&self, document: &DocumentId) -> Result<Option<Listed>, StorageError> {
+        self.read(|db| listing::get(db, document))
+    }
+
+    /// At most `limit` lines behind `after`, newest first, then by id.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn listing(&self, filter: &ListingFilter, limit: u32, after: Option<Cursor>) -> Result<Page, StorageError> {
+        self.read(|db| listing::page(db, filter, limit, after))
+    }
+
+    /// The documents whose id begins with these hexadecimal digits, by id, at most `limit`. Whatever
+    /// is no beginning of an id finds none.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn find_by_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<DocumentId>, StorageError> {
+        self.read(|db| entries::by_prefix(db, prefix, limit))
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn counts(&self) -> Result<Counts, StorageError> {
+        self.read(|db| Ok(Counts { documents: entries::count(db)?, drafts: drafts::count(db)?, unread: listing::count_unread(db)? }))
+    }
+}
+
+/// The access log.
+impl Storage {
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn append_log(&mut self, line: &LogLine) -> Result<(), StorageError> {
+        self.write(|db| log::append(db, line))
+    }
+
+    /// The lines that pass `filter`, newest first.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn read_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StorageError> {
+        self.read(|db| log::read(db, filter))
+    }
+}
+
+/// When neighbours were seen, and single values.
+impl Storage {
+    /// Notes that a peer was connected at a time. Nothing happens if it is no peer, or was seen later.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn peer_seen(&mut self, organisation: &OrganisationId, at: Timestamp) -> Result<(), StorageError> {
+        self.write(|db| neighbours::seen(db, organisation, at))
+    }
+
+    /// When a peer was last connected.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn last_seen(&self, organisation: &OrganisationId) -> Result<Option<Timestamp>, StorageError> {
+        self.read(|db| neighbours::last_seen(db, organisation))
+    }
+
+    /// A single value. The name `stop` is taken by storage itself.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn meta(&self, name: &str) -> Result<Option<String>, StorageError> {
+        self.read(|db| meta::get(db, name))
+    }
+
+    /// Sets a single value.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_meta(&mut self, name: &str, value: &str) -> Result<(), StorageError> {
+        self.write(|db| meta::put(db, name, value))
+    }
+}
