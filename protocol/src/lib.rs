@@ -4,11 +4,14 @@
 pub mod access;
 pub mod author;
 pub mod codec;
+pub mod directory;
+pub mod document;
 pub mod entropy;
 pub mod entry;
 pub mod id;
 pub mod identity;
 pub mod limits;
+pub mod reading;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -23,7 +23,6 @@
 //! wait for their past. A peer too slow for live entries misses them and gets them in its next
 //! round. A fault of a peer is an output, never a panic.
 
-mod directory;
 mod holding;
 mod machine;
 mod pairing;
@@ -33,6 +32,5 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use directory::{Directory, Known};
 pub use holding::Holding;
 pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output};

@@ -1,6 +1,6 @@
 //! One document as a node holds it: its graph, and what waits for something missing.
 
-use super::Directory;
+use crate::directory::Directory;
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::entry::{Plane, SignedEntry, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};

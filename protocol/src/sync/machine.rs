@@ -1,6 +1,6 @@
 //! The machine: its state, its inputs and outputs, and what commands ask of it.
 
-use super::directory::{Directory, Known};
+use crate::directory::{Directory, Known};
 use super::holding::{Accepted, Holding, Receipt};
 use super::session::{Phase, Serve, Session};
 use crate::access::Unsound;

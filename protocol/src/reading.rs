@@ -1,0 +1,276 @@
+//! Opening a document: from sealed entries to what a person reads.
+//!
+//! What cannot be opened or does not pass the checks of [`crate::document`] is left out with all that
+//! builds on it, and named: it affects what is shown and nothing else. Counting, forwarding and
+//! authority never depend on what somebody can read.
+
+use crate::access::Access;
+use crate::author::Audience;
+use crate::codec::{Canonical, CodecError};
+use crate::document::{Change, ChangeError, ChangeHash, Content};
+use crate::entry::{open_payload, Body, EpochKey, Header, Openness, Recipient, ResponsePayload, RevisionPayload, SealError, Wraps};
+use crate::id::{DocumentId, EntryId, OrganisationId};
+use crate::identity::CardSecret;
+use crate::limits;
+use crate::store::StoredEntry;
+use crate::directory::Directory;
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why an entry's payload is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Its key could not be opened.
+    #[error("its key is not open to this organisation: {0}")]
+    Key(SealError),
+    /// Its payload could not be opened.
+    #[error(transparent)]
+    Payload(#[from] SealError),
+    /// What was inside is not laid out as it should be.
+    #[error("its payload cannot be read: {0}")]
+    Malformed(#[from] CodecError),
+    /// The change inside is refused.
+    #[error("its change is refused: {0}")]
+    Change(#[from] ChangeError),
+    /// It builds on a revision that is not shown.
+    #[error("it builds on revision {0}, which cannot be shown")]
+    Dep(EntryId),
+}
+
+/// Who reads: an organisation with the secrets of its cards, by generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'k> {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The secrets of its cards.
+    pub secrets: &'k BTreeMap<u64, CardSecret>,
+}
+
+/// A revision that is shown.
+#[derive(Debug, Clone)]
+pub struct OpenRevision {
+    /// The entry.
+    pub entry: EntryId,
+    /// Who signed it.
+    pub organisation: OrganisationId,
+    /// When, as its author claims.
+    pub at: Timestamp,
+    /// Which person, as its device attests.
+    pub person: Option<String>,
+    /// The change it carries.
+    pub change: ChangeHash,
+    /// When this node stored it.
+    pub received: Timestamp,
+}
+
+/// A response that is shown.
+#[derive(Debug, Clone)]
+pub struct OpenResponse {
+    /// The entry.
+    pub entry: EntryId,
+    /// Who signed it.
+    pub organisation: OrganisationId,
+    /// What it states.
+    pub payload: ResponsePayload,
+    /// When this node stored it.
+    pub received: Timestamp,
+}
+
+/// One epoch.
+#[derive(Debug, Clone)]
+struct Epoch {
+    key: Option<EpochKey>,
+    recipients: BTreeSet<Recipient>,
+    openness: Openness,
+    /// Epochs whose keys are sealed under this one.
+    earlier: BTreeSet<EntryId>,
+}
+
+/// A document, open.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The effective revisions that can be shown, in causal order.
+    pub revisions: Vec<OpenRevision>,
+    /// The effective responses that can be shown, in causal order.
+    pub responses: Vec<OpenResponse>,
+    /// Effective entries that cannot be shown, and why.
+    pub unreadable: Vec<(EntryId, Unreadable)>,
+    /// What the document says.
+    pub content: Content,
+    epochs: BTreeMap<EntryId, Epoch>,
+}
+
+struct Sealed<'e> {
+    header: Header,
+    stored: &'e StoredEntry,
+}
+
+/// Opens a document. `stored` are its entries in the order of writing.
+#[must_use]
+pub fn open(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>) -> Opened {
+    let Some(document) = access.document() else { return Opened::default() };
+    let mut sealed: BTreeMap<EntryId, Sealed<'_>> = BTreeMap::new();
+    for stored in stored {
+        if let Ok(header) = Header::from_canonical(&stored.entry.header) {
+            sealed.insert(header.id(), Sealed { header, stored });
+        }
+    }
+    let mut opened = Opened { epochs: open_epochs(&document, &sealed, reader), ..Opened::default() };
+    opened.open_revisions(&document, access, &sealed);
+    opened.open_responses(&document, access, &sealed, reader);
+    opened
+}
+
+fn open_epochs(document: &DocumentId, sealed: &BTreeMap<EntryId, Sealed<'_>>, reader: &Reader<'_>) -> BTreeMap<EntryId, Epoch> {
+    let mut epochs = BTreeMap::new();
+    let mut commitments = BTreeMap::new();
+    let mut open: Vec<(EntryId, EpochKey)> = Vec::new();
+    let mut all_wraps: BTreeMap<EntryId, Wraps> = BTreeMap::new();
+    // A void Key entry does not void what was sealed under it: every one is tried.
+    for (id, Sealed { header, stored }) in sealed {
+        let (Body::Key { commitment }, Some(bytes)) = (&header.body, &stored.entry.wraps) else { continue };
+        let Ok(wraps) = Wraps::from_canonical(bytes) else { continue };
+        commitments.insert(*id, *commitment);
+        if let Ok(key) = wraps.open(document, commitment, &reader.organisation, reader.secrets) {
+            open.push((*id, key));
+        }
+        let openness = if wraps.open.is_some() { Openness::Anyone } else { Openness::Recipients };
+        epochs.insert(*id, Epoch { key: None, recipients: wraps.recipients().collect(), openness, earlier: BTreeSet::new() });
+        all_wraps.insert(*id, wraps);
+    }
+    while let Some((id, key)) = open.pop() {
+        let (Some(epoch), Some(wraps)) = (epochs.get_mut(&id), all_wraps.get(&id)) else { continue };
+        // Each epoch is opened once; an earlier key that is not what its own entry commits to is ignored.
+        if epoch.key.is_some() || commitments.get(&id) != Some(&key.commitment()) {
+            continue;
+        }
+        let earlier = wraps.earlier(document, &key).unwrap_or_default();
+        epoch.earlier = earlier.iter().map(|(id, _)| *id).collect();
+        epoch.key = Some(key);
+        open.extend(earlier);
+    }
+    epochs
+}
+
+impl Opened {
+    fn open_revisions(&mut self, document: &DocumentId, access: &Access, sealed: &BTreeMap<EntryId, Sealed<'_>>) {
+        let mut changes: BTreeMap<EntryId, Change> = BTreeMap::new();
+        for id in access.effective_revisions() {
+            let Some(sealed) = sealed.get(&id) else { continue };
+            match self.open_revision(document, sealed, &changes) {
+                Ok((payload, change)) => {
+                    self.revisions.push(OpenRevision {
+                        entry: id,
+                        organisation: sealed.header.organisation,
+                        at: payload.at,
+                        person: payload.person,
+                        change: change.hash(),
+                        received: sealed.stored.received,
+                    });
+                    changes.insert(id, change);
+                }
+                Err(why) => self.unreadable.push((id, why)),
+            }
+        }
+        self.content = Content::build(changes.into_values());
+    }
+
+    fn open_revision(
+        &self,
+        document: &DocumentId,
+        sealed: &Sealed<'_>,
+        changes: &BTreeMap<EntryId, Change>,
+    ) -> Result<(RevisionPayload, Change), Unreadable> {
+        let Body::Revision { epoch, deps } = &sealed.header.body else { return Err(Unreadable::Key(SealError::NotForUs)) };
+        let key = self.epochs.get(epoch).and_then(|epoch| epoch.key.as_ref()).ok_or(Unreadable::Key(SealError::NotForUs))?;
+        let payload = sealed.stored.entry.payload.as_deref().unwrap_or_default();
+        let plain = open_payload(key, payload, &sealed.header.associated_data())?;
+        let payload = RevisionPayload::from_canonical(&plain)?;
+        let mut hashes = BTreeSet::new();
+        for dep in deps {
+            hashes.insert(changes.get(dep).ok_or(Unreadable::Dep(*dep))?.hash());
+        }
+        let change = Change::check(document, &payload.change, &hashes)?;
+        Ok((payload, change))
+    }
+
+    fn open_responses(&mut self, document: &DocumentId, access: &Access, sealed: &BTreeMap<EntryId, Sealed<'_>>, reader: &Reader<'_>) {
+        for id in access.effective_responses() {
+            let Some(sealed) = sealed.get(&id) else { continue };
+            match open_response(document, sealed, reader) {
+                Ok(payload) => self.responses.push(OpenResponse {
+                    entry: id,
+                    organisation: sealed.header.organisation,
+                    payload,
+                    received: sealed.stored.received,
+                }),
+                // A response addressed to others is none of our business.
+                Err(Unreadable::Key(SealError::NotForUs)) => {}
+                Err(why) => self.unreadable.push((id, why)),
+            }
+        }
+    }
+
+    /// The revisions whose changes are the content's heads: what the next revision names as deps.
+    #[must_use]
+    pub fn heads(&self) -> Vec<EntryId> {
+        self.entries_of(self.content.heads())
+    }
+
+    /// The revisions that carry these changes. Two authors of one identical change count once: the lower id stands for both.
+    #[must_use]
+    pub fn entries_of(&self, changes: &BTreeSet<ChangeHash>) -> Vec<EntryId> {
+        let mut entries: BTreeMap<ChangeHash, EntryId> = BTreeMap::new();
+        for revision in self.revisions.iter().filter(|revision| changes.contains(&revision.change)) {
+            let entry = entries.entry(revision.change).or_insert(revision.entry);
+            *entry = (*entry).min(revision.entry);
+        }
+        entries.into_values().collect()
+    }
+
+    /// The changes that these revisions carry; none if one of them is not shown.
+    #[must_use]
+    pub fn changes_of(&self, entries: &[EntryId]) -> Option<Vec<ChangeHash>> {
+        let find = |id: &EntryId| self.revisions.iter().find(|revision| revision.entry == *id).map(|revision| revision.change);
+        entries.iter().map(find).collect()
+    }
+
+    /// The epoch to seal under: authorised, open to us, for exactly this audience. None: start one.
+    #[must_use]
+    pub fn epoch_for(&self, access: &Access, audience: &Audience) -> Option<(EntryId, EpochKey)> {
+        let wanted: BTreeSet<Recipient> = audience.recipients.iter().map(|(recipient, _)| *recipient).collect();
+        access.authorised_keys().into_iter().rev().find_map(|id| {
+            let epoch = self.epochs.get(&id)?;
+            let fits = epoch.recipients == wanted && epoch.openness == audience.openness;
+            epoch.key.clone().filter(|_| fits).map(|key| (id, key))
+        })
+    }
+
+    /// The keys that a new epoch seals, so that a new reader opens the past: those of the epochs that no other seals.
+    #[must_use]
+    pub fn earlier_epochs(&self) -> Vec<(EntryId, EpochKey)> {
+        let sealed: BTreeSet<EntryId> = self.epochs.values().flat_map(|epoch| epoch.earlier.iter().copied()).collect();
+        let heads = self.epochs.iter().filter(|(id, _)| !sealed.contains(id));
+        heads.filter_map(|(id, epoch)| Some((*id, epoch.key.clone()?))).take(limits::EARLIER_EPOCHS).collect()
+    }
+}
+
+fn open_response(document: &DocumentId, sealed: &Sealed<'_>, reader: &Reader<'_>) -> Result<ResponsePayload, Unreadable> {
+    let (Body::Response { commitment }, Some(wraps)) = (&sealed.header.body, &sealed.stored.entry.wraps) else {
+        return Err(Unreadable::Key(SealError::NotForUs));
+    };
+    let wraps = Wraps::from_canonical(wraps)?;
+    let key = wraps.open(document, commitment, &reader.organisation, reader.secrets).map_err(Unreadable::Key)?;
+    let payload = sealed.stored.entry.payload.as_deref().unwrap_or_default();
+    let plain = open_payload(&key, payload, &sealed.header.associated_data())?;
+    Ok(ResponsePayload::from_canonical(&plain)?)
+}
+
+/// The readers of a document at `now`, at their current cards. An organisation without a card here
+/// cannot be wrapped for; the next epoch after its card arrives includes it.
+#[must_use]
+pub fn audience(access: &Access, directory: &Directory, now: Timestamp) -> Audience {
+    let openness = if access.anyone_now(now).is_some() { Openness::Anyone } else { Openness::Recipients };
+    let recipients = access.readers(now).iter().filter_map(|organisation| directory.recipient(organisation)).collect();
+    Audience { recipients, openness }
+}
