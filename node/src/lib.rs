@@ -1,1 +1,3 @@
-//! (map to come)
+//! One organisation's node.
+
+pub mod desk;
