@@ -2,6 +2,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod codec;
+pub mod document;
 pub mod entropy;
 pub mod entry;
 pub mod id;

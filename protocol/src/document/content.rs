@@ -1,0 +1,443 @@
+//! A document's content: changes that merge, and what they show.
+//!
+//! ```text
+//! {
+//!   kind: "bulletin", marking: "AMBER+STRICT", state: "issued",     strings
+//!   fields: {                                                       a map; absent means not set
+//!     instruction: Text, ...       Form::Text: a text object, made empty with its map
+//!     headline: "...", ...         Form::Line, Choice, Time: strings; Form::Number: whole numbers
+//!     category: ["Security"], ...  Form::List: a list of strings, made empty with its map
+//!     info: [{...}], ...           Form::Records: a list of maps like `fields`
+//!   }
+//! }
+//! ```
+//!
+//! That is an ordinary Automerge document: in JavaScript, `Automerge.load(content.save())` shows this
+//! object, with texts as strings to splice and lines as immutable strings.
+//!
+//! **A change is one revision's content.** It has an Automerge actor of its own, derived from the document
+//! and the change itself, so it fits no other document and nobody can take its place ([`Change::check`]);
+//! two authors of the same edit make the same change. A [`Content`] is built from a set of changes; what
+//! it shows, and what it leaves out, depends on that set alone. What it leaves out, it names.
+//!
+//! Of conflicting values, the stricter marking and the highest state hold; elsewhere Automerge's choice.
+//! Checks run in this order, each on what the one before let pass: bytes (`chunk`), operations bounded
+//! and read (`columns`), Automerge's own parser (`engine`), and whether changes fit together
+//! (`soundness`).
+
+mod chunk;
+mod columns;
+mod engine;
+mod error;
+mod reading;
+mod soundness;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use super::fields::Fields;
+use super::kind::{self, Kind};
+use super::marking::Marking;
+use crate::id::DocumentId;
+use columns::Operations;
+use core::fmt;
+use engine::{At, Engine, Make, Object, Parsed, ROOT, Scalar, Writer};
+pub use error::{ChangeError, LeftOut, ReviseError};
+use reading::{Cell, Reader, Reading};
+use serde_json::Map;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The first 16 bytes of a BLAKE3: what Automerge calls an actor, one for each change.
+type ActorBytes = [u8; 16];
+
+/// The hash of a change: SHA-256, as Automerge defines it. Prints as hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeHash([u8; 32]);
+
+impl ChangeHash {
+    /// The hash with these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChangeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for ChangeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChangeHash({self})")
+    }
+}
+
+/// A change whose bytes were checked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Change(Arc<Checked>);
+
+#[derive(Debug)]
+struct Checked {
+    hash: ChangeHash,
+    deps: BTreeSet<ChangeHash>,
+    actor: ActorBytes,
+    others: Vec<ActorBytes>,
+    start: u32,
+    operations: Operations,
+    parsed: Parsed,
+}
+
+impl PartialEq for Change {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash() == other.hash()
+    }
+}
+
+impl Eq for Change {}
+
+impl Change {
+    /// Checks a change's bytes: an uncompressed Automerge change and nothing more, within bounds, of
+    /// exactly these dependencies, of the actor that this document and these bytes give, and encoded as
+    /// Automerge encodes it. Whether it fits what it builds on, [`Content::build`] finds.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where. Whoever sent it need not have made it.
+    pub fn check(document: &DocumentId, bytes: &[u8], deps: &BTreeSet<ChangeHash>) -> Result<Self, ChangeError> {
+        let chunk = chunk::read(document, bytes, deps)?;
+        let actors = u32::try_from(chunk.others.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let operations = chunk.columns.operations(actors)?;
+        if operations.list.is_empty() {
+            return Err(ChangeError::Empty);
+        }
+        let parsed = Parsed::parse(bytes).map_err(|why| ChangeError::Refused { why })?.ok_or(ChangeError::NotCanonical)?;
+        Ok(Self(Arc::new(Checked {
+            hash: chunk.hash,
+            deps: deps.clone(),
+            actor: chunk.actor,
+            others: chunk.others,
+            start: chunk.start,
+            operations,
+            parsed,
+        })))
+    }
+
+    /// The change's hash.
+    #[must_use]
+    pub fn hash(&self) -> ChangeHash {
+        self.0.hash
+    }
+
+    /// The changes that it builds on directly.
+    #[must_use]
+    pub fn deps(&self) -> &BTreeSet<ChangeHash> {
+        &self.0.deps
+    }
+
+    /// The change's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.0.parsed.bytes()
+    }
+
+    fn actor(&self) -> &ActorBytes {
+        &self.0.actor
+    }
+
+    fn others(&self) -> &[ActorBytes] {
+        &self.0.others
+    }
+
+    fn start(&self) -> u32 {
+        self.0.start
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.0.operations
+    }
+}
+
+/// What a revision is to make of a document.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The document's kind. It never changes.
+    pub kind: &'static Kind,
+    /// The marking.
+    pub marking: Marking,
+    /// The state to move to; none leaves it as it is.
+    pub state: Option<String>,
+    /// All the fields, not only those that change.
+    pub fields: Fields,
+}
+
+/// What a document shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The kind, if this version knows it.
+    pub kind: Option<&'static Kind>,
+    /// The kind's name, known or not.
+    pub kind_name: Option<String>,
+    /// The marking; of conflicting ones the strictest.
+    pub marking: Option<Marking>,
+    /// The state that content carries; of conflicting ones the highest.
+    pub state: Option<&'static str>,
+    /// The fields that can be shown.
+    pub fields: Fields,
+    /// What cannot be shown, and why.
+    pub problems: Vec<Problem>,
+}
+
+/// A part of a document that cannot be shown. Its writer did not follow the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub path: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Snapshot {
+    /// The paths at which `newer` differs: `kind`, `marking`, `state`, and those of fields such as
+    /// `info[0].severity`.
+    #[must_use]
+    pub fn changed_paths(&self, newer: &Self) -> Vec<String> {
+        let mut paths = Vec::new();
+        for (name, differs) in [
+            ("kind", self.kind_name != newer.kind_name),
+            ("marking", self.marking != newer.marking),
+            ("state", self.state != newer.state),
+        ] {
+            if differs {
+                paths.push(name.to_owned());
+            }
+        }
+        paths.extend(self.fields.changed_paths(&newer.fields));
+        paths
+    }
+}
+
+/// A document's content, merged.
+#[derive(Debug, Clone)]
+pub struct Content {
+    changes: BTreeMap<ChangeHash, Change>,
+    heads: BTreeSet<ChangeHash>,
+    left_out: BTreeMap<ChangeHash, LeftOut>,
+    engine: Engine,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self { changes: BTreeMap::new(), heads: BTreeSet::new(), left_out: BTreeMap::new(), engine: Engine::new() }
+    }
+}
+
+impl Content {
+    /// Merges changes of one document. One that comes twice counts once; one that is unsound, or builds
+    /// on something that is not there, is left out with all that builds on it, and named by
+    /// [`Content::left_out`]. The outcome depends on the set alone, not on the order.
+    #[must_use]
+    pub fn build(changes: impl IntoIterator<Item = Change>) -> Self {
+        let given: BTreeMap<ChangeHash, Change> = changes.into_iter().map(|change| (change.hash(), change)).collect();
+        let (order, mut left_out) = soundness::sort(&given);
+        let sound: Vec<&Change> = order.iter().filter_map(|hash| given.get(hash)).collect();
+        let (engine, accepted) = match Engine::new().apply(sound.iter().map(|change| &change.0.parsed)) {
+            Ok(engine) => (engine, sound.iter().map(|change| change.hash()).collect()),
+            Err(_) => one_by_one(&sound, &mut left_out),
+        };
+        let changes: BTreeMap<_, _> = given.into_iter().filter(|(hash, _)| accepted.contains(hash)).collect();
+        let mut heads = accepted;
+        for change in changes.values() {
+            for dep in change.deps() {
+                heads.remove(dep);
+            }
+        }
+        Self { changes, heads, left_out, engine }
+    }
+
+    /// The changes that no other builds on: what the next revision depends on.
+    #[must_use]
+    pub const fn heads(&self) -> &BTreeSet<ChangeHash> {
+        &self.heads
+    }
+
+    /// True if there are no changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// True if this change is part of the content.
+    #[must_use]
+    pub fn contains(&self, hash: &ChangeHash) -> bool {
+        self.changes.contains_key(hash)
+    }
+
+    /// The changes that have no part in the content, with the reasons.
+    #[must_use]
+    pub const fn left_out(&self) -> &BTreeMap<ChangeHash, LeftOut> {
+        &self.left_out
+    }
+
+    /// What the document shows.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot(&self.engine).0
+    }
+
+    /// What the document showed at `heads`: with these changes and all below them. None if one of them
+    /// is not here.
+    #[must_use]
+    pub fn snapshot_at(&self, heads: &[ChangeHash]) -> Option<Snapshot> {
+        self.at(heads).ok().map(|content| content.snapshot())
+    }
+
+    /// The whole document as an Automerge file, for export.
+    ///
+    /// # Errors
+    ///
+    /// [`ReviseError::Failed`] if Automerge fails, which is a defect.
+    pub fn save(&self) -> Result<Vec<u8>, ReviseError> {
+        self.engine.save().map_err(|why| ReviseError::Failed { why })
+    }
+
+    /// Makes the change that leads from the document at `base` to what is wanted, in as few operations as
+    /// do it. `base` is what the author saw, [`Content::heads`] as a rule; it is empty for a document
+    /// that has no content yet. The same arguments give the same change.
+    ///
+    /// # Errors
+    ///
+    /// [`ReviseError::NothingChanged`] if there is nothing to do; otherwise what is wrong with the
+    /// arguments, or that the edit is too large.
+    pub fn revise(&self, document: &DocumentId, base: &[ChangeHash], wanted: &Wanted) -> Result<Change, ReviseError> {
+        if let Some(state) = wanted.state.as_deref()
+            && !wanted.kind.written_states().any(|allowed| allowed == state)
+        {
+            return Err(ReviseError::State { found: state.to_owned(), allowed: wanted.kind.written_states().collect() });
+        }
+        if base.is_empty() && !self.is_empty() {
+            return Err(ReviseError::NoBase);
+        }
+        let base = self.at(base)?;
+        let (shown, root) = snapshot(&base.engine);
+        if let Some(found) = shown.kind_name.as_deref()
+            && found != wanted.kind.name
+        {
+            return Err(ReviseError::OtherKind { found: found.to_owned(), wanted: wanted.kind.name });
+        }
+        let bytes = base
+            .engine
+            .edit(|writer| write(writer, &shown, root.as_ref(), wanted))
+            .map_err(|why| ReviseError::Failed { why })?
+            .ok_or(ReviseError::NothingChanged)?;
+        let bytes = chunk::with_right_actor(document, &bytes)?;
+        Ok(Change::check(document, &bytes, &base.heads)?)
+    }
+
+    /// The content at `heads`: with these changes and all below them.
+    fn at(&self, heads: &[ChangeHash]) -> Result<Self, ReviseError> {
+        if heads.len() == self.heads.len() && heads.iter().all(|head| self.heads.contains(head)) {
+            return Ok(self.clone());
+        }
+        let mut below = BTreeMap::new();
+        let mut left = heads.to_vec();
+        while let Some(hash) = left.pop() {
+            let change = self.changes.get(&hash).ok_or(ReviseError::UnknownBase(hash))?;
+            if below.insert(hash, change.clone()).is_none() {
+                left.extend(change.deps());
+            }
+        }
+        Ok(Self::build(below.into_values()))
+    }
+}
+
+/// Applies changes one after the other, in the order given, leaving out those that Automerge refuses and
+/// what builds on them. No change is known to get this far and be refused; this is for the unknown ones.
+fn one_by_one(sound: &[&Change], left_out: &mut BTreeMap<ChangeHash, LeftOut>) -> (Engine, BTreeSet<ChangeHash>) {
+    let mut engine = Engine::new();
+    let mut accepted = BTreeSet::new();
+    for change in sound {
+        if let Some(missing) = change.deps().iter().find(|dep| !accepted.contains(*dep)) {
+            left_out.insert(change.hash(), LeftOut::Missing(*missing));
+            continue;
+        }
+        match engine.clone().apply(std::iter::once(&change.0.parsed)) {
+            Ok(next) => {
+                engine = next;
+                accepted.insert(change.hash());
+            }
+            Err(why) => {
+                left_out.insert(change.hash(), LeftOut::Refused { why });
+            }
+        }
+    }
+    (engine, accepted)
+}
+
+/// What a document shows, and its map of fields.
+fn snapshot(engine: &Engine) -> (Snapshot, Option<Object>) {
+    let mut problems = Vec::new();
+    let mut problem = |path: &str, what: &str| problems.push(Problem { path: path.to_owned(), what: what.to_owned() });
+    let lines = |name| engine.values(&ROOT, name).into_iter().map(|cell| if let Cell::Line(text) = cell { Some(text) } else { None });
+    let mut kind_names: Vec<Option<String>> = lines("kind").collect();
+    let kind_name = kind_names.pop().flatten();
+    if kind_names.iter().any(|other| *other != kind_name) {
+        problem("kind", "there are several");
+    }
+    let kind = kind_name.as_deref().and_then(kind::find);
+    let marking = lines("marking").filter_map(|text| text?.parse().ok()).max();
+    if marking.is_none() && !engine.values(&ROOT, "marking").is_empty() {
+        problem("marking", "it is none of TLP 2.0");
+    }
+    let mut state = None;
+    let mut fields = Map::new();
+    let mut object = None;
+    if let Some(kind) = kind {
+        let states: Vec<String> = lines("state").flatten().collect();
+        let written: Vec<&str> = kind.written_states().filter(|name| states.iter().any(|state| state == name)).collect();
+        state = kind.highest(written.iter().copied());
+        if states.iter().any(|state| !written.contains(&state.as_str())) {
+            problem("state", "it is none that a revision can set");
+        }
+        match engine.values(&ROOT, "fields").pop() {
+            Some(Cell::Map(map)) => {
+                let mut reader = Reader { from: engine, kind, problems };
+                fields = reader.map(&map, kind.fields, "");
+                problems = reader.problems;
+                object = Some(map);
+            }
+            Some(_) => problem("fields", "it is of a wrong type"),
+            None => {}
+        }
+    }
+    (Snapshot { kind, kind_name, marking, state, fields: Fields::checked(fields), problems }, object)
+}
+
+/// Writes what is wanted over what is shown.
+fn write(writer: &mut Writer<'_>, shown: &Snapshot, fields: Option<&Object>, wanted: &Wanted) -> Result<(), String> {
+    let kind = wanted.kind;
+    if shown.kind_name.is_none() {
+        writer.put(&ROOT, &At::Key("kind"), &Scalar::Text(kind.name))?;
+    }
+    if shown.marking != Some(wanted.marking) {
+        writer.put(&ROOT, &At::Key("marking"), &Scalar::Text(wanted.marking.as_str()))?;
+    }
+    if let Some(state) = wanted.state.as_deref().filter(|state| shown.state != Some(*state)) {
+        writer.put(&ROOT, &At::Key("state"), &Scalar::Text(state))?;
+    }
+    match fields {
+        Some(object) => writing::change(writer, kind, object, kind.fields, shown.fields.as_map(), wanted.fields.as_map()),
+        None => {
+            let object = writer.make(&ROOT, &At::Key("fields"), Make::Map)?;
+            writing::fill(writer, kind, &object, kind.fields, wanted.fields.as_map())
+        }
+    }
+}

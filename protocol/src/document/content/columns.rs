@@ -1,0 +1,500 @@
+//! The operations of a change, read from its columns without expanding what is run-length encoded.
+//!
+//! A run of 2^40 nulls takes a few bytes, and Automerge would walk it. So the operations are counted from
+//! the run lengths first, bounded by [`MAX_CHANGE_OPERATIONS`], and only then is each column read, row by
+//! row and to its exact end. What comes out are the operations in the few shapes that this project's
+//! documents need: maps, lists and texts, plain values, deletions. Counters, marks, tables and bytes are
+//! refused, because Automerge's code for them is not needed and so should not be within reach.
+
+use super::chunk::Cursor;
+use super::error::ChangeError;
+use crate::document::limits::{MAX_CHANGE_OPERATIONS, MAX_KEY_BYTES};
+use std::str;
+
+// Column specifications: id << 4 | type, in the order in which Automerge writes them.
+const OBJECT_ACTOR: u64 = 1;
+const OBJECT_COUNTER: u64 = 2;
+const KEY_ACTOR: u64 = 17;
+const KEY_COUNTER: u64 = 19;
+const KEY_STRING: u64 = 21;
+const INSERT: u64 = 52;
+const ACTION: u64 = 66;
+const VALUE_META: u64 = 86;
+const VALUE: u64 = 87;
+const PRED_GROUP: u64 = 112;
+const PRED_ACTOR: u64 = 113;
+const PRED_COUNTER: u64 = 115;
+const KNOWN: [u64; 12] = [
+    OBJECT_ACTOR, OBJECT_COUNTER, KEY_ACTOR, KEY_COUNTER, KEY_STRING, INSERT, ACTION, VALUE_META, VALUE, PRED_GROUP,
+    PRED_ACTOR, PRED_COUNTER,
+];
+
+/// The id of an operation, as a change writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reference {
+    pub(super) counter: u32,
+    /// 0 is the change's own actor, 1 its first other one.
+    pub(super) actor: u32,
+}
+
+/// What an operation writes at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// A place in [`Operations::names`].
+    Name(u32),
+    /// Before the first element.
+    Head,
+    /// At, or when inserting after, this element.
+    Element(Reference),
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    MakeMap,
+    MakeList,
+    MakeText,
+    /// Writes a text of exactly one character: the only value that a text object holds.
+    PutCharacter,
+    /// Writes any other plain value.
+    Put,
+    Delete,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    /// The object, the root if none.
+    pub(super) object: Option<Reference>,
+    pub(super) key: Key,
+    pub(super) insert: bool,
+    pub(super) action: Action,
+    /// Where its predecessors end in [`Operations::preds`]; they begin where those before it end.
+    pub(super) preds_end: u32,
+}
+
+/// A change's operations.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Operations {
+    pub(super) list: Vec<Operation>,
+    pub(super) preds: Vec<Reference>,
+    pub(super) names: Vec<String>,
+}
+
+/// A change's columns, found but not read.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    found: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Columns<'a> {
+    /// Finds the columns. The cursor is left after their bytes.
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, ChangeError> {
+        let offset = cursor.offset();
+        let count = cursor.length()?;
+        if count > KNOWN.len() {
+            return Err(ChangeError::Malformed { offset, what: "there are too many columns" });
+        }
+        let mut lengths = Vec::new();
+        for _ in 0..count {
+            let offset = cursor.offset();
+            let specification = cursor.unsigned()?;
+            let ascending = lengths.last().is_none_or(|(last, _)| *last < specification);
+            if !ascending || !KNOWN.contains(&specification) {
+                return Err(ChangeError::Malformed { offset, what: "a column is unknown, compressed or out of order" });
+            }
+            lengths.push((specification, cursor.length()?));
+        }
+        let mut found = Vec::new();
+        for (specification, length) in lengths {
+            found.push((specification, cursor.take(length)?));
+        }
+        Ok(Self { found })
+    }
+
+    fn bytes(&self, specification: u64) -> &'a [u8] {
+        self.found
+            .iter()
+            .find(|(candidate, _)| *candidate == specification)
+            .map_or(&[], |(_, bytes)| bytes)
+    }
+
+    /// The operations. `actors` is how many actors the change names, its own included.
+    pub(super) fn operations(&self, actors: u32) -> Result<Operations, ChangeError> {
+        let rows = Runs::<Unsigned>::count(self.bytes(ACTION))?;
+        let predecessors = Runs::<Unsigned>::sum(self.bytes(PRED_GROUP), rows)?;
+        let mut rows_left = Rows::new(self, actors);
+        let mut operations = Operations::default();
+        operations.list.reserve_exact(usize::try_from(rows).unwrap_or(0));
+        operations.preds.reserve_exact(usize::try_from(predecessors).unwrap_or(0));
+        for index in 0..rows {
+            rows_left.next(index, &mut operations)?;
+        }
+        rows_left.end()?;
+        Ok(operations)
+    }
+}
+
+/// All columns, read side by side.
+struct Rows<'a> {
+    actors: u32,
+    object_actor: Runs<'a, Unsigned>,
+    object_counter: Runs<'a, Unsigned>,
+    key_actor: Runs<'a, Unsigned>,
+    key_counter: Delta<'a>,
+    key_string: Runs<'a, Text>,
+    insert: Booleans<'a>,
+    action: Runs<'a, Unsigned>,
+    value_meta: Runs<'a, Unsigned>,
+    value: Cursor<'a>,
+    pred_group: Runs<'a, Unsigned>,
+    pred_actor: Runs<'a, Unsigned>,
+    pred_counter: Delta<'a>,
+    /// The last key, which is often the next one too.
+    last_name: Option<&'a str>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(columns: &Columns<'a>, actors: u32) -> Self {
+        Self {
+            actors,
+            object_actor: Runs::new(columns.bytes(OBJECT_ACTOR)),
+            object_counter: Runs::new(columns.bytes(OBJECT_COUNTER)),
+            key_actor: Runs::new(columns.bytes(KEY_ACTOR)),
+            key_counter: Delta::new(columns.bytes(KEY_COUNTER)),
+            key_string: Runs::new(columns.bytes(KEY_STRING)),
+            insert: Booleans::new(columns.bytes(INSERT)),
+            action: Runs::new(columns.bytes(ACTION)),
+            value_meta: Runs::new(columns.bytes(VALUE_META)),
+            value: Cursor::new(columns.bytes(VALUE)),
+            pred_group: Runs::new(columns.bytes(PRED_GROUP)),
+            pred_actor: Runs::new(columns.bytes(PRED_ACTOR)),
+            pred_counter: Delta::new(columns.bytes(PRED_COUNTER)),
+            last_name: None,
+        }
+    }
+
+    fn next(&mut self, index: u32, operations: &mut Operations) -> Result<(), ChangeError> {
+        let bad = |what| ChangeError::Operation { index, what };
+        let object = match (self.object_actor.next()?, self.object_counter.next()?) {
+            (None, None) => None,
+            (Some(actor), Some(counter)) => Some(self.reference(index, actor, counter)?),
+            (Some(_), None) | (None, Some(_)) => return Err(bad("its object is half given")),
+        };
+        let key = self.key(index, operations)?;
+        let insert = self.insert.next()?;
+        let code = self.action.next()?.ok_or_else(|| bad("it has no action"))?;
+        let action = self.action(index, code)?;
+        let count = self.pred_group.next()?.ok_or_else(|| bad("it has no count of predecessors"))?;
+        for _ in 0..count {
+            let actor = self.pred_actor.next()?.ok_or_else(|| bad("a predecessor is missing"))?;
+            let counter = self.pred_counter.next()?.and_then(|counter| u64::try_from(counter).ok());
+            let counter = counter.ok_or_else(|| bad("a predecessor is missing"))?;
+            operations.preds.push(self.reference(index, actor, counter)?);
+        }
+        let preds_end = u32::try_from(operations.preds.len()).map_err(|_| ChangeError::TooManyOperations)?;
+        operations.list.push(Operation { object, key, insert, action, preds_end });
+        Ok(())
+    }
+
+    fn reference(&self, index: u32, actor: u64, counter: u64) -> Result<Reference, ChangeError> {
+        let actor = u32::try_from(actor).ok().filter(|actor| *actor < self.actors);
+        // Automerge keeps counters in 32 bits and panics beyond.
+        let counter = u32::try_from(counter).ok().filter(|counter| *counter > 0);
+        match (actor, counter) {
+            (Some(actor), Some(counter)) => Ok(Reference { counter, actor }),
+            _ => Err(ChangeError::Operation { index, what: "it refers to an operation that cannot be" }),
+        }
+    }
+
+    fn key(&mut self, index: u32, operations: &mut Operations) -> Result<Key, ChangeError> {
+        let parts = (self.key_actor.next()?, self.key_counter.next()?, self.key_string.next()?);
+        match parts {
+            (None, None, Some(name)) => {
+                if name.len() > MAX_KEY_BYTES {
+                    return Err(ChangeError::KeyTooLong { found: name.len() });
+                }
+                if self.last_name != Some(name) {
+                    self.last_name = Some(name);
+                    operations.names.push(name.to_owned());
+                }
+                let place = operations.names.len().saturating_sub(1);
+                Ok(Key::Name(u32::try_from(place).unwrap_or(u32::MAX)))
+            }
+            (None, Some(0), None) => Ok(Key::Head),
+            (Some(actor), Some(counter), None) => {
+                let counter = u64::try_from(counter).unwrap_or(0);
+                Ok(Key::Element(self.reference(index, actor, counter)?))
+            }
+            _ => Err(ChangeError::Operation { index, what: "its key is neither a name nor a place in a list" }),
+        }
+    }
+
+    fn action(&mut self, index: u32, code: u64) -> Result<Action, ChangeError> {
+        let bad = |what| ChangeError::Operation { index, what };
+        let meta = self.value_meta.next()?.ok_or_else(|| bad("it has no value"))?;
+        let length = usize::try_from(meta >> 4).map_err(|_| bad("its value is too long"))?;
+        let value = self.value.take(length)?;
+        let action = match code {
+            0 => Action::MakeMap,
+            1 => return put(meta & 15, value).ok_or_else(|| bad("its value is of a type that is not used, or malformed")),
+            2 => Action::MakeList,
+            3 => Action::Delete,
+            4 => Action::MakeText,
+            _ => return Err(bad("it does something that documents do not need")),
+        };
+        if meta == 0 { Ok(action) } else { Err(bad("it has a value though it sets none")) }
+    }
+
+    fn end(self) -> Result<(), ChangeError> {
+        self.object_actor.end()?;
+        self.object_counter.end()?;
+        self.key_actor.end()?;
+        self.key_counter.0.end()?;
+        self.key_string.end()?;
+        self.insert.end()?;
+        self.action.end()?;
+        self.value_meta.end()?;
+        self.value.end()?;
+        self.pred_group.end()?;
+        self.pred_actor.end()?;
+        self.pred_counter.0.end()
+    }
+}
+
+/// The action that writes a value of this type code.
+fn put(code: u64, value: &[u8]) -> Option<Action> {
+    let mut cursor = Cursor::new(value);
+    match code {
+        // Null, false and true.
+        0..=2 => value.is_empty().then_some(Action::Put),
+        3 => cursor.unsigned().ok().filter(|_| cursor.is_at_end()).map(|_| Action::Put),
+        4 => cursor.signed().ok().filter(|_| cursor.is_at_end()).map(|_| Action::Put),
+        5 => (value.len() == 8).then_some(Action::Put),
+        6 => {
+            let text = str::from_utf8(value).ok()?;
+            Some(if text.chars().nth(1).is_none() && !text.is_empty() { Action::PutCharacter } else { Action::Put })
+        }
+        _ => None,
+    }
+}
+
+/// What a run-length encoded column holds.
+trait Cell<'a>: Copy {
+    type Value: Copy;
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self::Value, ChangeError>;
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Unsigned;
+#[derive(Debug, Clone, Copy)]
+struct Signed;
+#[derive(Debug, Clone, Copy)]
+struct Text;
+
+impl<'a> Cell<'a> for Unsigned {
+    type Value = u64;
+    fn read(cursor: &mut Cursor<'a>) -> Result<u64, ChangeError> {
+        cursor.unsigned()
+    }
+}
+
+impl<'a> Cell<'a> for Signed {
+    type Value = i64;
+    fn read(cursor: &mut Cursor<'a>) -> Result<i64, ChangeError> {
+        cursor.signed()
+    }
+}
+
+impl<'a> Cell<'a> for Text {
+    type Value = &'a str;
+    fn read(cursor: &mut Cursor<'a>) -> Result<&'a str, ChangeError> {
+        let offset = cursor.offset();
+        let length = cursor.length()?;
+        str::from_utf8(cursor.take(length)?).map_err(|_| ChangeError::Malformed { offset, what: "a key is not UTF-8" })
+    }
+}
+
+/// A run-length encoded column. A run is a positive count and a value, a negative count and as many
+/// values, or 0 and a count of nulls. A column without bytes is all null.
+#[derive(Debug, Clone)]
+struct Runs<'a, C: Cell<'a>> {
+    cursor: Cursor<'a>,
+    empty: bool,
+    run: Run<C::Value>,
+    left: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Run<V> {
+    Nulls,
+    Repeat(V),
+    Literal,
+}
+
+impl<'a, C: Cell<'a>> Runs<'a, C> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(bytes), empty: bytes.is_empty(), run: Run::Nulls, left: 0 }
+    }
+
+    fn begin_run(&mut self) -> Result<(), ChangeError> {
+        let offset = self.cursor.offset();
+        let count = self.cursor.signed()?;
+        (self.run, self.left) = match count {
+            0 => (Run::Nulls, self.cursor.unsigned()?),
+            1.. => (Run::Repeat(C::read(&mut self.cursor)?), count.unsigned_abs()),
+            _ => (Run::Literal, count.unsigned_abs()),
+        };
+        if self.left == 0 {
+            return Err(ChangeError::Malformed { offset, what: "a run is empty" });
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<C::Value>, ChangeError> {
+        if self.empty {
+            return Ok(None);
+        }
+        if self.left == 0 {
+            self.begin_run()?;
+        }
+        self.left = self.left.saturating_sub(1);
+        match self.run {
+            Run::Nulls => Ok(None),
+            Run::Repeat(value) => Ok(Some(value)),
+            Run::Literal => C::read(&mut self.cursor).map(Some),
+        }
+    }
+
+    fn end(&self) -> Result<(), ChangeError> {
+        if self.left > 0 {
+            let offset = self.cursor.offset();
+            return Err(ChangeError::Malformed { offset, what: "a column is longer than there are operations" });
+        }
+        self.cursor.end()
+    }
+}
+
+impl<'a> Runs<'a, Unsigned> {
+    /// How many rows there are, from the run lengths alone.
+    fn count(bytes: &'a [u8]) -> Result<u32, ChangeError> {
+        Self::fold(bytes, |_, count| count)
+    }
+
+    /// The sum of the rows' values, from the run lengths alone.
+    fn sum(bytes: &'a [u8], rows: u32) -> Result<u32, ChangeError> {
+        if Self::count(bytes)? != rows {
+            return Err(ChangeError::Malformed { offset: 0, what: "columns differ in length" });
+        }
+        Self::fold(bytes, u64::saturating_mul)
+    }
+
+    /// Adds up `weigh(value, count)` of all runs, refusing more than [`MAX_CHANGE_OPERATIONS`].
+    fn fold(bytes: &'a [u8], weigh: impl Fn(u64, u64) -> u64) -> Result<u32, ChangeError> {
+        let mut runs = Self::new(bytes);
+        let mut total = 0_u64;
+        while !runs.cursor.is_at_end() {
+            runs.begin_run()?;
+            match runs.run {
+                Run::Nulls => return Err(ChangeError::Malformed { offset: 0, what: "a value is missing" }),
+                Run::Repeat(value) => total = total.saturating_add(weigh(value, runs.left)),
+                Run::Literal => {
+                    // Every value takes at least one byte, so this loop is bounded by the bytes.
+                    for _ in 0..runs.left {
+                        total = total.saturating_add(weigh(Unsigned::read(&mut runs.cursor)?, 1));
+                    }
+                }
+            }
+            if total > u64::from(MAX_CHANGE_OPERATIONS) {
+                return Err(ChangeError::TooManyOperations);
+            }
+        }
+        u32::try_from(total).map_err(|_| ChangeError::TooManyOperations)
+    }
+}
+
+/// A column of differences.
+#[derive(Debug, Clone)]
+struct Delta<'a>(Runs<'a, Signed>, i64);
+
+impl<'a> Delta<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self(Runs::new(bytes), 0)
+    }
+
+    fn next(&mut self) -> Result<Option<i64>, ChangeError> {
+        let Some(difference) = self.0.next()? else {
+            return Ok(None);
+        };
+        let offset = self.0.cursor.offset();
+        self.1 = self
+            .1
+            .checked_add(difference)
+            .ok_or(ChangeError::Malformed { offset, what: "a counter is out of range" })?;
+        Ok(Some(self.1))
+    }
+}
+
+/// A column of booleans: counts of false and true in turn.
+#[derive(Debug, Clone)]
+struct Booleans<'a> {
+    cursor: Cursor<'a>,
+    value: bool,
+    left: u64,
+}
+
+impl<'a> Booleans<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(bytes), value: true, left: 0 }
+    }
+
+    fn next(&mut self) -> Result<bool, ChangeError> {
+        while self.left == 0 {
+            self.left = self.cursor.unsigned()?;
+            self.value = !self.value;
+        }
+        self.left = self.left.saturating_sub(1);
+        Ok(self.value)
+    }
+
+    fn end(&self) -> Result<(), ChangeError> {
+        if self.left > 0 {
+            let offset = self.cursor.offset();
+            return Err(ChangeError::Malformed { offset, what: "a column is longer than there are operations" });
+        }
+        self.cursor.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A signed LEB128 number.
+    fn signed(mut value: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let low = (value & 0x7f) as u8;
+            value >>= 7;
+            if (value == 0 && low & 0x40 == 0) || (value == -1 && low & 0x40 != 0) {
+                bytes.push(low);
+                return bytes;
+            }
+            bytes.push(low | 0x80);
+        }
+    }
+
+    #[test]
+    fn a_run_of_a_million_million_operations_is_refused_from_its_length() {
+        let mut action = signed(1 << 40);
+        action.push(1);
+        assert_eq!(Runs::<Unsigned>::count(&action), Err(ChangeError::TooManyOperations));
+        let mut group = signed(3);
+        group.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+        assert_eq!(Runs::<Unsigned>::sum(&group, 3), Err(ChangeError::TooManyOperations));
+    }
+
+    #[test]
+    fn a_literal_run_ends_where_the_bytes_end() {
+        assert!(matches!(Runs::<Unsigned>::count(&signed(-(1 << 40))), Err(ChangeError::Truncated { .. })));
+    }
+}

@@ -1,0 +1,304 @@
+//! Whether changes fit together: a verdict on each that depends only on what it builds on.
+//!
+//! Automerge takes much on trust: an operation on an object that does not exist, an insertion after an
+//! element of another list, or a counter near the top of its range make it panic, diverge or refuse the
+//! whole batch. So every reference is followed here first. A change is sound if all it builds on is
+//! sound, its counters begin right after the greatest one below it, and every operation refers only to
+//! operations in its own past, in the same object and at the same key.
+//!
+//! As each change has an actor of its own, an operation's id names the change that made it, and "in its
+//! past" is a bit in a set of ancestors: n changes take n²/8 bytes, which the access rules' quotas bound.
+
+use super::columns::{Action, Key, Operation, Operations, Reference};
+use super::error::LeftOut;
+use super::{ActorBytes, Change, ChangeHash};
+use crate::document::limits::MAX_OBJECT_DEPTH;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The sound changes among `changes` in an order in which each follows what it builds on, and the
+/// others with the reason. Both depend on the set alone.
+pub(super) fn sort(changes: &BTreeMap<ChangeHash, Change>) -> (Vec<ChangeHash>, BTreeMap<ChangeHash, LeftOut>) {
+    let mut waiting: BTreeMap<ChangeHash, usize> = BTreeMap::new();
+    let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
+    let mut ready = BTreeSet::new();
+    for (hash, change) in changes {
+        for dep in change.deps() {
+            followers.entry(*dep).or_default().push(*hash);
+        }
+        if change.deps().is_empty() {
+            ready.insert(*hash);
+        }
+        waiting.insert(*hash, change.deps().len());
+    }
+    let mut known = Known::default();
+    let mut sound = Vec::new();
+    let mut left_out = BTreeMap::new();
+    while let Some(hash) = ready.pop_first() {
+        let Some(change) = changes.get(&hash) else { continue };
+        match known.admit(change) {
+            Ok(()) => sound.push(hash),
+            Err((index, what)) => {
+                left_out.insert(hash, LeftOut::Unsound { index, what });
+                continue;
+            }
+        }
+        for follower in followers.get(&hash).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(follower) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ready.insert(*follower);
+                }
+            }
+        }
+    }
+    let admitted: BTreeSet<_> = sound.iter().copied().collect();
+    for (hash, change) in changes {
+        if let Some(missing) = change.deps().iter().find(|dep| !admitted.contains(*dep))
+            && !left_out.contains_key(hash)
+        {
+            left_out.insert(*hash, LeftOut::Missing(*missing));
+        }
+    }
+    (sound, left_out)
+}
+
+/// What is wrong with which operation.
+type Fault = (u32, &'static str);
+
+/// An operation: the place of its change among those admitted, and its place in that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Id {
+    change: u32,
+    operation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A number in [`Known::names`].
+    Name(u32),
+    /// This element of a list or text; its insertion stands at itself.
+    Element(Id),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Map,
+    List,
+    Text,
+}
+
+/// What later operations need to know of one.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    object: Option<Id>,
+    place: Place,
+    insert: bool,
+    deletes: bool,
+    makes: Option<(Shape, u8)>,
+}
+
+#[derive(Debug)]
+struct Admitted {
+    start: u32,
+    /// The greatest counter in it and below it.
+    end: u32,
+    slots: Vec<Slot>,
+    /// A bit for each admitted change below it.
+    ancestors: Vec<u64>,
+    actor: ActorBytes,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    changes: Vec<Admitted>,
+    places: BTreeMap<ChangeHash, u32>,
+    actors: BTreeMap<ActorBytes, u32>,
+    names: BTreeMap<String, u32>,
+}
+
+/// The change under judgement.
+struct Trial<'a> {
+    place: u32,
+    start: u32,
+    actor: ActorBytes,
+    others: &'a [ActorBytes],
+    ancestors: Vec<u64>,
+    slots: Vec<Slot>,
+}
+
+impl Known {
+    fn admit(&mut self, change: &Change) -> Result<(), Fault> {
+        let place = u32::try_from(self.changes.len()).map_err(|_| (0, "there are too many changes"))?;
+        let (ancestors, below) = self.past(change);
+        if below.checked_add(1) != Some(change.start()) {
+            return Err((0, "its counters do not begin right after those it builds on"));
+        }
+        if self.actors.contains_key(change.actor()) {
+            return Err((0, "its actor is taken"));
+        }
+        let operations = change.operations();
+        let names = self.intern(operations);
+        let mut trial = Trial {
+            place,
+            start: change.start(),
+            actor: *change.actor(),
+            others: change.others(),
+            ancestors,
+            slots: Vec::with_capacity(operations.list.len()),
+        };
+        let mut first_pred = 0;
+        for (index, operation) in (0_u32..).zip(&operations.list) {
+            let end = usize::try_from(operation.preds_end).unwrap_or(usize::MAX);
+            let preds = operations.preds.get(first_pred..end).unwrap_or_default();
+            first_pred = end;
+            let slot = self.judge(&trial, index, operation, preds, &names).map_err(|what| (index, what))?;
+            trial.slots.push(slot);
+        }
+        let count = u32::try_from(trial.slots.len()).unwrap_or(u32::MAX);
+        let end = below
+            .checked_add(count)
+            .filter(|end| i32::try_from(*end).is_ok())
+            .ok_or((0, "its counters are out of range"))?;
+        let Trial { start, actor, ancestors, slots, .. } = trial;
+        self.changes.push(Admitted { start, end, slots, ancestors, actor });
+        self.places.insert(change.hash(), place);
+        self.actors.insert(actor, place);
+        Ok(())
+    }
+
+    /// The ancestors of a change whose dependencies are all admitted, and the greatest counter among them.
+    fn past(&self, change: &Change) -> (Vec<u64>, u32) {
+        let mut ancestors = vec![0_u64; self.changes.len().div_ceil(64)];
+        let mut below = 0;
+        for dep in change.deps() {
+            let Some(place) = self.places.get(dep) else { continue };
+            let Some(admitted) = usize::try_from(*place).ok().and_then(|place| self.changes.get(place)) else { continue };
+            for (bits, theirs) in ancestors.iter_mut().zip(&admitted.ancestors) {
+                *bits |= theirs;
+            }
+            if let Some(bits) = word(*place).and_then(|word| ancestors.get_mut(word)) {
+                *bits |= bit(*place);
+            }
+            below = below.max(admitted.end);
+        }
+        (ancestors, below)
+    }
+
+    /// Numbers for the change's names, in their order.
+    fn intern(&mut self, operations: &Operations) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(operations.names.len());
+        for name in &operations.names {
+            let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+            let number = match self.names.get(name) {
+                Some(number) => *number,
+                None => {
+                    self.names.insert(name.clone(), next);
+                    next
+                }
+            };
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    fn judge(&self, trial: &Trial<'_>, index: u32, operation: &Operation, preds: &[Reference], names: &[u32]) -> Result<Slot, &'static str> {
+        let own = Id { change: trial.place, operation: index };
+        let (object, (shape, depth)) = match operation.object {
+            None => (None, (Shape::Map, 0)),
+            Some(reference) => {
+                let (id, slot) = self.follow(trial, reference)?;
+                (Some(id), slot.makes.ok_or("its object is none")?)
+            }
+        };
+        let place = match (shape, operation.key) {
+            (Shape::Map, Key::Name(name)) if !operation.insert => {
+                let number = usize::try_from(name).ok().and_then(|name| names.get(name));
+                Place::Name(*number.ok_or("its name is missing")?)
+            }
+            (Shape::List | Shape::Text, Key::Head) if operation.insert => Place::Element(own),
+            (Shape::List | Shape::Text, Key::Element(reference)) => {
+                let (id, slot) = self.follow(trial, reference)?;
+                if !slot.insert || slot.object != object {
+                    return Err("its element is none of its list");
+                }
+                Place::Element(if operation.insert { own } else { id })
+            }
+            _ => return Err("its key does not suit its object"),
+        };
+        let deletes = operation.action == Action::Delete;
+        if shape == Shape::Text && !deletes && !(operation.insert && operation.action == Action::PutCharacter) {
+            return Err("a text holds something else than characters");
+        }
+        if operation.insert && (deletes || !preds.is_empty()) {
+            return Err("an insertion replaces or deletes");
+        }
+        if deletes && preds.is_empty() {
+            return Err("a deletion deletes nothing");
+        }
+        self.judge_preds(trial, preds, object, place)?;
+        let makes = match operation.action {
+            Action::MakeMap => Some(Shape::Map),
+            Action::MakeList => Some(Shape::List),
+            Action::MakeText => Some(Shape::Text),
+            Action::Put | Action::PutCharacter | Action::Delete => None,
+        };
+        let deeper = depth.saturating_add(1);
+        if makes.is_some() && deeper > MAX_OBJECT_DEPTH {
+            return Err("objects are nested too deep");
+        }
+        Ok(Slot { object, place, insert: operation.insert, deletes, makes: makes.map(|shape| (shape, deeper)) })
+    }
+
+    /// Predecessors stand at the same key of the same object, in ascending order.
+    fn judge_preds(&self, trial: &Trial<'_>, preds: &[Reference], object: Option<Id>, place: Place) -> Result<(), &'static str> {
+        let mut last = None;
+        for reference in preds {
+            let (id, slot) = self.follow(trial, *reference)?;
+            if slot.object != object || slot.place != place || slot.deletes {
+                return Err("it replaces something elsewhere");
+            }
+            let order = Some((reference.counter, self.actor(trial, id)));
+            if last >= order {
+                return Err("what it replaces is out of order");
+            }
+            last = order;
+        }
+        Ok(())
+    }
+
+    fn actor(&self, trial: &Trial<'_>, id: Id) -> ActorBytes {
+        usize::try_from(id.change)
+            .ok()
+            .and_then(|place| self.changes.get(place))
+            .map_or(trial.actor, |admitted| admitted.actor)
+    }
+
+    /// The operation that a reference names, if it lies in the past of the change under judgement.
+    fn follow<'b>(&'b self, trial: &'b Trial<'_>, reference: Reference) -> Result<(Id, &'b Slot), &'static str> {
+        const UNKNOWN: &str = "it refers to an operation that is not in its past";
+        let (place, start, slots) = match reference.actor.checked_sub(1) {
+            None => (trial.place, trial.start, &trial.slots),
+            Some(other) => {
+                let actor = usize::try_from(other).ok().and_then(|other| trial.others.get(other)).ok_or(UNKNOWN)?;
+                let place = *self.actors.get(actor).ok_or(UNKNOWN)?;
+                let bits = word(place).and_then(|word| trial.ancestors.get(word)).ok_or(UNKNOWN)?;
+                if bits & bit(place) == 0 {
+                    return Err(UNKNOWN);
+                }
+                let admitted = usize::try_from(place).ok().and_then(|place| self.changes.get(place)).ok_or(UNKNOWN)?;
+                (place, admitted.start, &admitted.slots)
+            }
+        };
+        let operation = reference.counter.checked_sub(start).ok_or(UNKNOWN)?;
+        let slot = usize::try_from(operation).ok().and_then(|operation| slots.get(operation)).ok_or(UNKNOWN)?;
+        Ok((Id { change: place, operation }, slot))
+    }
+}
+
+fn word(place: u32) -> Option<usize> {
+    usize::try_from(place >> 6).ok()
+}
+
+const fn bit(place: u32) -> u64 {
+    1 << (place & 63)
+}

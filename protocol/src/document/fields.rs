@@ -1,0 +1,164 @@
+//! A document's values once a kind has checked them.
+//!
+//! Invariant: a [`Fields`] came from [`Kind::check`](super::Kind::check), from an assignment, or from
+//! reading content, so it is bounded, typed and in normal form: nothing empty, no `null`. As JSON it is
+//! one object; `Deserialize` is left out on purpose, because reading needs the kind.
+
+use super::align::{Edit, align};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A document's values, checked by its kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Values that were checked.
+    pub(super) const fn checked(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+
+    /// The values as a JSON object.
+    #[must_use]
+    pub const fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The values as a JSON object of one's own.
+    #[must_use]
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
+    /// True if nothing is filled.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value at a path such as `info[1].area.areaDesc`. A block without a position is its first one.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        let mut parts = path.split('.').map(split_position);
+        let (name, position) = parts.next()?;
+        let mut value = at(self.0.get(name)?, position)?;
+        for (name, position) in parts {
+            let block = match value {
+                Value::Array(blocks) => blocks.first()?,
+                other => other,
+            };
+            value = at(block.get(name)?, position)?;
+        }
+        Some(value)
+    }
+
+    /// Every value at a path such as `info.headline`, one for each block that has it. Positions in the
+    /// path are ignored.
+    #[must_use]
+    pub fn every(&self, path: &str) -> Vec<&Value> {
+        let mut parts = path.split('.').map(|part| split_position(part).0);
+        let mut values: Vec<&Value> = parts.next().and_then(|name| self.0.get(name)).into_iter().collect();
+        for name in parts {
+            values = values
+                .into_iter()
+                .flat_map(|value| match value {
+                    Value::Array(blocks) => blocks.iter().collect(),
+                    other => vec![other],
+                })
+                .filter_map(|block| block.get(name))
+                .collect();
+        }
+        values
+    }
+
+    /// The paths at which `newer` differs, in order. Records that pair up are compared inside, by their
+    /// position in `newer`; a removed record is named by its position here.
+    #[must_use]
+    pub fn changed_paths(&self, newer: &Self) -> Vec<String> {
+        let mut paths = Vec::new();
+        compare_maps(&self.0, &newer.0, "", &mut paths);
+        paths
+    }
+}
+
+fn at<'a>(value: &'a Value, position: Option<usize>) -> Option<&'a Value> {
+    match position {
+        Some(position) => value.as_array()?.get(position),
+        None => Some(value),
+    }
+}
+
+/// `info[2]` as `info` and 2. What is no position belongs to the name, which then matches nothing.
+pub(super) fn split_position(part: &str) -> (&str, Option<usize>) {
+    part.strip_suffix(']')
+        .and_then(|part| part.split_once('['))
+        .and_then(|(name, position)| Some((name, Some(position.parse().ok()?))))
+        .unwrap_or((part, None))
+}
+
+/// `name` inside the block at `path`.
+pub(super) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn compare_maps(old: &Map<String, Value>, new: &Map<String, Value>, path: &str, paths: &mut Vec<String>) {
+    let mut names: Vec<&String> = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))).collect();
+    names.sort();
+    for name in names {
+        let path = join(path, name);
+        match (old.get(name), new.get(name)) {
+            (old, new) if old == new => {}
+            (Some(Value::Array(old)), Some(Value::Array(new))) if old.iter().chain(new).all(Value::is_object) => {
+                compare_records(old, new, &path, paths);
+            }
+            _ => paths.push(path),
+        }
+    }
+}
+
+fn compare_records(old: &[Value], new: &[Value], path: &str, paths: &mut Vec<String>) {
+    for edit in align(old, new) {
+        match edit {
+            Edit::Pair { old: old_at, new: new_at } => {
+                if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old.get(old_at), new.get(new_at)) {
+                    compare_maps(old, new, &format!("{path}[{new_at}]"), paths);
+                }
+            }
+            Edit::Remove { old: at } | Edit::Insert { new: at } => paths.push(format!("{path}[{at}]")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(value: Value) -> Fields {
+        Fields(value.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn a_path_reaches_the_first_block_or_the_one_it_names_or_all() {
+        let fields = fields(json!({"info": [
+            {"headline": "a", "area": [{"areaDesc": "x"}, {"areaDesc": "y"}]},
+            {"headline": "b"},
+        ]}));
+        assert_eq!(fields.get("info.headline"), Some(&json!("a")));
+        assert_eq!(fields.get("info[1].headline"), Some(&json!("b")));
+        assert_eq!(fields.get("info.area[1].areaDesc"), Some(&json!("y")));
+        assert_eq!(fields.get("info[2].headline"), None);
+        assert_eq!(fields.get("info[x].headline"), None);
+        assert_eq!(fields.every("info.headline"), [&json!("a"), &json!("b")]);
+        assert_eq!(fields.every("info.area.areaDesc").len(), 2);
+    }
+
+    #[test]
+    fn changed_paths_name_the_field_inside_the_record_that_changed() {
+        let old = fields(json!({"status": "Actual", "info": [{"headline": "a", "severity": "Minor"}, {"headline": "b"}]}));
+        let new = fields(json!({"info": [{"headline": "a", "severity": "Severe"}], "note": "n"}));
+        assert_eq!(old.changed_paths(&new), ["info[0].severity", "info[1]", "note", "status"]);
+        assert!(old.changed_paths(&old).is_empty());
+    }
+}

@@ -1,0 +1,374 @@
+//! The registry of kinds, and the words in which a kind is described.
+//!
+//! A kind is one file below and one line in [`REGISTRY`]. Nothing else in the project names a kind's
+//! fields for its own sake: commands, forms, pages, the API's schema, search and exports walk the
+//! description. So a description says everything a person or a program needs: labels, hints, which
+//! texts merge, who may take which step.
+//!
+//! Left out: access (grants decide who may write at all) and what a field means to another format
+//! (exports know their own).
+
+mod bulletin;
+mod guide;
+mod note;
+
+use super::fields::Fields;
+use super::marking::Marking;
+
+/// Every kind, in the order in which screens list them.
+static REGISTRY: [&Kind; 3] = [&bulletin::BULLETIN, &guide::GUIDE, &note::NOTE];
+
+/// Every kind, in the order in which screens list them.
+#[must_use]
+pub fn all() -> &'static [&'static Kind] {
+    &REGISTRY
+}
+
+/// The kind of this name, if this version knows it.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Kind> {
+    REGISTRY.iter().copied().find(|kind| kind.name == name)
+}
+
+/// The state that every kind ends in once an authorised control entry withdraws the document. It is
+/// never written into content.
+pub const WITHDRAWN: State = State { name: "withdrawn", label: "Withdrawn" };
+
+/// The description of one kind of document.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What content, commands and addresses call it: lower-case ASCII.
+    pub name: &'static str,
+    /// What screens call one of it.
+    pub label: &'static str,
+    /// What screens call many of it.
+    pub plural: &'static str,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+    /// The arguments of a command that drafts one, on one line.
+    pub example: &'static str,
+    /// The path of the field that stands for the document in lists.
+    pub title: &'static str,
+    /// The fields of the top level, in the order of the form.
+    pub fields: &'static [Field],
+    /// The states in rank order. The first exists on the writer's own node only; the last is
+    /// [`WITHDRAWN`].
+    pub states: &'static [State],
+    /// The steps between states, in the order in which screens offer them.
+    pub steps: &'static [Step],
+    /// The marking of a new draft.
+    pub default_marking: Marking,
+    /// The paths of the fields that search looks in.
+    pub indexed: &'static [&'static str],
+}
+
+/// One field of a kind, or of a record inside it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What content, commands and exports call it.
+    pub name: &'static str,
+    /// What the form calls it.
+    pub label: &'static str,
+    /// One sentence that helps to fill it in.
+    pub hint: &'static str,
+    /// What it may hold.
+    pub form: Form,
+    /// How several values are written in one assignment on a command line.
+    pub splitting: Splitting,
+}
+
+impl Field {
+    /// A field; lists of it are written with commas on a command line.
+    #[must_use]
+    pub const fn new(name: &'static str, label: &'static str, hint: &'static str, form: Form) -> Self {
+        Self { name, label, hint, form, splitting: Splitting::Commas }
+    }
+
+    /// The same field, whose values contain commas of their own: one value each assignment.
+    #[must_use]
+    pub const fn one_each_time(mut self) -> Self {
+        self.splitting = Splitting::Whole;
+        self
+    }
+}
+
+/// What a field may hold. In content, [`Form::Text`], [`Form::List`] and [`Form::Records`] are
+/// Automerge objects that merge; the others are single values of which one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Several lines that merge character by character, up to [`super::limits::MAX_TEXT_BYTES`].
+    Text,
+    /// One line, up to [`super::limits::MAX_LINE_BYTES`].
+    Line,
+    /// One of these values.
+    Choice(&'static [&'static str]),
+    /// A time in RFC 3339 with a numeric offset and whole seconds, never `Z` (CAP 1.2 refuses it).
+    Time,
+    /// A whole number from 0 to [`super::limits::MAX_NUMBER`].
+    Number,
+    /// Several lines or choices, up to [`super::limits::MAX_ITEMS`].
+    List(&'static Form),
+    /// Several records of these fields, up to [`super::limits::MAX_ITEMS`].
+    Records(&'static [Field]),
+}
+
+/// How several values of a list are written in one assignment on a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Splitting {
+    /// `category=Security,Safety`
+    Commas,
+    /// One value each assignment, because a value has commas of its own: `circle="51.5,-0.1 0.5"`.
+    Whole,
+}
+
+/// A state in a kind's lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// What content, commands and feeds call it.
+    pub name: &'static str,
+    /// What screens call it.
+    pub label: &'static str,
+}
+
+/// A step from state to state.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The command, the address and the access log's word for it.
+    pub verb: &'static str,
+    /// What the button says.
+    pub label: &'static str,
+    /// For sentences about what happened: "issued".
+    pub past: &'static str,
+    /// The states it starts from.
+    pub from: &'static [&'static str],
+    /// The state it leads to.
+    pub to: &'static str,
+    /// Who may take it.
+    pub by: Side,
+    /// What is signed to take it.
+    pub means: Means,
+    /// The paths that must be filled before it can be taken.
+    pub needs: &'static [&'static str],
+}
+
+/// Who may take a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The organisation that owns the document.
+    Owner,
+    /// Any organisation that may write.
+    Writer,
+    /// Any organisation that may read, but not the owner.
+    OtherReader,
+}
+
+/// What is signed to take a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// A revision that carries the new state.
+    Revision,
+    /// A response that names the step; the document itself does not change.
+    Response,
+    /// The control entry that withdraws a document, by its owner or an admin, with a reason.
+    Withdraw,
+}
+
+/// The step that every kind has: its owner, or an admin, takes it back.
+pub(crate) const fn withdraw(from: &'static [&'static str]) -> Step {
+    Step {
+        verb: "withdraw",
+        label: "Withdraw",
+        past: "withdrawn",
+        from,
+        to: WITHDRAWN.name,
+        by: Side::Owner,
+        means: Means::Withdraw,
+        needs: &[],
+    }
+}
+
+/// The two fields that say why personal or police data may be shared at all.
+pub(crate) const PURPOSE: Field = Field::new(
+    "purpose",
+    "Purpose",
+    "What the recipients may use this for, for example: prevention of burglary.",
+    Form::Line,
+);
+/// See [`PURPOSE`].
+pub(crate) const LAWFUL_BASIS: Field = Field::new(
+    "lawfulBasis",
+    "Lawful basis",
+    "The basis in data protection law, for example: legitimate interests, or DPA 2018 section 35.",
+    Form::Line,
+);
+
+impl Kind {
+    /// The field at `path`. Positions are ignored: `info[2].severity` and `info.severity` are the same field.
+    #[must_use]
+    pub fn field(&self, path: &str) -> Option<&'static Field> {
+        let mut fields = self.fields;
+        let mut found = None;
+        for part in path.split('.') {
+            let name = part.split('[').next().unwrap_or(part);
+            let field = fields.iter().find(|field| field.name == name)?;
+            fields = match field.form {
+                Form::Records(inner) => inner,
+                Form::Text | Form::Line | Form::Choice(_) | Form::Time | Form::Number | Form::List(_) => &[],
+            };
+            found = Some(field);
+        }
+        found
+    }
+
+    /// The state of this name.
+    #[must_use]
+    pub fn state(&self, name: &str) -> Option<&'static State> {
+        self.states.iter().find(|state| state.name == name)
+    }
+
+    /// The state of a draft that was never published.
+    #[must_use]
+    pub fn draft_state(&self) -> &'static str {
+        self.states.first().map_or("draft", |state| state.name)
+    }
+
+    /// The rank of a state: of two, the higher one holds.
+    #[must_use]
+    pub fn rank(&self, state: &str) -> Option<usize> {
+        self.states.iter().position(|candidate| candidate.name == state)
+    }
+
+    /// The highest of some states; names that this kind has not are passed over. This is how the
+    /// state that content carries, the steps that answers took and a withdrawal make one state.
+    pub fn highest<'a>(&self, states: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
+        let rank = states.into_iter().filter_map(|state| self.rank(state)).max()?;
+        self.states.get(rank).map(|state| state.name)
+    }
+
+    /// The step of this verb.
+    #[must_use]
+    pub fn step(&self, verb: &str) -> Option<&'static Step> {
+        self.steps.iter().find(|step| step.verb == verb)
+    }
+
+    /// The steps that start from a state.
+    pub fn steps_from(&self, state: &str) -> impl Iterator<Item = &'static Step> {
+        self.steps.iter().filter(move |step| step.from.contains(&state))
+    }
+
+    /// The states that a revision may write: those that some step of [`Means::Revision`] leads to.
+    pub fn written_states(&self) -> impl Iterator<Item = &'static str> {
+        let steps = self.steps;
+        self.states
+            .iter()
+            .map(|state| state.name)
+            .filter(move |name| steps.iter().any(|step| step.means == Means::Revision && step.to == *name))
+    }
+
+    /// The text that stands for the document in lists, if it is filled.
+    #[must_use]
+    pub fn title_of<'a>(&self, fields: &'a Fields) -> Option<&'a str> {
+        fields.get(self.title).and_then(serde_json::Value::as_str)
+    }
+
+    /// Everything that search looks in, one text after another.
+    pub fn indexed_texts<'a>(&self, fields: &'a Fields) -> impl Iterator<Item = &'a str> {
+        self.indexed
+            .iter()
+            .flat_map(|path| fields.every(path))
+            .flat_map(|value| match value {
+                serde_json::Value::Array(items) => items.iter().collect::<Vec<_>>(),
+                other => vec![other],
+            })
+            .filter_map(serde_json::Value::as_str)
+    }
+}
+
+impl Step {
+    /// The paths that must be filled before this step and are not.
+    #[must_use]
+    pub fn missing(&self, fields: &Fields) -> Vec<&'static str> {
+        self.needs.iter().copied().filter(|path| fields.get(path).is_none()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::MAX_RECORD_DEPTH;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn check_fields(kind: &Kind, fields: &[Field], depth: usize) {
+        assert!(depth <= MAX_RECORD_DEPTH, "{}", kind.name);
+        let names: BTreeSet<_> = fields.iter().map(|field| field.name).collect();
+        assert_eq!(names.len(), fields.len(), "{}: a name twice", kind.name);
+        for field in fields {
+            assert!(field.name.chars().all(|c| c.is_ascii_alphanumeric()), "{}", field.name);
+            assert!(field.name.len() <= super::super::limits::MAX_KEY_BYTES);
+            assert!(!field.label.is_empty() && field.hint.ends_with('.'), "{}: {}", field.name, field.hint);
+            match field.form {
+                Form::Records(inner) => check_fields(kind, inner, depth + 1),
+                Form::List(item) => assert!(matches!(item, Form::Line | Form::Choice(_)), "{}", field.name),
+                Form::Choice(allowed) => assert!(!allowed.is_empty()),
+                Form::Text | Form::Line | Form::Time | Form::Number => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_description_is_whole() {
+        let names: BTreeSet<_> = all().iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), all().len());
+        for kind in all() {
+            assert_eq!(find(kind.name), Some(*kind));
+            check_fields(kind, kind.fields, 0);
+            assert_eq!(kind.states.last(), Some(&WITHDRAWN));
+            assert!(kind.field(kind.title).is_some_and(|field| field.form == Form::Line));
+            for path in kind.indexed {
+                assert!(kind.field(path).is_some(), "{}: {path}", kind.name);
+            }
+            for step in kind.steps {
+                for state in step.from.iter().chain([&step.to]) {
+                    assert!(kind.state(state).is_some(), "{}: {state}", kind.name);
+                }
+                for path in step.needs {
+                    assert!(kind.field(path).is_some(), "{}: {path}", kind.name);
+                }
+            }
+            assert!(kind.step("withdraw").is_some());
+            assert!(kind.states[1..].iter().all(|state| kind.steps.iter().any(|step| step.to == state.name)));
+        }
+    }
+
+    #[test]
+    fn only_states_that_a_revision_leads_to_can_be_written() {
+        let note = find("note").unwrap();
+        assert_eq!(note.written_states().collect::<Vec<_>>(), ["sent", "closed"]);
+        assert_eq!(note.highest(["sent", "answered", "nonsense"]), Some("answered"));
+        assert_eq!(note.highest(["nonsense"]), None);
+    }
+
+    #[test]
+    fn the_examples_are_accepted_as_typed() {
+        for kind in all() {
+            let mut fields = Fields::default();
+            let words = shell_words(kind.example);
+            kind.assign_all(&mut fields, words.iter().map(String::as_str)).unwrap();
+            assert!(kind.title_of(&fields).is_some(), "{}", kind.example);
+        }
+    }
+
+    /// Splits a line as a shell would, as far as the examples need it.
+    fn shell_words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                other => words.last_mut().unwrap().push(other),
+            }
+        }
+        words
+    }
+}
