@@ -1,3 +1,5 @@
 //! One organisation's node.
 
+pub mod config;
 pub mod desk;
+pub mod keys;
