@@ -2,4 +2,5 @@
 
 pub mod config;
 pub mod desk;
+pub mod http;
 pub mod keys;
