@@ -1,1 +1,3 @@
+//! The `csu` command.
+
 fn main() {}

@@ -1,0 +1,235 @@
+//! What a person or a program may ask of a node, and what it answers.
+//!
+//! [`Desk`] is the whole of it: the HTTP API, the commands, the pages and the demo all come through
+//! here, and the types below *are* the JSON of `/api/v1` (camelCase, times in RFC 3339 with a
+//! numeric offset, ids in hexadecimal). The node's driver implements [`Desk`] on its own thread;
+//! everybody else holds a [`DeskHandle`], whose answers come only after what they report is on disk.
+//!
+//! Users refer to a document by its id, a unique beginning of at least 4 hexadecimal digits, or the
+//! local number of a draft (`d3`); to an organisation by its local name, its id, a unique part of
+//! either, or `anyone`. Resolving these is the desk's work, so that every way in behaves alike.
+//!
+//! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
+//! because a neighbour with a newer version may use some that this one does not know.
+
+mod documents;
+#[cfg(test)]
+pub(crate) mod fake;
+mod handle;
+mod moment;
+mod party;
+mod peers;
+mod problem;
+mod record;
+mod status;
+
+pub use documents::{
+    AccessLevel, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind, ExportFormat,
+    Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
+    Withdrawal,
+};
+pub use handle::{DeskHandle, Job, Jobs, Reply};
+pub use moment::{Moment, MomentError};
+pub use party::{OrgRef, Party};
+pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
+pub use problem::{Blame, Problem};
+pub use record::{
+    AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, LogLine, LogQuery, LogVerb, RevocationOutcome, RevocationRequest,
+};
+pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
+
+use csu_protocol::limits;
+
+/// Who asks, as far as the node can tell: the account that reached the socket, by the name it gave.
+///
+/// The device attests this name inside sealed payloads and keeps it in the access log; it never
+/// stands in a header.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Actor {
+    person: Option<String>,
+}
+
+impl Actor {
+    /// Somebody without a name: a program, or a person who did not say.
+    #[must_use]
+    pub const fn unnamed() -> Self {
+        Self { person: None }
+    }
+
+    /// The person of this name.
+    ///
+    /// # Errors
+    /// When the name is empty, too long for a payload, or holds control characters.
+    pub fn named(name: &str) -> Result<Self, Problem> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > limits::PERSON_BYTES || name.chars().any(char::is_control) {
+            return Err(Problem::invalid(
+                "person",
+                format!("a person's name has 1 to {} bytes and no control characters", limits::PERSON_BYTES),
+                "give a shorter name with --as NAME",
+            ));
+        }
+        Ok(Self { person: Some(name.to_owned()) })
+    }
+
+    /// The person's name, if they gave one.
+    #[must_use]
+    pub fn person(&self) -> Option<&str> {
+        self.person.as_deref()
+    }
+}
+
+/// What may be asked of a node. Called on the driver's thread, one at a time.
+///
+/// A method that returns an error has changed nothing. What a method did is on disk only when the
+/// [`Reply`] is called; [`DeskHandle::ask`] waits for that.
+///
+/// `reference` names a document and `who` an organisation, both as the module says.
+///
+/// # Errors
+/// Every method answers a [`Problem`] that says who can mend it and how.
+pub trait Desk {
+    /// How the node is, at a glance.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn status(&mut self) -> Result<Status, Problem>;
+
+    /// What a running node can check about itself.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn doctor(&mut self) -> Result<Vec<Check>, Problem>;
+
+    /// Makes a ticket for another organisation.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn invite(&mut self, actor: &Actor, request: InvitationRequest) -> Result<Invitation, Problem>;
+
+    /// Takes another organisation's ticket. Returns once it is stored; pairing goes on by itself.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn join(&mut self, actor: &Actor, request: JoinRequest) -> Result<Peer, Problem>;
+
+    /// The neighbours, and those who may become neighbours.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn peers(&mut self, actor: &Actor) -> Result<Vec<Peer>, Problem>;
+
+    /// Says that the security number was compared. A number that is given must match.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn confirm_peer(&mut self, actor: &Actor, who: &str, request: ConfirmRequest) -> Result<Peer, Problem>;
+
+    /// Stops or resumes exchanging with a neighbour.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn pause_peer(&mut self, actor: &Actor, who: &str, request: PauseRequest) -> Result<Peer, Problem>;
+
+    /// Ends a pairing. What was shared stays where it is.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn remove_peer(&mut self, actor: &Actor, who: &str) -> Result<(), Problem>;
+
+    /// The documents this node holds, newest first, a page at a time.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn documents(&mut self, actor: &Actor, query: DocumentQuery) -> Result<DocumentsPage, Problem>;
+
+    /// Begins a draft, which stays on this node.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem>;
+
+    /// One document, whole.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem>;
+
+    /// Changes a draft, or begins one on a document that was shared already.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem>;
+
+    /// Throws a draft away.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn discard(&mut self, actor: &Actor, reference: &str) -> Result<(), Problem>;
+
+    /// Takes a step of the document's lifecycle: `issue`, `withdraw`, `answer`, as its kind says.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem>;
+
+    /// Says something about a document to those who may read it, or to its owner.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn respond(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem>;
+
+    /// Every entry of a document that this node may see, oldest first, with whether it counts and why not.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn history(&mut self, actor: &Actor, reference: &str) -> Result<Vec<HistoryLine>, Problem>;
+
+    /// Every grant ever made on a document.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn grants(&mut self, actor: &Actor, reference: &str) -> Result<Vec<GrantLine>, Problem>;
+
+    /// Gives a role on a document.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn grant(&mut self, actor: &Actor, reference: &str, request: GrantRequest) -> Result<Document, Problem>;
+
+    /// Takes an organisation's roles on a document away.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn revoke(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationOutcome, Problem>;
+
+    /// Who may do what with a document, and by which chain of grants.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn access(&mut self, actor: &Actor, reference: &str) -> Result<AccessView, Problem>;
+
+    /// A document in another format.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem>;
+
+    /// Makes a draft of a Common Alerting Protocol file that somebody else wrote.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn import_cap(&mut self, actor: &Actor, request: ImportRequest) -> Result<Imported, Problem>;
+
+    /// What this node did and disclosed, newest first.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn log(&mut self, actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem>;
+
+    /// Stops the node in good order, after answering.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem>;
+}

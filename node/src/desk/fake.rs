@@ -1,0 +1,211 @@
+//! A desk for tests: it remembers what it was asked and answers from fixed values.
+
+use super::*;
+use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
+use csu_protocol::identity::OrganisationKind;
+use csu_protocol::time::Timestamp;
+use serde_json::Map;
+
+/// Remembers what it was asked, in words.
+#[derive(Debug, Default)]
+pub(crate) struct FakeDesk {
+    pub(crate) asked: Vec<String>,
+}
+
+pub(crate) fn moment() -> Moment {
+    Moment::from(Timestamp::from_ms(1_795_370_400_000))
+}
+
+pub(crate) fn organisation() -> OrgRef {
+    OrgRef {
+        id: OrganisationId::new([1; 32]),
+        name: "Brixton CSU".into(),
+        verified: true,
+        called: None,
+        kind: Some(OrganisationKind::Union),
+    }
+}
+
+pub(crate) fn stranger() -> OrgRef {
+    OrgRef {
+        id: OrganisationId::new([2; 32]),
+        name: "0202020202".into(),
+        verified: false,
+        called: Some("called Mill\u{1b}[31m Road by Brixton CSU".into()),
+        kind: None,
+    }
+}
+
+pub(crate) fn document(kind: &str, fields: Map<String, serde_json::Value>) -> Document {
+    Document {
+        reference: "d3".into(),
+        id: Some(DocumentId::new([3; 32])),
+        kind: kind.into(),
+        title: "Burglaries in Mill Road".into(),
+        state: "issued".into(),
+        marking: "GREEN".into(),
+        owner: organisation(),
+        fields: fields.clone(),
+        draft: Some(DraftView { fields, marking: "GREEN".into(), to: vec![], changed: vec![] }),
+        withdrawn: None,
+        access: AccessLevel::Owner,
+        readers: vec![Reader { who: Party::Organisation(stranger()), role: csu_protocol::entry::Role::Read, since: moment() }],
+        responses: vec![],
+        steps: vec!["update".into(), "withdraw".into()],
+        problems: vec![],
+        heads: vec![],
+        forks: vec![],
+    }
+}
+
+impl FakeDesk {
+    fn note(&mut self, actor: &Actor, what: String) {
+        self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
+    }
+
+    fn peer() -> Peer {
+        Peer {
+            organisation: organisation(),
+            pairing: Pairing::Waiting,
+            we_confirmed: false,
+            they_confirmed: false,
+            number: Some("12345 12345 12345 12345 12345".into()),
+            paused: false,
+            connected: true,
+            addresses: vec!["/ip4/192.0.2.1/udp/4820/quic-v1".into()],
+            since: moment(),
+            fingerprint: "0101 0101".into(),
+        }
+    }
+}
+
+impl Desk for FakeDesk {
+    fn status(&mut self) -> Result<Status, Problem> {
+        Ok(Status {
+            organisation: Identity { id: OrganisationId::new([1; 32]), name: "Brixton CSU".into(), kind: OrganisationKind::Union },
+            device: DeviceId::new([4; 32]),
+            version: "0.1.0".into(),
+            data_folder: "/srv/csu".into(),
+            since: moment(),
+            addresses: vec![],
+            documents: 1,
+            drafts: 0,
+            peers: vec![PeerStatus { organisation: stranger(), state: PeerState::Waiting, syncing: false, last_seen: None, since: None }],
+            integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
+            summary: "no neighbour connected".into(),
+        })
+    }
+
+    fn doctor(&mut self) -> Result<Vec<Check>, Problem> {
+        Ok(vec![Check::passed("database", "nothing wrong")])
+    }
+
+    fn invite(&mut self, actor: &Actor, request: InvitationRequest) -> Result<Invitation, Problem> {
+        self.note(actor, format!("invite {:?}", request.valid_hours));
+        Ok(Invitation { ticket: "csu-ticket-abc".into(), expires: moment(), addresses: vec![] })
+    }
+
+    fn join(&mut self, actor: &Actor, request: JoinRequest) -> Result<Peer, Problem> {
+        self.note(actor, format!("join {}", request.ticket));
+        Ok(Self::peer())
+    }
+
+    fn peers(&mut self, _: &Actor) -> Result<Vec<Peer>, Problem> {
+        Ok(vec![Self::peer()])
+    }
+
+    fn confirm_peer(&mut self, actor: &Actor, who: &str, request: ConfirmRequest) -> Result<Peer, Problem> {
+        self.note(actor, format!("confirm {who} {:?}", request.number));
+        Ok(Self::peer())
+    }
+
+    fn pause_peer(&mut self, actor: &Actor, who: &str, request: PauseRequest) -> Result<Peer, Problem> {
+        self.note(actor, format!("pause {who} {}", request.paused));
+        Ok(Self::peer())
+    }
+
+    fn remove_peer(&mut self, actor: &Actor, who: &str) -> Result<(), Problem> {
+        self.note(actor, format!("remove {who}"));
+        Ok(())
+    }
+
+    fn documents(&mut self, actor: &Actor, query: DocumentQuery) -> Result<DocumentsPage, Problem> {
+        self.note(actor, format!("documents {query:?}"));
+        Ok(DocumentsPage { items: vec![], next: None })
+    }
+
+    fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("draft {request:?}"));
+        Ok(document(&request.kind, request.fields))
+    }
+
+    fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        self.note(actor, format!("document {reference}"));
+        if reference == "ffff" {
+            return Err(Problem::not_found("no document is called ffff here", "list them with `csu bulletin list`"));
+        }
+        Ok(document("bulletin", Map::new()))
+    }
+
+    fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {
+        self.note(actor, format!("edit {reference} {:?}", change.assign));
+        Ok(document("bulletin", change.fields.unwrap_or_default()))
+    }
+
+    fn discard(&mut self, actor: &Actor, reference: &str) -> Result<(), Problem> {
+        self.note(actor, format!("discard {reference}"));
+        Ok(())
+    }
+
+    fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("{verb} {reference} {:?} {:?}", request.reason, request.to));
+        Ok(document("bulletin", Map::new()))
+    }
+
+    fn respond(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("respond {reference} {}", request.remark));
+        Err(Problem::denied("only a reader may respond", "ask the owner for the role read"))
+    }
+
+    fn history(&mut self, _: &Actor, _: &str) -> Result<Vec<HistoryLine>, Problem> {
+        Ok(vec![])
+    }
+
+    fn grants(&mut self, _: &Actor, _: &str) -> Result<Vec<GrantLine>, Problem> {
+        Ok(vec![])
+    }
+
+    fn grant(&mut self, actor: &Actor, reference: &str, request: GrantRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("grant {reference} {} {:?}", request.who, request.role));
+        Ok(document("bulletin", Map::new()))
+    }
+
+    fn revoke(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationOutcome, Problem> {
+        self.note(actor, format!("revoke {reference} {}", request.who));
+        Ok(RevocationOutcome { document: document("bulletin", Map::new()), falls: vec![stranger()] })
+    }
+
+    fn access(&mut self, _: &Actor, _: &str) -> Result<AccessView, Problem> {
+        Ok(AccessView { owner: organisation(), rows: vec![] })
+    }
+
+    fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {
+        self.note(actor, format!("export {reference} {format}"));
+        Ok(Exported { media_type: "application/cap+xml", file_name: "bulletin.cap".into(), bytes: b"<alert/>".to_vec() })
+    }
+
+    fn import_cap(&mut self, actor: &Actor, request: ImportRequest) -> Result<Imported, Problem> {
+        self.note(actor, format!("import {:?} {}", request.name, request.bytes.len()));
+        Ok(Imported { document: document("bulletin", Map::new()), warnings: vec![] })
+    }
+
+    fn log(&mut self, actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem> {
+        self.note(actor, format!("log {query:?}"));
+        Ok(vec![])
+    }
+
+    fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem> {
+        self.note(actor, "shutdown".into());
+        Ok(())
+    }
+}

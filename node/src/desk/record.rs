@@ -1,0 +1,254 @@
+//! Grants, who may do what, and what the node did.
+
+use super::{Document, Moment, OrgRef, Party};
+use core::fmt;
+use core::str::FromStr;
+use csu_protocol::entry::Role;
+use csu_protocol::id::EntryId;
+use serde::{Deserialize, Serialize};
+
+/// A grant that was once made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantLine {
+    /// The entry that made it.
+    pub id: EntryId,
+    /// To whom.
+    pub to: Party,
+    /// What they may.
+    pub role: Role,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+    /// By whom.
+    pub by: OrgRef,
+    /// Whether it is live.
+    pub counts: bool,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+}
+
+/// Gives a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrantRequest {
+    /// To whom, as a person refers to them; or `anyone`.
+    pub who: String,
+    /// What they may; `read` if nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+}
+
+/// Takes roles away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevocationRequest {
+    /// From whom, as a person refers to them; or `anyone`.
+    pub who: String,
+}
+
+/// What a revocation did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationOutcome {
+    /// The document as it is now.
+    pub document: Document,
+    /// Who else lost what they had through the revoked.
+    pub falls: Vec<OrgRef>,
+}
+
+/// Who may do what with a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessView {
+    /// Its owner.
+    pub owner: OrgRef,
+    /// Everybody who was ever given a role.
+    pub rows: Vec<AccessRow>,
+}
+
+/// What one organisation, or anyone, may do, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessRow {
+    /// Who.
+    pub who: Party,
+    /// The highest role they were given.
+    pub role: Role,
+    /// Whether they have it now.
+    pub live: bool,
+    /// The grants by which they have it, from the owner down.
+    pub chain: Vec<ChainLink>,
+    /// What they may hold of the document, in words: what was sent before cannot be called back.
+    pub holds: Vec<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+    /// Why they do not have it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// All that in one sentence.
+    pub sentence: String,
+}
+
+/// One grant in a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainLink {
+    /// The entry that made it.
+    pub entry: EntryId,
+    /// By whom.
+    pub by: OrgRef,
+    /// What it gave.
+    pub role: Role,
+}
+
+/// Sorts of lines in the log; the first six are those of DPA 2018 s.62.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogVerb {
+    /// Something came in.
+    Collection,
+    /// Something was changed.
+    Alteration,
+    /// Somebody looked at something.
+    Consultation,
+    /// Something was given to another organisation.
+    Disclosure,
+    /// Something was put together with something else.
+    Combination,
+    /// Something was deleted.
+    Erasure,
+    /// A connection, an invitation, a pairing.
+    Network,
+    /// A role was given or taken.
+    Access,
+}
+
+impl LogVerb {
+    /// All verbs.
+    pub const ALL: [Self; 8] = [
+        Self::Collection,
+        Self::Alteration,
+        Self::Consultation,
+        Self::Disclosure,
+        Self::Combination,
+        Self::Erasure,
+        Self::Network,
+        Self::Access,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Collection => "collection",
+            Self::Alteration => "alteration",
+            Self::Consultation => "consultation",
+            Self::Disclosure => "disclosure",
+            Self::Combination => "combination",
+            Self::Erasure => "erasure",
+            Self::Network => "network",
+            Self::Access => "access",
+        }
+    }
+}
+
+impl fmt::Display for LogVerb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for LogVerb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|verb| verb.as_str() == text).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.into_iter().map(Self::as_str).collect();
+            format!("'{text}' is no sort of line in the log: use one of {}", known.join(", "))
+        })
+    }
+}
+
+/// Which lines of the log to show.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogQuery {
+    /// About this document only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// Of this sort only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verb: Option<LogVerb>,
+    /// To or by this organisation or person only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// Since this moment only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
+    /// At most this many: 1 to 1000, else 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+impl LogQuery {
+    /// The most lines in one answer.
+    pub const MAX_LIMIT: u32 = 1000;
+    /// Lines in an answer if nobody says.
+    pub const DEFAULT_LIMIT: u32 = 100;
+}
+
+/// One thing that the node did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// When.
+    pub at: Moment,
+    /// Of which sort.
+    pub verb: LogVerb,
+    /// Which person, or which part of the node by itself.
+    pub who: String,
+    /// The kind of document, or what else it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// The document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// To or from whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// In words.
+    pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use csu_protocol::id::OrganisationId;
+
+    #[test]
+    fn anyone_is_a_word_in_json_and_an_organisation_is_itself() {
+        let organisation =
+            OrgRef { id: OrganisationId::new([1; 32]), name: "Brixton CSU".into(), verified: true, called: None, kind: None };
+        for party in [Party::Anyone, Party::Organisation(organisation)] {
+            let json = serde_json::to_string(&party).unwrap();
+            assert_eq!(serde_json::from_str::<Party>(&json).unwrap(), party, "{json}");
+        }
+        assert_eq!(serde_json::to_string(&Party::Anyone).unwrap(), "\"anyone\"");
+        serde_json::from_str::<Party>("\"everyone\"").unwrap_err();
+    }
+
+    #[test]
+    fn a_request_with_a_field_that_nobody_knows_is_refused() {
+        let error = serde_json::from_str::<GrantRequest>(r#"{"who":"a","rol":"read"}"#).unwrap_err();
+        assert!(error.to_string().contains("rol"), "{error}");
+    }
+}

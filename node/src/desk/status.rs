@@ -1,0 +1,135 @@
+//! How the node is.
+
+use super::{Moment, OrgRef};
+use csu_protocol::id::{DeviceId, OrganisationId};
+use csu_protocol::identity::OrganisationKind;
+use serde::{Deserialize, Serialize};
+
+/// The organisation whose node this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Its id.
+    pub id: OrganisationId,
+    /// Its name, as its card says.
+    pub name: String,
+    /// What sort it is.
+    pub kind: OrganisationKind,
+}
+
+/// How the node is, at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Whose node it is.
+    pub organisation: Identity,
+    /// The device that acts for it.
+    pub device: DeviceId,
+    /// The version of `csu`.
+    pub version: String,
+    /// Where it keeps everything.
+    pub data_folder: String,
+    /// When it was started.
+    pub since: Moment,
+    /// Where others can reach it.
+    pub addresses: Vec<String>,
+    /// How many documents it holds, drafts left out.
+    pub documents: u64,
+    /// How many drafts it holds.
+    pub drafts: u64,
+    /// The neighbours.
+    pub peers: Vec<PeerStatus>,
+    /// What the last check of the database found.
+    pub integrity: Integrity,
+    /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
+    pub summary: String,
+}
+
+/// How the connection to a neighbour is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerStatus {
+    /// The neighbour.
+    pub organisation: OrgRef,
+    /// The connection.
+    pub state: PeerState,
+    /// Whether the two are still finding out or sending what differs.
+    pub syncing: bool,
+    /// When something last came from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Moment>,
+    /// Since when the connection is as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
+}
+
+/// The state of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PeerState {
+    /// Up.
+    Connected,
+    /// Being tried.
+    Connecting,
+    /// Until the next try, or for the other side to confirm.
+    Waiting,
+    /// Switched off here.
+    Paused,
+}
+
+/// What the last check of the database found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Integrity {
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Moment>,
+    /// What it found.
+    pub result: IntegrityResult,
+    /// In words, when it found damage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The result of a check of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IntegrityResult {
+    /// Nothing wrong.
+    Ok,
+    /// Not finished.
+    Running,
+    /// Not begun.
+    Unchecked,
+    /// Something is wrong.
+    Damaged,
+}
+
+/// One thing that `csu doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    /// Something that is as it should be.
+    #[must_use]
+    pub fn passed(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { name: name.into(), ok: true, detail: detail.into(), remedy: None }
+    }
+
+    /// Something that is not, and what to do about it.
+    #[must_use]
+    pub fn failed(name: impl Into<String>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name: name.into(), ok: false, detail: detail.into(), remedy: Some(remedy.into()) }
+    }
+}

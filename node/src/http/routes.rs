@@ -1,0 +1,255 @@
+//! The addresses of the API and what they ask of the desk.
+
+use super::BASE;
+use super::answers::{Answer, Caller, Refusal};
+use super::kinds::KindView;
+use crate::desk::{
+    AccessView, Check, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
+    GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogLine, LogQuery,
+    PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+};
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// One thing that the API can do.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Operation {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The address behind [`BASE`].
+    pub path: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+const fn operation(method: &'static str, path: &'static str, about: &'static str) -> Operation {
+    Operation { method, path, about }
+}
+
+/// Everything that the API can do.
+pub const OPERATIONS: [Operation; 25] = [
+    operation("GET", "/status", "how the node is, at a glance"),
+    operation("GET", "/doctor", "what a running node can check about itself"),
+    operation("POST", "/invitations", "make a ticket: {validHours?}"),
+    operation("POST", "/join", "take another organisation's ticket: {ticket}"),
+    operation("GET", "/peers", "the neighbours, and those who may become neighbours"),
+    operation("POST", "/peers/{org}/confirm", "confirm that the security number was compared: {number?}"),
+    operation("POST", "/peers/{org}/pause", "stop or resume exchanging with a neighbour: {paused}"),
+    operation("DELETE", "/peers/{org}", "end a pairing"),
+    operation("GET", "/kinds", "the kinds of documents: fields, states, steps"),
+    operation("GET", "/documents", "list documents: ?kind=&state=&limit=&cursor="),
+    operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}"),
+    operation("GET", "/documents/{ref}", "one document, whole"),
+    operation("PUT", "/documents/{ref}/draft", "change a draft, or begin one on a shared document: {fields?, assign?, marking?, to?}"),
+    operation("DELETE", "/documents/{ref}/draft", "throw a draft away"),
+    operation("POST", "/documents/{ref}/steps/{verb}", "take a step: {fields?, assign?, marking?, to?, reason?, text?}"),
+    operation("POST", "/documents/{ref}/responses", "say something about a document: {remark, text?}"),
+    operation("GET", "/documents/{ref}/history", "every entry, with whether it counts and why not"),
+    operation("GET", "/documents/{ref}/grants", "every grant ever made"),
+    operation("POST", "/documents/{ref}/grants", "give a role: {who, role?, until?}"),
+    operation("POST", "/documents/{ref}/revocations", "take roles away: {who}"),
+    operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
+    operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
+    operation("POST", "/import/cap", "make a draft of a Common Alerting Protocol file in the body: ?name=FILE"),
+    operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&limit="),
+    operation("POST", "/shutdown", "stop the node in good order"),
+];
+
+type Desk = State<DeskHandle>;
+
+pub(super) fn routes(desk: DeskHandle) -> Router {
+    let api = Router::new()
+        .route("/", get(index))
+        .route("/status", get(status))
+        .route("/doctor", get(doctor))
+        .route("/invitations", post(invite))
+        .route("/join", post(join))
+        .route("/peers", get(peers))
+        .route("/peers/{org}", delete(remove_peer))
+        .route("/peers/{org}/confirm", post(confirm_peer))
+        .route("/peers/{org}/pause", post(pause_peer))
+        .route("/kinds", get(kinds))
+        .route("/documents", get(documents).post(draft))
+        .route("/documents/{ref}", get(document))
+        .route("/documents/{ref}/draft", put(edit).delete(discard))
+        .route("/documents/{ref}/steps/{verb}", post(step))
+        .route("/documents/{ref}/responses", post(respond))
+        .route("/documents/{ref}/history", get(history))
+        .route("/documents/{ref}/grants", get(grants).post(grant))
+        .route("/documents/{ref}/revocations", post(revoke))
+        .route("/documents/{ref}/access", get(access))
+        .route("/documents/{ref}/export", get(export))
+        .route("/import/cap", post(import_cap))
+        .route("/log", get(log))
+        .route("/shutdown", post(shutdown));
+    Router::new().nest(BASE, api).with_state(desk)
+}
+
+async fn index() -> Json<Value> {
+    Json(json!({ "name": "csu", "version": env!("CARGO_PKG_VERSION"), "operations": OPERATIONS }))
+}
+
+async fn kinds() -> Json<Vec<KindView>> {
+    Json(csu_protocol::document::kind::all().iter().copied().map(KindView::from).collect())
+}
+
+async fn status(State(desk): Desk) -> Answer<Status> {
+    Ok(Json(desk.ask(|desk| desk.status()).await?))
+}
+
+async fn doctor(State(desk): Desk) -> Answer<Vec<Check>> {
+    Ok(Json(desk.ask(|desk| desk.doctor()).await?))
+}
+
+async fn invite(State(desk): Desk, Caller(actor): Caller, Json(request): Json<InvitationRequest>) -> Answer<Invitation> {
+    Ok(Json(desk.ask(move |desk| desk.invite(&actor, request)).await?))
+}
+
+async fn join(State(desk): Desk, Caller(actor): Caller, Json(request): Json<JoinRequest>) -> Answer<Peer> {
+    Ok(Json(desk.ask(move |desk| desk.join(&actor, request)).await?))
+}
+
+async fn peers(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<Peer>> {
+    Ok(Json(desk.ask(move |desk| desk.peers(&actor)).await?))
+}
+
+async fn confirm_peer(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(who): Path<String>,
+    Json(request): Json<ConfirmRequest>,
+) -> Answer<Peer> {
+    Ok(Json(desk.ask(move |desk| desk.confirm_peer(&actor, &who, request)).await?))
+}
+
+async fn pause_peer(State(desk): Desk, Caller(actor): Caller, Path(who): Path<String>, Json(request): Json<PauseRequest>) -> Answer<Peer> {
+    Ok(Json(desk.ask(move |desk| desk.pause_peer(&actor, &who, request)).await?))
+}
+
+async fn remove_peer(State(desk): Desk, Caller(actor): Caller, Path(who): Path<String>) -> Answer<Value> {
+    desk.ask(move |desk| desk.remove_peer(&actor, &who)).await?;
+    Ok(Json(json!({})))
+}
+
+async fn documents(State(desk): Desk, Caller(actor): Caller, Query(query): Query<DocumentQuery>) -> Answer<DocumentsPage> {
+    Ok(Json(desk.ask(move |desk| desk.documents(&actor, query)).await?))
+}
+
+async fn draft(State(desk): Desk, Caller(actor): Caller, Json(request): Json<DraftRequest>) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.draft(&actor, request)).await?))
+}
+
+async fn document(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.document(&actor, &reference)).await?))
+}
+
+async fn edit(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(change): Json<DraftChange>,
+) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.edit(&actor, &reference, change)).await?))
+}
+
+async fn discard(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<Value> {
+    desk.ask(move |desk| desk.discard(&actor, &reference)).await?;
+    Ok(Json(json!({})))
+}
+
+async fn step(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path((reference, verb)): Path<(String, String)>,
+    Json(request): Json<StepRequest>,
+) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.step(&actor, &reference, &verb, request)).await?))
+}
+
+async fn respond(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<RespondRequest>,
+) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.respond(&actor, &reference, request)).await?))
+}
+
+async fn history(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<Vec<HistoryLine>> {
+    Ok(Json(desk.ask(move |desk| desk.history(&actor, &reference)).await?))
+}
+
+async fn grants(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<Vec<GrantLine>> {
+    Ok(Json(desk.ask(move |desk| desk.grants(&actor, &reference)).await?))
+}
+
+async fn grant(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<GrantRequest>,
+) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.grant(&actor, &reference, request)).await?))
+}
+
+async fn revoke(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<RevocationRequest>,
+) -> Answer<RevocationOutcome> {
+    Ok(Json(desk.ask(move |desk| desk.revoke(&actor, &reference, request)).await?))
+}
+
+async fn access(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<AccessView> {
+    Ok(Json(desk.ask(move |desk| desk.access(&actor, &reference)).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportQuery {
+    format: ExportFormat,
+}
+
+async fn export(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Query(query): Query<ExportQuery>,
+) -> Result<Response, Refusal> {
+    let exported = desk.ask(move |desk| desk.export(&actor, &reference, query.format)).await?;
+    let mut response = exported.bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(exported.media_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", exported.file_name)) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportQuery {
+    name: Option<String>,
+}
+
+async fn import_cap(State(desk): Desk, Caller(actor): Caller, Query(query): Query<ImportQuery>, body: Bytes) -> Answer<Imported> {
+    let request = ImportRequest { name: query.name, bytes: body.to_vec() };
+    Ok(Json(desk.ask(move |desk| desk.import_cap(&actor, request)).await?))
+}
+
+async fn log(State(desk): Desk, Caller(actor): Caller, Query(query): Query<LogQuery>) -> Answer<Vec<LogLine>> {
+    Ok(Json(desk.ask(move |desk| desk.log(&actor, query)).await?))
+}
+
+async fn shutdown(State(desk): Desk, Caller(actor): Caller) -> Answer<Value> {
+    desk.ask(move |desk| desk.shutdown(&actor)).await?;
+    Ok(Json(json!({})))
+}
