@@ -62,12 +62,14 @@ impl Node {
 
     /// The first event that `pick` takes; those before it are dropped.
     async fn until<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
-        loop {
-            let event = self.next().await;
-            if let Some(picked) = pick(&event) {
-                return picked;
+        let picked = async {
+            loop {
+                if let Some(picked) = pick(&self.next().await) {
+                    return picked;
+                }
             }
-        }
+        };
+        timeout(PATIENCE, picked).await.expect("the event in time")
     }
 
     async fn connected(&mut self) -> SessionNumber {
