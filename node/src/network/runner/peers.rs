@@ -10,7 +10,7 @@
 //! doubt on the other, and dialling anew is cheap.
 
 use super::{Runner, jitter};
-use crate::network::event::{DialFailure, Direction, EndReason, Event, SessionNumber};
+use crate::network::event::{Cause, DialFailure, Direction, EndReason, Event, SessionNumber};
 use crate::network::identity;
 use crate::network::session::{self, Ended, Session};
 use crate::network::streams::{self, Outcome};
@@ -236,7 +236,9 @@ impl Runner {
             }
             (None, _) => {}
         }
-        if up.is_some_and(|up| up >= self.config.timing.handshake) {
+        // A device that was put off stays so, however long its session was.
+        let put_off = matches!(reason, EndReason::Ended(Cause::Busy | Cause::Misbehaved));
+        if !put_off && up.is_some_and(|up| up >= self.config.timing.handshake) {
             self.dialler.settled(&device);
         }
         let next = peer.next.take();

@@ -226,3 +226,17 @@ async fn the_driver_can_end_a_session_and_a_peer_that_misbehaved_stays_out_for_a
     assert_eq!(b.disconnected().await, EndReason::Ended(Cause::Finished));
     a.connected().await;
 }
+
+#[tokio::test]
+async fn a_peer_put_off_is_left_alone_even_after_a_long_session() {
+    let mut dialler = config(1, TCP);
+    dialler.timing.handshake = Duration::from_millis(100);
+    dialler.timing.redial_max = Duration::from_secs(60);
+    let (mut a, _, b, _) = pair_of(dialler, config(2, TCP)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let sessions: &dyn Sessions = &a.network;
+    sessions.disconnect(&b.device(), Cause::Busy);
+    assert_eq!(a.disconnected().await, EndReason::Ended(Cause::Busy));
+    let events = a.events_within(Duration::from_millis(800)).await;
+    assert!(events.is_empty(), "{events:?}");
+}
