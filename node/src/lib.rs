@@ -3,6 +3,9 @@
 pub mod cap;
 pub mod config;
 pub mod desk;
+pub mod driver;
 pub mod http;
 pub mod keys;
+pub mod network;
+pub mod office;
 pub mod storage;

@@ -7,13 +7,13 @@
 use crate::access::Access;
 use crate::author::Audience;
 use crate::codec::{Canonical, CodecError};
+use crate::directory::Directory;
 use crate::document::{Change, ChangeError, ChangeHash, Content};
-use crate::entry::{open_payload, Body, EpochKey, Header, Openness, Recipient, ResponsePayload, RevisionPayload, SealError, Wraps};
+use crate::entry::{Body, EpochKey, Header, Openness, Recipient, ResponsePayload, RevisionPayload, SealError, Wraps, open_payload};
 use crate::id::{DocumentId, EntryId, OrganisationId};
 use crate::identity::CardSecret;
 use crate::limits;
 use crate::store::StoredEntry;
-use crate::directory::Directory;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 

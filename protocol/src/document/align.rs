@@ -40,56 +40,27 @@ const NEVER: u32 = 121;
 /// The least costly way from `old` to `new`.
 pub(super) fn align<V: Borrow<Value>>(old: &[V], new: &[Value]) -> Vec<Edit> {
     let shorter = old.len().min(new.len());
-    let front = old
-        .iter()
-        .zip(new)
-        .take_while(|(old, new)| (*old).borrow() == *new)
-        .count();
-    let back = old
-        .iter()
-        .rev()
-        .zip(new.iter().rev())
-        .take(shorter.saturating_sub(front))
-        .take_while(|(old, new)| (*old).borrow() == *new)
-        .count();
+    let front = old.iter().zip(new).take_while(|(old, new)| (*old).borrow() == *new).count();
+    let back =
+        old.iter().rev().zip(new.iter().rev()).take(shorter.saturating_sub(front)).take_while(|(old, new)| (*old).borrow() == *new).count();
     let old_end = old.len().saturating_sub(back);
     let new_end = new.len().saturating_sub(back);
-    let mut edits: Vec<Edit> = (0..front)
-        .map(|at| Edit::Pair { old: at, new: at })
-        .collect();
-    edits.extend(align_middle(
-        old.get(front..old_end).unwrap_or_default(),
-        new.get(front..new_end).unwrap_or_default(),
-        front,
-    ));
-    edits.extend(
-        (old_end..old.len())
-            .zip(new_end..new.len())
-            .map(|(old, new)| Edit::Pair { old, new }),
-    );
+    let mut edits: Vec<Edit> = (0..front).map(|at| Edit::Pair { old: at, new: at }).collect();
+    edits.extend(align_middle(old.get(front..old_end).unwrap_or_default(), new.get(front..new_end).unwrap_or_default(), front));
+    edits.extend((old_end..old.len()).zip(new_end..new.len()).map(|(old, new)| Edit::Pair { old, new }));
     edits
 }
 
 /// The way between two lists whose first items stand at position `offset` of the whole ones.
 fn align_middle<V: Borrow<Value>>(old: &[V], new: &[Value], offset: usize) -> Vec<Edit> {
     let compared = old.len().saturating_mul(new.len()) <= MAX_COMPARED_PAIRS;
-    let choices = if compared {
-        cheapest(old, new)
-    } else {
-        Vec::new()
-    };
+    let choices = if compared { cheapest(old, new) } else { Vec::new() };
     let width = new.len().saturating_add(1);
     let (mut i, mut j) = (0_usize, 0_usize);
     let mut edits = Vec::new();
     while i < old.len() || j < new.len() {
-        let choice = if compared {
-            choices
-                .get(i.saturating_mul(width).saturating_add(j))
-                .copied()
-                .unwrap_or(Choice::Pair)
-        } else {
-            Choice::Pair
-        };
+        let choice =
+            if compared { choices.get(i.saturating_mul(width).saturating_add(j)).copied().unwrap_or(Choice::Pair) } else { Choice::Pair };
         let old_at = offset.saturating_add(i);
         let new_at = offset.saturating_add(j);
         if j >= new.len() || (i < old.len() && choice == Choice::Remove) {
@@ -99,10 +70,7 @@ fn align_middle<V: Borrow<Value>>(old: &[V], new: &[Value], offset: usize) -> Ve
             edits.push(Edit::Insert { new: new_at });
             j = j.saturating_add(1);
         } else {
-            edits.push(Edit::Pair {
-                old: old_at,
-                new: new_at,
-            });
+            edits.push(Edit::Pair { old: old_at, new: new_at });
             i = i.saturating_add(1);
             j = j.saturating_add(1);
         }
@@ -121,9 +89,7 @@ enum Choice {
 fn cheapest<V: Borrow<Value>>(old: &[V], new: &[Value]) -> Vec<Choice> {
     let steps = |count: usize| STEP.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
     // `below` holds the costs from (i + 1, j) on, `row` those from (i, j) on; filled from the end.
-    let mut below: Vec<u32> = (0..=new.len())
-        .map(|j| steps(new.len().saturating_sub(j)))
-        .collect();
+    let mut below: Vec<u32> = (0..=new.len()).map(|j| steps(new.len().saturating_sub(j))).collect();
     let mut rows = vec![vec![Choice::Insert; below.len()]];
     for (i, item) in old.iter().enumerate().rev() {
         let mut right = steps(old.len().saturating_sub(i));
@@ -163,10 +129,7 @@ fn difference(old: &Value, new: &Value) -> u32 {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         return NEVER;
     };
-    let shared = old
-        .iter()
-        .filter(|(name, value)| new.get(*name) == Some(*value))
-        .count();
+    let shared = old.iter().filter(|(name, value)| new.get(*name) == Some(*value)).count();
     let only_new = new.keys().filter(|name| !old.contains_key(*name)).count();
     let union = old.len().saturating_add(only_new);
     let differing = union.saturating_sub(shared).saturating_mul(100);
@@ -184,39 +147,19 @@ mod tests {
 
     #[test]
     fn an_edited_record_pairs_with_itself_though_another_was_removed() {
-        let edits = way(
-            json!([{"text": "a", "owner": "x"}, {"text": "b", "owner": "y"}]),
-            json!([{"text": "b", "owner": "z"}]),
-        );
-        assert_eq!(
-            edits,
-            [Edit::Remove { old: 0 }, Edit::Pair { old: 1, new: 0 }]
-        );
+        let edits = way(json!([{"text": "a", "owner": "x"}, {"text": "b", "owner": "y"}]), json!([{"text": "b", "owner": "z"}]));
+        assert_eq!(edits, [Edit::Remove { old: 0 }, Edit::Pair { old: 1, new: 0 }]);
     }
 
     #[test]
     fn a_changed_line_is_removed_and_inserted_and_its_neighbours_stay() {
         let edits = way(json!(["a", "b", "c"]), json!(["a", "x", "c"]));
-        assert_eq!(
-            edits,
-            [
-                Edit::Pair { old: 0, new: 0 },
-                Edit::Remove { old: 1 },
-                Edit::Insert { new: 1 },
-                Edit::Pair { old: 2, new: 2 }
-            ]
-        );
+        assert_eq!(edits, [Edit::Pair { old: 0, new: 0 }, Edit::Remove { old: 1 }, Edit::Insert { new: 1 }, Edit::Pair { old: 2, new: 2 }]);
     }
 
     #[test]
     fn every_way_arrives_whatever_the_lists() {
-        let lists = [
-            json!([]),
-            json!(["a"]),
-            json!(["b", "a"]),
-            json!([{"a": "1"}, "b", {"a": "2"}]),
-            json!(["a", "a", "b"]),
-        ];
+        let lists = [json!([]), json!(["a"]), json!(["b", "a"]), json!([{"a": "1"}, "b", {"a": "2"}]), json!(["a", "a", "b"])];
         for old in &lists {
             for new in &lists {
                 let (mut i, mut j) = (0, 0);
@@ -236,10 +179,7 @@ mod tests {
                         }
                     }
                 }
-                assert_eq!(
-                    (i, j),
-                    (old.as_array().unwrap().len(), new.as_array().unwrap().len())
-                );
+                assert_eq!((i, j), (old.as_array().unwrap().len(), new.as_array().unwrap().len()));
             }
         }
     }

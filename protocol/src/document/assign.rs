@@ -29,20 +29,12 @@ impl Kind {
     /// # Errors
     ///
     /// The first word that is wrong, with what to write.
-    pub fn assign_all<'a>(
-        &self,
-        fields: &mut Fields,
-        words: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), FieldError> {
+    pub fn assign_all<'a>(&self, fields: &mut Fields, words: impl IntoIterator<Item = &'a str>) -> Result<(), FieldError> {
         let mut changed = fields.clone();
         let mut written = BTreeSet::new();
         for word in words {
-            let (path, text) = word
-                .split_once('=')
-                .ok_or_else(|| FieldError::NotAnAssignment {
-                    found: shorten(word),
-                    example: self.example,
-                })?;
+            let (path, text) =
+                word.split_once('=').ok_or_else(|| FieldError::NotAnAssignment { found: shorten(word), example: self.example })?;
             let (path, mode) = match path.strip_suffix('+') {
                 Some(path) => (path, Mode::Add),
                 None => (path, Mode::Replace),
@@ -50,14 +42,8 @@ impl Kind {
             let path = self.full_path(path.trim())?;
             let field = self.field(&path);
             // A second polygon in one command is another polygon, not a correction of the first.
-            let again = !written.insert(path.clone())
-                && field.is_some_and(|field| field.splitting == Splitting::Whole);
-            self.put(
-                &mut changed,
-                &path,
-                text,
-                if again { Mode::Add } else { mode },
-            )?;
+            let again = !written.insert(path.clone()) && field.is_some_and(|field| field.splitting == Splitting::Whole);
+            self.put(&mut changed, &path, text, if again { Mode::Add } else { mode })?;
         }
         check_size(&changed)?;
         *fields = changed;
@@ -84,16 +70,11 @@ impl Kind {
         let mut homes = Vec::new();
         find_blocks(self.fields, name, "", &mut homes);
         match homes.as_slice() {
-            [] => Err(FieldError::Unknown {
-                path: shorten(path),
-                kind: self.name,
-                near: self.near(name),
-            }),
+            [] => Err(FieldError::Unknown { path: shorten(path), kind: self.name, near: self.near(name) }),
             [home] => Ok(join(home, path)),
-            several => Err(FieldError::Ambiguous {
-                path: shorten(path),
-                candidates: several.iter().map(|home| join(home, name)).collect(),
-            }),
+            several => {
+                Err(FieldError::Ambiguous { path: shorten(path), candidates: several.iter().map(|home| join(home, name)).collect() })
+            }
         }
     }
 
@@ -104,31 +85,14 @@ impl Kind {
         let wrong = shorten(name).to_lowercase();
         let mut scored: Vec<(usize, &str)> = names
             .into_iter()
-            .map(|candidate| {
-                (
-                    strsim::osa_distance(&wrong, &candidate.to_lowercase()),
-                    candidate,
-                )
-            })
-            .filter(|(distance, candidate)| {
-                *distance <= 2 || (wrong.len() >= 3 && candidate.to_lowercase().contains(&wrong))
-            })
+            .map(|candidate| (strsim::osa_distance(&wrong, &candidate.to_lowercase()), candidate))
+            .filter(|(distance, candidate)| *distance <= 2 || (wrong.len() >= 3 && candidate.to_lowercase().contains(&wrong)))
             .collect();
         scored.sort_unstable();
-        scored
-            .into_iter()
-            .take(3)
-            .map(|(_, name)| name.to_owned())
-            .collect()
+        scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
     }
 
-    fn put(
-        &self,
-        fields: &mut Fields,
-        path: &str,
-        text: &str,
-        mode: Mode,
-    ) -> Result<(), FieldError> {
+    fn put(&self, fields: &mut Fields, path: &str, text: &str, mode: Mode) -> Result<(), FieldError> {
         let mut map = fields.as_map().clone();
         self.put_in(self.fields, &mut map, path, path, text, mode)?;
         drop_empty(&mut map);
@@ -146,20 +110,11 @@ impl Kind {
         text: &str,
         mode: Mode,
     ) -> Result<(), FieldError> {
-        let bad = |problem| FieldError::BadPath {
-            path: shorten(path),
-            problem,
-        };
-        let (part, deeper) = rest
-            .split_once('.')
-            .map_or((rest, None), |(part, deeper)| (part, Some(deeper)));
+        let bad = |problem| FieldError::BadPath { path: shorten(path), problem };
+        let (part, deeper) = rest.split_once('.').map_or((rest, None), |(part, deeper)| (part, Some(deeper)));
         let name = part.split('[').next().unwrap_or(part);
         let Some(field) = schema.iter().find(|field| field.name == name) else {
-            return Err(FieldError::Unknown {
-                path: shorten(path),
-                kind: self.name,
-                near: self.near(name),
-            });
+            return Err(FieldError::Unknown { path: shorten(path), kind: self.name, near: self.near(name) });
         };
         let Form::Records(inner) = field.form else {
             if deeper.is_some() {
@@ -176,9 +131,7 @@ impl Kind {
             return Ok(());
         };
         let Some(deeper) = deeper else {
-            return Err(bad(
-                "this is a block of fields: go on with a dot and a field's name",
-            ));
+            return Err(bad("this is a block of fields: go on with a dot and a field's name"));
         };
         let entry = map.entry(name).or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(blocks) = entry else {
@@ -189,22 +142,13 @@ impl Kind {
         } else if part.strip_prefix(name) == Some("[+]") {
             blocks.len()
         } else {
-            split_position(part)
-                .1
-                .ok_or_else(|| bad("a position is a number or + in brackets, such as [0]"))?
+            split_position(part).1.ok_or_else(|| bad("a position is a number or + in brackets, such as [0]"))?
         };
         if position > blocks.len() {
-            return Err(FieldError::NoSuchBlock {
-                path: shorten(path),
-                blocks: blocks.len(),
-            });
+            return Err(FieldError::NoSuchBlock { path: shorten(path), blocks: blocks.len() });
         }
         if position >= MAX_ITEMS {
-            return Err(FieldError::TooMany {
-                path: shorten(path),
-                found: position.saturating_add(1),
-                limit: MAX_ITEMS,
-            });
+            return Err(FieldError::TooMany { path: shorten(path), found: position.saturating_add(1), limit: MAX_ITEMS });
         }
         if position == blocks.len() {
             blocks.push(Value::Object(Map::new()));
@@ -216,44 +160,30 @@ impl Kind {
     }
 
     /// The value that a typed text means for a field.
-    fn typed(
-        &self,
-        field: &Field,
-        present: Option<&Value>,
-        path: &str,
-        text: &str,
-        mode: Mode,
-    ) -> Result<Option<Value>, FieldError> {
-        let value =
-            match field.form {
-                Form::Number if text.trim().is_empty() => Value::Null,
-                Form::Number => text.trim().parse::<u64>().map(Value::from).map_err(|_| {
-                    FieldError::NotANumber {
-                        path: shorten(path),
-                        found: shorten(text),
-                    }
-                })?,
-                Form::List(_) => {
-                    let mut items = match (mode, present) {
-                        (Mode::Add, Some(Value::Array(items))) => items.clone(),
-                        _ => Vec::new(),
-                    };
-                    match field.splitting {
-                        Splitting::Commas => items.extend(text.split(',').map(Value::from)),
-                        Splitting::Whole => items.push(Value::from(text)),
-                    }
-                    Value::Array(items)
+    fn typed(&self, field: &Field, present: Option<&Value>, path: &str, text: &str, mode: Mode) -> Result<Option<Value>, FieldError> {
+        let value = match field.form {
+            Form::Number if text.trim().is_empty() => Value::Null,
+            Form::Number => text
+                .trim()
+                .parse::<u64>()
+                .map(Value::from)
+                .map_err(|_| FieldError::NotANumber { path: shorten(path), found: shorten(text) })?,
+            Form::List(_) => {
+                let mut items = match (mode, present) {
+                    (Mode::Add, Some(Value::Array(items))) => items.clone(),
+                    _ => Vec::new(),
+                };
+                match field.splitting {
+                    Splitting::Commas => items.extend(text.split(',').map(Value::from)),
+                    Splitting::Whole => items.push(Value::from(text)),
                 }
-                _ if mode == Mode::Add => {
-                    return Err(FieldError::BadPath {
-                        path: shorten(path),
-                        problem: "this field holds one value: write = instead of +=",
-                    });
-                }
-                Form::Text | Form::Line | Form::Choice(_) | Form::Time | Form::Records(_) => {
-                    Value::from(text)
-                }
-            };
+                Value::Array(items)
+            }
+            _ if mode == Mode::Add => {
+                return Err(FieldError::BadPath { path: shorten(path), problem: "this field holds one value: write = instead of +=" });
+            }
+            Form::Text | Form::Line | Form::Choice(_) | Form::Time | Form::Records(_) => Value::from(text),
+        };
         check_value(self, field.form, &value, path)
     }
 }
@@ -305,26 +235,14 @@ mod tests {
 
     fn assign(name: &str, words: &[&str]) -> Result<Value, String> {
         let mut fields = Fields::default();
-        kind::find(name)
-            .unwrap()
-            .assign_all(&mut fields, words.iter().copied())
-            .map_err(|error| error.to_string())?;
+        kind::find(name).unwrap().assign_all(&mut fields, words.iter().copied()).map_err(|error| error.to_string())?;
         Ok(serde_json::to_value(fields).unwrap())
     }
 
     #[test]
     fn bare_names_reach_into_the_first_block() {
         assert_eq!(
-            assign(
-                "bulletin",
-                &[
-                    "severity=severe",
-                    "areaDesc=Mill Road",
-                    "category=Security,Safety",
-                    "status=Test",
-                    "info[1].headline=b"
-                ]
-            ),
+            assign("bulletin", &["severity=severe", "areaDesc=Mill Road", "category=Security,Safety", "status=Test", "info[1].headline=b"]),
             Ok(json!({"status": "Test", "info": [
                 {"severity": "Severe", "category": ["Security", "Safety"], "area": [{"areaDesc": "Mill Road"}]},
                 {"headline": "b"}]}))
@@ -335,70 +253,29 @@ mod tests {
     fn two_polygons_in_one_command_are_two_and_the_next_command_replaces_them() {
         let kind = kind::find("bulletin").unwrap();
         let mut fields = Fields::default();
-        kind.assign_all(
-            &mut fields,
-            [
-                "polygon=1,1 2,2 3,3 1,1",
-                "polygon=4,4 5,5 6,6 4,4",
-                "circle=51.5,-0.1 0.5",
-            ],
-        )
-        .unwrap();
-        assert_eq!(
-            fields
-                .get("info.area.polygon")
-                .unwrap()
-                .as_array()
-                .unwrap()
-                .len(),
-            2
-        );
-        kind.assign(&mut fields, "polygon", "7,7 8,8 9,9 7,7")
-            .unwrap();
-        assert_eq!(
-            fields.get("info.area.polygon"),
-            Some(&json!(["7,7 8,8 9,9 7,7"]))
-        );
-        kind.assign(&mut fields, "polygon+", "1,1 2,2 3,3 1,1")
-            .unwrap();
-        assert_eq!(
-            fields
-                .get("info.area.polygon")
-                .unwrap()
-                .as_array()
-                .unwrap()
-                .len(),
-            2
-        );
+        kind.assign_all(&mut fields, ["polygon=1,1 2,2 3,3 1,1", "polygon=4,4 5,5 6,6 4,4", "circle=51.5,-0.1 0.5"]).unwrap();
+        assert_eq!(fields.get("info.area.polygon").unwrap().as_array().unwrap().len(), 2);
+        kind.assign(&mut fields, "polygon", "7,7 8,8 9,9 7,7").unwrap();
+        assert_eq!(fields.get("info.area.polygon"), Some(&json!(["7,7 8,8 9,9 7,7"])));
+        kind.assign(&mut fields, "polygon+", "1,1 2,2 3,3 1,1").unwrap();
+        assert_eq!(fields.get("info.area.polygon").unwrap().as_array().unwrap().len(), 2);
     }
 
     #[test]
     fn lists_are_replaced_added_to_and_emptied() {
-        assert_eq!(
-            assign("bulletin", &["code=a, b", "code+=c"]),
-            Ok(json!({"code": ["a", "b", "c"]}))
-        );
+        assert_eq!(assign("bulletin", &["code=a, b", "code+=c"]), Ok(json!({"code": ["a", "b", "c"]})));
         assert_eq!(assign("bulletin", &["code=a", "code="]), Ok(json!({})));
-        assert_eq!(
-            assign("bulletin", &["headline=a", "headline="]),
-            Ok(json!({}))
-        );
+        assert_eq!(assign("bulletin", &["headline=a", "headline="]), Ok(json!({})));
     }
 
     #[test]
     fn blocks_are_added_in_turn_and_never_past_the_end() {
         assert_eq!(
-            assign(
-                "note",
-                &["asks[+].text=one", "asks[+].text=two", "asks[1].owner=x"]
-            ),
+            assign("note", &["asks[+].text=one", "asks[+].text=two", "asks[1].owner=x"]),
             Ok(json!({"asks": [{"text": "one"}, {"text": "two", "owner": "x"}]}))
         );
         let error = assign("note", &["asks[2].text=x"]).unwrap_err();
-        assert!(
-            error.contains("asks[2].text") && error.contains("[+]"),
-            "{error}"
-        );
+        assert!(error.contains("asks[2].text") && error.contains("[+]"), "{error}");
     }
 
     #[test]
@@ -426,8 +303,7 @@ mod tests {
     fn one_wrong_word_leaves_the_fields_as_they_were() {
         let kind = kind::find("bulletin").unwrap();
         let mut fields = Fields::default();
-        kind.assign_all(&mut fields, ["headline=a", "severity=Awful"])
-            .unwrap_err();
+        kind.assign_all(&mut fields, ["headline=a", "severity=Awful"]).unwrap_err();
         assert!(fields.is_empty());
     }
 }

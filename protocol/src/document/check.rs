@@ -35,19 +35,14 @@ impl Kind {
 pub(super) fn check_size(fields: &Fields) -> Result<(), FieldError> {
     let found = map_size(fields.as_map());
     if found > MAX_FIELDS_BYTES {
-        return Err(FieldError::TooLarge {
-            found,
-            limit: MAX_FIELDS_BYTES,
-        });
+        return Err(FieldError::TooLarge { found, limit: MAX_FIELDS_BYTES });
     }
     Ok(())
 }
 
 /// Roughly the length as JSON: keys and values with their marks, escapes left out.
 fn map_size(map: &Map<String, Value>) -> usize {
-    map.iter()
-        .map(|(name, value)| name.len().saturating_add(4).saturating_add(size(value)))
-        .fold(2, usize::saturating_add)
+    map.iter().map(|(name, value)| name.len().saturating_add(4).saturating_add(size(value))).fold(2, usize::saturating_add)
 }
 
 fn size(value: &Value) -> usize {
@@ -55,29 +50,17 @@ fn size(value: &Value) -> usize {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 16,
         Value::String(text) => text.len().saturating_add(2),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| size(item).saturating_add(1))
-            .fold(2, usize::saturating_add),
+        Value::Array(items) => items.iter().map(|item| size(item).saturating_add(1)).fold(2, usize::saturating_add),
         Value::Object(map) => map_size(map),
     }
 }
 
-fn check_map(
-    kind: &Kind,
-    fields: &[Field],
-    values: &Map<String, Value>,
-    path: &str,
-) -> Result<Map<String, Value>, FieldError> {
+fn check_map(kind: &Kind, fields: &[Field], values: &Map<String, Value>, path: &str) -> Result<Map<String, Value>, FieldError> {
     let mut checked = Map::new();
     for (name, value) in values {
         let path = join(path, name);
         let Some(field) = fields.iter().find(|field| field.name == name) else {
-            return Err(FieldError::Unknown {
-                near: kind.near(name),
-                path: shorten(&path),
-                kind: kind.name,
-            });
+            return Err(FieldError::Unknown { near: kind.near(name), path: shorten(&path), kind: kind.name });
         };
         if let Some(value) = check_value(kind, field.form, value, &path)? {
             checked.insert(name.clone(), value);
@@ -87,33 +70,18 @@ fn check_map(
 }
 
 /// The value in normal form, or nothing if it is empty.
-pub(super) fn check_value(
-    kind: &Kind,
-    form: Form,
-    value: &Value,
-    path: &str,
-) -> Result<Option<Value>, FieldError> {
+pub(super) fn check_value(kind: &Kind, form: Form, value: &Value, path: &str) -> Result<Option<Value>, FieldError> {
     match form {
         _ if value.is_null() => Ok(None),
         Form::Text => Ok(filled(check_text(string(value, "a text", path)?, path)?)),
-        Form::Line => Ok(filled(check_line(
-            string(value, "a line of text", path)?,
-            path,
-        )?)),
-        Form::Choice(allowed) => {
-            check_choice(allowed, string(value, "one of the choices", path)?, path)
-        }
+        Form::Line => Ok(filled(check_line(string(value, "a line of text", path)?, path)?)),
+        Form::Choice(allowed) => check_choice(allowed, string(value, "one of the choices", path)?, path),
         Form::Time => check_time(string(value, "a time", path)?, path),
         Form::Number => check_number(value, path).map(Some),
         Form::List(form) => {
             let mut items = Vec::new();
             for (position, item) in array(value, path)?.iter().enumerate() {
-                items.extend(check_value(
-                    kind,
-                    *form,
-                    item,
-                    &format!("{path}[{position}]"),
-                )?);
+                items.extend(check_value(kind, *form, item, &format!("{path}[{position}]"))?);
             }
             Ok(gathered(*form, items))
         }
@@ -122,11 +90,7 @@ pub(super) fn check_value(
             for (position, item) in array(value, path)?.iter().enumerate() {
                 let path = format!("{path}[{position}]");
                 let Value::Object(values) = item else {
-                    return Err(FieldError::WrongType {
-                        path,
-                        wanted: "a block of fields",
-                        found: type_name(item),
-                    });
+                    return Err(FieldError::WrongType { path, wanted: "a block of fields", found: type_name(item) });
                 };
                 let record = check_map(kind, fields, values, &path)?;
                 if !record.is_empty() {
@@ -154,27 +118,15 @@ fn filled(text: String) -> Option<Value> {
 }
 
 fn string<'a>(value: &'a Value, wanted: &'static str, path: &str) -> Result<&'a str, FieldError> {
-    value.as_str().ok_or_else(|| FieldError::WrongType {
-        path: path.to_owned(),
-        wanted,
-        found: type_name(value),
-    })
+    value.as_str().ok_or_else(|| FieldError::WrongType { path: path.to_owned(), wanted, found: type_name(value) })
 }
 
 fn array<'a>(value: &'a Value, path: &str) -> Result<&'a [Value], FieldError> {
     let Value::Array(items) = value else {
-        return Err(FieldError::WrongType {
-            path: path.to_owned(),
-            wanted: "a list",
-            found: type_name(value),
-        });
+        return Err(FieldError::WrongType { path: path.to_owned(), wanted: "a list", found: type_name(value) });
     };
     if items.len() > MAX_ITEMS {
-        return Err(FieldError::TooMany {
-            path: path.to_owned(),
-            found: items.len(),
-            limit: MAX_ITEMS,
-        });
+        return Err(FieldError::TooMany { path: path.to_owned(), found: items.len(), limit: MAX_ITEMS });
     }
     Ok(items)
 }
@@ -201,24 +153,16 @@ pub(super) fn shorten(found: &str) -> String {
 
 fn bounded(text: &str, limit: usize, path: &str) -> Result<(), FieldError> {
     if text.len() > limit {
-        return Err(FieldError::TooLong {
-            path: path.to_owned(),
-            found: text.len(),
-            limit,
-        });
+        return Err(FieldError::TooLong { path: path.to_owned(), found: text.len(), limit });
     }
     Ok(())
 }
 
 fn without_controls(text: &str, allowed: &[char], path: &str) -> Result<(), FieldError> {
     // XML 1.0, and so CAP and Atom, can carry neither control characters nor U+FFFE and U+FFFF.
-    let wrong =
-        |c: &char| (c.is_control() && !allowed.contains(c)) || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    let wrong = |c: &char| (c.is_control() && !allowed.contains(c)) || matches!(c, '\u{FFFE}' | '\u{FFFF}');
     match text.chars().find(wrong) {
-        Some(c) => Err(FieldError::ControlCharacter {
-            path: path.to_owned(),
-            found: u32::from(c),
-        }),
+        Some(c) => Err(FieldError::ControlCharacter { path: path.to_owned(), found: u32::from(c) }),
         None => Ok(()),
     }
 }
@@ -240,11 +184,7 @@ fn check_line(text: &str, path: &str) -> Result<String, FieldError> {
     Ok(text.to_owned())
 }
 
-fn check_choice(
-    allowed: &'static [&'static str],
-    text: &str,
-    path: &str,
-) -> Result<Option<Value>, FieldError> {
+fn check_choice(allowed: &'static [&'static str], text: &str, path: &str) -> Result<Option<Value>, FieldError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -253,11 +193,7 @@ fn check_choice(
         .iter()
         .find(|choice| choice.eq_ignore_ascii_case(text))
         .map(|choice| Some(Value::from(*choice)))
-        .ok_or_else(|| FieldError::NotAChoice {
-            path: path.to_owned(),
-            found: shorten(text),
-            allowed,
-        })
+        .ok_or_else(|| FieldError::NotAChoice { path: path.to_owned(), found: shorten(text), allowed })
 }
 
 fn check_number(value: &Value, path: &str) -> Result<Value, FieldError> {
@@ -265,10 +201,7 @@ fn check_number(value: &Value, path: &str) -> Result<Value, FieldError> {
         .as_u64()
         .filter(|number| *number <= MAX_NUMBER)
         .map(Value::from)
-        .ok_or_else(|| FieldError::NotANumber {
-            path: path.to_owned(),
-            found: shorten(&value.to_string()),
-        })
+        .ok_or_else(|| FieldError::NotANumber { path: path.to_owned(), found: shorten(&value.to_string()) })
 }
 
 fn check_time(text: &str, path: &str) -> Result<Option<Value>, FieldError> {
@@ -278,10 +211,7 @@ fn check_time(text: &str, path: &str) -> Result<Option<Value>, FieldError> {
     }
     normal_time(text)
         .map(|time| Some(Value::String(time)))
-        .ok_or_else(|| FieldError::NotATime {
-            path: path.to_owned(),
-            found: shorten(text),
-        })
+        .ok_or_else(|| FieldError::NotATime { path: path.to_owned(), found: shorten(text) })
 }
 
 /// RFC 3339 with a numeric offset and whole seconds, as `xs:dateTime` of CAP 1.2 wants it.
@@ -321,9 +251,7 @@ mod tests {
     use serde_json::json;
 
     fn check(value: Value) -> Result<Value, FieldError> {
-        let fields = kind::find("bulletin")
-            .unwrap()
-            .check(value.as_object().unwrap())?;
+        let fields = kind::find("bulletin").unwrap().check(value.as_object().unwrap())?;
         Ok(Value::Object(fields.into_map()))
     }
 
@@ -342,23 +270,11 @@ mod tests {
 
     #[test]
     fn an_error_names_the_path_what_was_found_and_what_is_allowed() {
-        let error = check(json!({"info": [{"severity": "Awful"}]}))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("info[0].severity: \"Awful\"") && error.contains("Extreme, Severe"),
-            "{error}"
-        );
-        let error = check(json!({"info": [{"severty": "Minor"}]}))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("info[0].severty") && error.contains("did you mean severity"),
-            "{error}"
-        );
-        let error = check(json!({"info": {"severity": "Minor"}}))
-            .unwrap_err()
-            .to_string();
+        let error = check(json!({"info": [{"severity": "Awful"}]})).unwrap_err().to_string();
+        assert!(error.starts_with("info[0].severity: \"Awful\"") && error.contains("Extreme, Severe"), "{error}");
+        let error = check(json!({"info": [{"severty": "Minor"}]})).unwrap_err().to_string();
+        assert!(error.contains("info[0].severty") && error.contains("did you mean severity"), "{error}");
+        let error = check(json!({"info": {"severity": "Minor"}})).unwrap_err().to_string();
         assert!(error.contains("expected a list, found a block"), "{error}");
     }
 
@@ -371,10 +287,7 @@ mod tests {
             (json!({"source": line}), MAX_LINE_BYTES),
             (json!({"note": text}), MAX_TEXT_BYTES),
             (json!({"code": vec!["x"; MAX_ITEMS + 1]}), MAX_ITEMS),
-            (
-                json!({"info": [block, block, block, block]}),
-                MAX_FIELDS_BYTES,
-            ),
+            (json!({"info": [block, block, block, block]}), MAX_FIELDS_BYTES),
         ] {
             let error = check(value).unwrap_err().to_string();
             assert!(error.contains(&format!("at most {limit}")), "{error}");
@@ -407,19 +320,10 @@ mod tests {
 
     #[test]
     fn control_characters_and_wrong_numbers_are_refused() {
-        assert!(matches!(
-            check(json!({"source": "a\nb"})),
-            Err(FieldError::ControlCharacter { found: 10, .. })
-        ));
-        assert!(matches!(
-            check(json!({"note": "a\u{1}"})),
-            Err(FieldError::ControlCharacter { found: 1, .. })
-        ));
+        assert!(matches!(check(json!({"source": "a\nb"})), Err(FieldError::ControlCharacter { found: 10, .. })));
+        assert!(matches!(check(json!({"note": "a\u{1}"})), Err(FieldError::ControlCharacter { found: 1, .. })));
         for size in [json!(-1), json!(1.5), json!(MAX_NUMBER + 1)] {
-            assert!(matches!(
-                check(json!({"info": [{"resource": [{"size": size}]}]})),
-                Err(FieldError::NotANumber { .. })
-            ));
+            assert!(matches!(check(json!({"info": [{"resource": [{"size": size}]}]})), Err(FieldError::NotANumber { .. })));
         }
     }
 }

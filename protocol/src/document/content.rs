@@ -125,22 +125,14 @@ impl Change {
     /// # Errors
     ///
     /// What is wrong, and where. Whoever sent it need not have made it.
-    pub fn check(
-        document: &DocumentId,
-        bytes: &[u8],
-        deps: &BTreeSet<ChangeHash>,
-    ) -> Result<Self, ChangeError> {
+    pub fn check(document: &DocumentId, bytes: &[u8], deps: &BTreeSet<ChangeHash>) -> Result<Self, ChangeError> {
         let chunk = chunk::read(document, bytes, deps)?;
-        let actors = u32::try_from(chunk.others.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
+        let actors = u32::try_from(chunk.others.len()).unwrap_or(u32::MAX).saturating_add(1);
         let operations = chunk.columns.operations(actors)?;
         if operations.list.is_empty() {
             return Err(ChangeError::Empty);
         }
-        let parsed = Parsed::parse(bytes)
-            .map_err(|why| ChangeError::Refused { why })?
-            .ok_or(ChangeError::NotCanonical)?;
+        let parsed = Parsed::parse(bytes).map_err(|why| ChangeError::Refused { why })?.ok_or(ChangeError::NotCanonical)?;
         Ok(Self(Arc::new(Checked {
             hash: chunk.hash,
             deps: deps.clone(),
@@ -211,12 +203,7 @@ pub struct Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self {
-            changes: BTreeMap::new(),
-            heads: BTreeSet::new(),
-            left_out: BTreeMap::new(),
-            engine: Engine::new(),
-        }
+        Self { changes: BTreeMap::new(), heads: BTreeSet::new(), left_out: BTreeMap::new(), engine: Engine::new() }
     }
 }
 
@@ -226,33 +213,21 @@ impl Content {
     /// [`Content::left_out`]. The outcome depends on the set alone, not on the order.
     #[must_use]
     pub fn build(changes: impl IntoIterator<Item = Change>) -> Self {
-        let given: BTreeMap<ChangeHash, Change> = changes
-            .into_iter()
-            .map(|change| (change.hash(), change))
-            .collect();
+        let given: BTreeMap<ChangeHash, Change> = changes.into_iter().map(|change| (change.hash(), change)).collect();
         let (order, mut left_out) = soundness::sort(&given);
         let sound: Vec<&Change> = order.iter().filter_map(|hash| given.get(hash)).collect();
-        let (engine, accepted) =
-            match Engine::new().apply(sound.iter().map(|change| &change.0.parsed)) {
-                Ok(engine) => (engine, sound.iter().map(|change| change.hash()).collect()),
-                Err(_) => one_by_one(&sound, &mut left_out),
-            };
-        let changes: BTreeMap<_, _> = given
-            .into_iter()
-            .filter(|(hash, _)| accepted.contains(hash))
-            .collect();
+        let (engine, accepted) = match Engine::new().apply(sound.iter().map(|change| &change.0.parsed)) {
+            Ok(engine) => (engine, sound.iter().map(|change| change.hash()).collect()),
+            Err(_) => one_by_one(&sound, &mut left_out),
+        };
+        let changes: BTreeMap<_, _> = given.into_iter().filter(|(hash, _)| accepted.contains(hash)).collect();
         let mut heads = accepted;
         for change in changes.values() {
             for dep in change.deps() {
                 heads.remove(dep);
             }
         }
-        Self {
-            changes,
-            heads,
-            left_out,
-            engine,
-        }
+        Self { changes, heads, left_out, engine }
     }
 
     /// The changes that no other builds on: what the next revision depends on.
@@ -298,9 +273,7 @@ impl Content {
     ///
     /// [`ReviseError::Failed`] if Automerge fails, which is a defect.
     pub fn save(&self) -> Result<Vec<u8>, ReviseError> {
-        self.engine
-            .save()
-            .map_err(|why| ReviseError::Failed { why })
+        self.engine.save().map_err(|why| ReviseError::Failed { why })
     }
 
     /// Makes the change that leads from the document at `base` to what is wanted, in as few operations as
@@ -311,19 +284,11 @@ impl Content {
     ///
     /// [`ReviseError::NothingChanged`] if there is nothing to do; otherwise what is wrong with the
     /// arguments, or that the edit is too large.
-    pub fn revise(
-        &self,
-        document: &DocumentId,
-        base: &[ChangeHash],
-        wanted: &Wanted,
-    ) -> Result<Change, ReviseError> {
+    pub fn revise(&self, document: &DocumentId, base: &[ChangeHash], wanted: &Wanted) -> Result<Change, ReviseError> {
         if let Some(state) = wanted.state.as_deref()
             && !wanted.kind.written_states().any(|allowed| allowed == state)
         {
-            return Err(ReviseError::State {
-                found: state.to_owned(),
-                allowed: wanted.kind.written_states().collect(),
-            });
+            return Err(ReviseError::State { found: state.to_owned(), allowed: wanted.kind.written_states().collect() });
         }
         if base.is_empty() && !self.is_empty() {
             return Err(ReviseError::NoBase);
@@ -333,10 +298,7 @@ impl Content {
         if let Some(found) = shown.kind_name.as_deref()
             && found != wanted.kind.name
         {
-            return Err(ReviseError::OtherKind {
-                found: found.to_owned(),
-                wanted: wanted.kind.name,
-            });
+            return Err(ReviseError::OtherKind { found: found.to_owned(), wanted: wanted.kind.name });
         }
         let bytes = base
             .engine
@@ -355,10 +317,7 @@ impl Content {
         let mut below = BTreeMap::new();
         let mut left = heads.to_vec();
         while let Some(hash) = left.pop() {
-            let change = self
-                .changes
-                .get(&hash)
-                .ok_or(ReviseError::UnknownBase(hash))?;
+            let change = self.changes.get(&hash).ok_or(ReviseError::UnknownBase(hash))?;
             if below.insert(hash, change.clone()).is_none() {
                 left.extend(change.deps());
             }
@@ -369,10 +328,7 @@ impl Content {
 
 /// Applies changes one after the other, in the order given, leaving out those that Automerge refuses and
 /// what builds on them. No change is known to get this far and be refused; this is for the unknown ones.
-fn one_by_one(
-    sound: &[&Change],
-    left_out: &mut BTreeMap<ChangeHash, LeftOut>,
-) -> (Engine, BTreeSet<ChangeHash>) {
+fn one_by_one(sound: &[&Change], left_out: &mut BTreeMap<ChangeHash, LeftOut>) -> (Engine, BTreeSet<ChangeHash>) {
     let mut engine = Engine::new();
     let mut accepted = BTreeSet::new();
     for change in sound {
@@ -394,39 +350,19 @@ fn one_by_one(
 }
 
 /// Writes what is wanted over what is shown.
-fn write(
-    writer: &mut Writer<'_>,
-    shown: &Snapshot,
-    fields: Option<&Object>,
-    wanted: &Wanted,
-) -> Result<(), String> {
+fn write(writer: &mut Writer<'_>, shown: &Snapshot, fields: Option<&Object>, wanted: &Wanted) -> Result<(), String> {
     let kind = wanted.kind;
     if shown.kind_name.is_none() {
         writer.put(&ROOT, &At::Key("kind"), &Scalar::Text(kind.name))?;
     }
     if shown.marking != Some(wanted.marking) {
-        writer.put(
-            &ROOT,
-            &At::Key("marking"),
-            &Scalar::Text(wanted.marking.as_str()),
-        )?;
+        writer.put(&ROOT, &At::Key("marking"), &Scalar::Text(wanted.marking.as_str()))?;
     }
-    if let Some(state) = wanted
-        .state
-        .as_deref()
-        .filter(|state| shown.state != Some(*state))
-    {
+    if let Some(state) = wanted.state.as_deref().filter(|state| shown.state != Some(*state)) {
         writer.put(&ROOT, &At::Key("state"), &Scalar::Text(state))?;
     }
     match fields {
-        Some(object) => writing::change(
-            writer,
-            kind,
-            object,
-            kind.fields,
-            shown.fields.as_map(),
-            wanted.fields.as_map(),
-        ),
+        Some(object) => writing::change(writer, kind, object, kind.fields, shown.fields.as_map(), wanted.fields.as_map()),
         None => {
             let object = writer.make(&ROOT, &At::Key("fields"), Make::Map)?;
             writing::fill(writer, kind, &object, kind.fields, wanted.fields.as_map())

@@ -44,11 +44,7 @@ impl Fields {
         let (name, position) = parts.next()?;
         let mut value = at(self.0.get(name)?, position)?;
         for (name, position) in parts {
-            let block = if let Value::Array(blocks) = value {
-                blocks.first()?
-            } else {
-                value
-            };
+            let block = if let Value::Array(blocks) = value { blocks.first()? } else { value };
             value = at(block.get(name)?, position)?;
         }
         Some(value)
@@ -59,17 +55,9 @@ impl Fields {
     #[must_use]
     pub fn every(&self, path: &str) -> Vec<&Value> {
         let mut parts = path.split('.').map(|part| split_position(part).0);
-        let mut values: Vec<&Value> = parts
-            .next()
-            .and_then(|name| self.0.get(name))
-            .into_iter()
-            .collect();
+        let mut values: Vec<&Value> = parts.next().and_then(|name| self.0.get(name)).into_iter().collect();
         for name in parts {
-            values = values
-                .into_iter()
-                .flat_map(items)
-                .filter_map(|block| block.get(name))
-                .collect();
+            values = values.into_iter().flat_map(items).filter_map(|block| block.get(name)).collect();
         }
         values
     }
@@ -93,11 +81,7 @@ fn at(value: &Value, position: Option<usize>) -> Option<&Value> {
 
 /// The items of a list, or the one value that is no list.
 pub(super) fn items(value: &Value) -> &[Value] {
-    if let Value::Array(items) = value {
-        items
-    } else {
-        std::slice::from_ref(value)
-    }
+    if let Value::Array(items) = value { items } else { std::slice::from_ref(value) }
 }
 
 /// `info[2]` as `info` and 2. What is no position belongs to the name, which then matches nothing.
@@ -110,31 +94,17 @@ pub(super) fn split_position(part: &str) -> (&str, Option<usize>) {
 
 /// `name` inside the block at `path`.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn compare_maps(
-    old: &Map<String, Value>,
-    new: &Map<String, Value>,
-    path: &str,
-    paths: &mut Vec<String>,
-) {
-    let mut names: Vec<&String> = old
-        .keys()
-        .chain(new.keys().filter(|name| !old.contains_key(*name)))
-        .collect();
+fn compare_maps(old: &Map<String, Value>, new: &Map<String, Value>, path: &str, paths: &mut Vec<String>) {
+    let mut names: Vec<&String> = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))).collect();
     names.sort();
     for name in names {
         let path = join(path, name);
         match (old.get(name), new.get(name)) {
             (old, new) if old == new => {}
-            (Some(Value::Array(old)), Some(Value::Array(new)))
-                if old.iter().chain(new).all(Value::is_object) =>
-            {
+            (Some(Value::Array(old)), Some(Value::Array(new))) if old.iter().chain(new).all(Value::is_object) => {
                 compare_records(old, new, &path, paths);
             }
             _ => paths.push(path),
@@ -145,19 +115,12 @@ fn compare_maps(
 fn compare_records(old: &[Value], new: &[Value], path: &str, paths: &mut Vec<String>) {
     for edit in align(old, new) {
         match edit {
-            Edit::Pair {
-                old: old_at,
-                new: new_at,
-            } => {
-                if let (Some(Value::Object(old)), Some(Value::Object(new))) =
-                    (old.get(old_at), new.get(new_at))
-                {
+            Edit::Pair { old: old_at, new: new_at } => {
+                if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old.get(old_at), new.get(new_at)) {
                     compare_maps(old, new, &format!("{path}[{new_at}]"), paths);
                 }
             }
-            Edit::Remove { old: at } | Edit::Insert { new: at } => {
-                paths.push(format!("{path}[{at}]"))
-            }
+            Edit::Remove { old: at } | Edit::Insert { new: at } => paths.push(format!("{path}[{at}]")),
         }
     }
 }
@@ -188,14 +151,9 @@ mod tests {
 
     #[test]
     fn changed_paths_name_the_field_inside_the_record_that_changed() {
-        let old = fields(
-            json!({"status": "Actual", "info": [{"headline": "a", "severity": "Minor"}, {"headline": "b"}]}),
-        );
+        let old = fields(json!({"status": "Actual", "info": [{"headline": "a", "severity": "Minor"}, {"headline": "b"}]}));
         let new = fields(json!({"info": [{"headline": "a", "severity": "Severe"}], "note": "n"}));
-        assert_eq!(
-            old.changed_paths(&new),
-            ["info[0].severity", "info[1]", "note", "status"]
-        );
+        assert_eq!(old.changed_paths(&new), ["info[0].severity", "info[1]", "note", "status"]);
         assert!(old.changed_paths(&old).is_empty());
     }
 }

@@ -32,10 +32,7 @@ pub fn find(name: &str) -> Option<&'static Kind> {
 
 /// The state that every kind ends in once an authorised control entry withdraws the document. It is
 /// never written into content.
-pub const WITHDRAWN: State = State {
-    name: "withdrawn",
-    label: "Withdrawn",
-};
+pub const WITHDRAWN: State = State { name: "withdrawn", label: "Withdrawn" };
 
 /// The description of one kind of document.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +60,17 @@ pub struct Kind {
     pub default_marking: Marking,
     /// The paths of the fields that search looks in.
     pub indexed: &'static [&'static str],
+    /// Between how many organisations one of it may be.
+    pub parties: Parties,
+}
+
+/// Between how many organisations a document may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parties {
+    /// Its owner and whoever it is granted to.
+    Any,
+    /// Its owner and exactly one other organisation.
+    Two,
 }
 
 /// One field of a kind, or of a record inside it.
@@ -83,19 +91,8 @@ pub struct Field {
 impl Field {
     /// A field; lists of it are written with commas on a command line.
     #[must_use]
-    pub const fn new(
-        name: &'static str,
-        label: &'static str,
-        hint: &'static str,
-        form: Form,
-    ) -> Self {
-        Self {
-            name,
-            label,
-            hint,
-            form,
-            splitting: Splitting::Commas,
-        }
+    pub const fn new(name: &'static str, label: &'static str, hint: &'static str, form: Form) -> Self {
+        Self { name, label, hint, form, splitting: Splitting::Commas }
     }
 
     /// The same field, whose values contain commas of their own: one value each assignment.
@@ -202,12 +199,8 @@ pub(crate) const fn withdraw(from: &'static [&'static str]) -> Step {
 }
 
 /// The two fields that say why personal or police data may be shared at all.
-pub(crate) const PURPOSE: Field = Field::new(
-    "purpose",
-    "Purpose",
-    "What the recipients may use this for, for example: prevention of burglary.",
-    Form::Line,
-);
+pub(crate) const PURPOSE: Field =
+    Field::new("purpose", "Purpose", "What the recipients may use this for, for example: prevention of burglary.", Form::Line);
 /// See [`PURPOSE`].
 pub(crate) const LAWFUL_BASIS: Field = Field::new(
     "lawfulBasis",
@@ -227,12 +220,7 @@ impl Kind {
             let field = fields.iter().find(|field| field.name == name)?;
             fields = match field.form {
                 Form::Records(inner) => inner,
-                Form::Text
-                | Form::Line
-                | Form::Choice(_)
-                | Form::Time
-                | Form::Number
-                | Form::List(_) => &[],
+                Form::Text | Form::Line | Form::Choice(_) | Form::Time | Form::Number | Form::List(_) => &[],
             };
             found = Some(field);
         }
@@ -254,18 +242,13 @@ impl Kind {
     /// The rank of a state: of two, the higher one holds.
     #[must_use]
     pub fn rank(&self, state: &str) -> Option<usize> {
-        self.states
-            .iter()
-            .position(|candidate| candidate.name == state)
+        self.states.iter().position(|candidate| candidate.name == state)
     }
 
     /// The highest of some states; names that this kind has not are passed over. This is how the
     /// state that content carries, the steps that answers took and a withdrawal make one state.
     pub fn highest<'a>(&self, states: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
-        let rank = states
-            .into_iter()
-            .filter_map(|state| self.rank(state))
-            .max()?;
+        let rank = states.into_iter().filter_map(|state| self.rank(state)).max()?;
         self.states.get(rank).map(|state| state.name)
     }
 
@@ -277,9 +260,7 @@ impl Kind {
 
     /// The steps that start from a state.
     pub fn steps_from(&self, state: &str) -> impl Iterator<Item = &'static Step> {
-        self.steps
-            .iter()
-            .filter(move |step| step.from.contains(&state))
+        self.steps.iter().filter(move |step| step.from.contains(&state))
     }
 
     /// The states that a revision may write: those that some step of [`Means::Revision`] leads to.
@@ -288,11 +269,7 @@ impl Kind {
         self.states
             .iter()
             .map(|state| state.name)
-            .filter(move |name| {
-                steps
-                    .iter()
-                    .any(|step| step.means == Means::Revision && step.to == *name)
-            })
+            .filter(move |name| steps.iter().any(|step| step.means == Means::Revision && step.to == *name))
     }
 
     /// The text that stands for the document in lists, if it is filled.
@@ -303,11 +280,7 @@ impl Kind {
 
     /// Everything that search looks in, one text after another.
     pub fn indexed_texts<'a>(&self, fields: &'a Fields) -> impl Iterator<Item = &'a str> {
-        self.indexed
-            .iter()
-            .flat_map(|path| fields.every(path))
-            .flat_map(items)
-            .filter_map(serde_json::Value::as_str)
+        self.indexed.iter().flat_map(|path| fields.every(path)).flat_map(items).filter_map(serde_json::Value::as_str)
     }
 }
 
@@ -315,11 +288,7 @@ impl Step {
     /// The paths that must be filled before this step and are not.
     #[must_use]
     pub fn missing(&self, fields: &Fields) -> Vec<&'static str> {
-        self.needs
-            .iter()
-            .copied()
-            .filter(|path| fields.get(path).is_none())
-            .collect()
+        self.needs.iter().copied().filter(|path| fields.get(path).is_none()).collect()
     }
 }
 
@@ -334,25 +303,12 @@ mod tests {
         let names: BTreeSet<_> = fields.iter().map(|field| field.name).collect();
         assert_eq!(names.len(), fields.len(), "{}: a name twice", kind.name);
         for field in fields {
-            assert!(
-                field.name.chars().all(|c| c.is_ascii_alphanumeric()),
-                "{}",
-                field.name
-            );
+            assert!(field.name.chars().all(|c| c.is_ascii_alphanumeric()), "{}", field.name);
             assert!(field.name.len() <= super::super::limits::MAX_KEY_BYTES);
-            assert!(
-                !field.label.is_empty() && field.hint.ends_with('.'),
-                "{}: {}",
-                field.name,
-                field.hint
-            );
+            assert!(!field.label.is_empty() && field.hint.ends_with('.'), "{}: {}", field.name, field.hint);
             match field.form {
                 Form::Records(inner) => check_fields(kind, inner, depth.saturating_add(1)),
-                Form::List(item) => assert!(
-                    matches!(item, Form::Line | Form::Choice(_)),
-                    "{}",
-                    field.name
-                ),
+                Form::List(item) => assert!(matches!(item, Form::Line | Form::Choice(_)), "{}", field.name),
                 Form::Choice(allowed) => assert!(!allowed.is_empty()),
                 Form::Text | Form::Line | Form::Time | Form::Number => {}
             }
@@ -367,10 +323,7 @@ mod tests {
             assert_eq!(find(kind.name), Some(*kind));
             check_fields(kind, kind.fields, 0);
             assert_eq!(kind.states.last(), Some(&WITHDRAWN));
-            assert!(
-                kind.field(kind.title)
-                    .is_some_and(|field| field.form == Form::Line)
-            );
+            assert!(kind.field(kind.title).is_some_and(|field| field.form == Form::Line));
             for path in kind.indexed {
                 assert!(kind.field(path).is_some(), "{}: {path}", kind.name);
             }
@@ -383,25 +336,15 @@ mod tests {
                 }
             }
             assert!(kind.step("withdraw").is_some());
-            assert!(
-                kind.states[1..]
-                    .iter()
-                    .all(|state| kind.steps.iter().any(|step| step.to == state.name))
-            );
+            assert!(kind.states[1..].iter().all(|state| kind.steps.iter().any(|step| step.to == state.name)));
         }
     }
 
     #[test]
     fn only_states_that_a_revision_leads_to_can_be_written() {
         let note = find("note").unwrap();
-        assert_eq!(
-            note.written_states().collect::<Vec<_>>(),
-            ["sent", "closed"]
-        );
-        assert_eq!(
-            note.highest(["sent", "answered", "nonsense"]),
-            Some("answered")
-        );
+        assert_eq!(note.written_states().collect::<Vec<_>>(), ["sent", "closed"]);
+        assert_eq!(note.highest(["sent", "answered", "nonsense"]), Some("answered"));
         assert_eq!(note.highest(["nonsense"]), None);
     }
 
@@ -410,8 +353,7 @@ mod tests {
         for kind in all() {
             let mut fields = Fields::default();
             let words = shell_words(kind.example);
-            kind.assign_all(&mut fields, words.iter().map(String::as_str))
-                .unwrap();
+            kind.assign_all(&mut fields, words.iter().map(String::as_str)).unwrap();
             assert!(kind.title_of(&fields).is_some(), "{}", kind.example);
         }
     }

@@ -32,13 +32,7 @@ pub struct UnknownMarking {
 
 impl Marking {
     /// Every marking, mildest first.
-    pub const ALL: [Self; 5] = [
-        Self::Clear,
-        Self::Green,
-        Self::Amber,
-        Self::AmberStrict,
-        Self::Red,
-    ];
+    pub const ALL: [Self; 5] = [Self::Clear, Self::Green, Self::Amber, Self::AmberStrict, Self::Red];
 
     /// The name that TLP 2.0 gives, without the `TLP:` before it.
     #[must_use]
@@ -69,9 +63,7 @@ impl FromStr for Marking {
         Self::ALL
             .into_iter()
             .find(|marking| marking.as_str() == name)
-            .ok_or_else(|| UnknownMarking {
-                found: text.chars().take(40).collect(),
-            })
+            .ok_or_else(|| UnknownMarking { found: text.chars().take(40).collect() })
     }
 }
 
@@ -98,10 +90,7 @@ mod tests {
         assert!(Marking::ALL.is_sorted());
         for marking in Marking::ALL {
             assert_eq!(marking.to_string().parse(), Ok(marking));
-            assert_eq!(
-                format!("tlp:{}", marking.as_str().to_lowercase()).parse(),
-                Ok(marking)
-            );
+            assert_eq!(format!("tlp:{}", marking.as_str().to_lowercase()).parse(), Ok(marking));
             let json = serde_json::to_string(&marking).unwrap();
             assert_eq!(serde_json::from_str::<Marking>(&json).unwrap(), marking);
         }
@@ -110,9 +99,6 @@ mod tests {
     #[test]
     fn a_marking_of_another_scheme_is_refused_with_the_allowed_ones() {
         let error = "OFFICIAL".parse::<Marking>().unwrap_err().to_string();
-        assert!(
-            error.contains("OFFICIAL") && error.contains("AMBER+STRICT"),
-            "{error}"
-        );
+        assert!(error.contains("OFFICIAL") && error.contains("AMBER+STRICT"), "{error}");
     }
 }

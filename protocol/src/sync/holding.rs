@@ -1,7 +1,7 @@
 //! One document as a node holds it: its graph, and what waits for something missing.
 
-use crate::directory::Directory;
 use crate::access::{Access, Insertion, Missing, Unsound};
+use crate::directory::Directory;
 use crate::entry::{Plane, SignedEntry, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
 use crate::limits;

@@ -1,10 +1,10 @@
 //! The machine: its state, its inputs and outputs, and what commands ask of it.
 
-use crate::directory::{Directory, Known};
 use super::holding::{Accepted, Holding, Receipt};
 use super::session::{Phase, Serve, Session};
 use crate::access::Unsound;
 use crate::codec::Canonical;
+use crate::directory::{Directory, Known};
 use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::{Address, Name, SignedAddresses, SignedCard};

@@ -24,9 +24,7 @@ pub enum FieldError {
         candidates: Vec<String>,
     },
     /// A path leads past the end of the blocks that are there.
-    #[error(
-        "{path}: there are {blocks} blocks, so the next one is [{blocks}]; write [+] to add one"
-    )]
+    #[error("{path}: there are {blocks} blocks, so the next one is [{blocks}]; write [+] to add one")]
     NoSuchBlock {
         /// The path that was found.
         path: String,
@@ -70,9 +68,7 @@ pub enum FieldError {
         allowed: &'static [&'static str],
     },
     /// The value is no time of the form that CAP and RFC 3339 share.
-    #[error(
-        "{path}: \"{found}\" is not a time with its offset: write it as 2026-11-22T18:00:00+00:00"
-    )]
+    #[error("{path}: \"{found}\" is not a time with its offset: write it as 2026-11-22T18:00:00+00:00")]
     NotATime {
         /// Where.
         path: String,
@@ -117,9 +113,7 @@ pub enum FieldError {
         limit: usize,
     },
     /// All the fields together are too long.
-    #[error(
-        "the document has {found} bytes of fields, and at most {limit} are allowed: shorten it or split it in two"
-    )]
+    #[error("the document has {found} bytes of fields, and at most {limit} are allowed: shorten it or split it in two")]
     TooLarge {
         /// Their length as JSON, in bytes.
         found: usize,
@@ -129,9 +123,5 @@ pub enum FieldError {
 }
 
 fn suggest(near: &[String]) -> String {
-    if near.is_empty() {
-        String::new()
-    } else {
-        format!("; did you mean {}?", near.join(" or "))
-    }
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }

@@ -50,31 +50,18 @@ pub(super) struct Chunk<'a> {
 }
 
 /// Reads the outside of a change and checks everything that can be checked without its operations.
-pub(super) fn read<'a>(
-    document: &DocumentId,
-    bytes: &'a [u8],
-    deps: &BTreeSet<ChangeHash>,
-) -> Result<Chunk<'a>, ChangeError> {
+pub(super) fn read<'a>(document: &DocumentId, bytes: &'a [u8], deps: &BTreeSet<ChangeHash>) -> Result<Chunk<'a>, ChangeError> {
     if bytes.len() > MAX_CHANGE_BYTES {
-        return Err(ChangeError::TooLong {
-            found: bytes.len(),
-            limit: MAX_CHANGE_BYTES,
-        });
+        return Err(ChangeError::TooLong { found: bytes.len(), limit: MAX_CHANGE_BYTES });
     }
     let mut cursor = Cursor::new(bytes);
     if cursor.array::<4>()? != MAGIC {
-        return Err(ChangeError::NotAChange {
-            offset: 0,
-            what: "does not begin as Automerge data",
-        });
+        return Err(ChangeError::NotAChange { offset: 0, what: "does not begin as Automerge data" });
     }
     let checksum = cursor.array::<4>()?;
     let [kind] = cursor.array::<1>()?;
     if kind != UNCOMPRESSED_CHANGE {
-        return Err(ChangeError::NotAChange {
-            offset: 8,
-            what: "is compressed or no change",
-        });
+        return Err(ChangeError::NotAChange { offset: 8, what: "is compressed or no change" });
     }
     let length = cursor.length()?;
     let body_start = cursor.offset;
@@ -84,10 +71,7 @@ pub(super) fn read<'a>(
     if !hash.as_bytes().starts_with(&checksum) {
         return Err(ChangeError::Checksum);
     }
-    let mut cursor = Cursor {
-        bytes,
-        offset: body_start,
-    };
+    let mut cursor = Cursor { bytes, offset: body_start };
     read_deps(&mut cursor, deps)?;
     let (before_actor, actor) = read_actor(&mut cursor)?;
     let actor_at = before_actor.saturating_sub(body_start);
@@ -99,22 +83,13 @@ pub(super) fn read<'a>(
     let start = u32::try_from(cursor.unsigned()?)
         .ok()
         .filter(|start| *start > 0)
-        .ok_or(ChangeError::Malformed {
-            offset: start_offset,
-            what: "the first operation's number is out of range",
-        })?;
+        .ok_or(ChangeError::Malformed { offset: start_offset, what: "the first operation's number is out of range" })?;
     expect_zero(&mut cursor, 0, "the time is not 0")?;
     expect_zero(&mut cursor, 0, "there is a message")?;
     let others = read_others(&mut cursor)?;
     let columns = Columns::read(&mut cursor)?;
     cursor.end()?;
-    Ok(Chunk {
-        hash,
-        actor,
-        others,
-        start,
-        columns,
-    })
+    Ok(Chunk { hash, actor, others, start, columns })
 }
 
 /// The hash of the change with this body.
@@ -143,19 +118,13 @@ fn derive_actor(document: &DocumentId, body: &[u8], actor_at: usize) -> ActorByt
 
 /// Gives a change that was made under any actor of 16 bytes the actor that is right for the document.
 /// Operations name their own actor by its place, not its bytes, so nothing else changes.
-pub(super) fn with_right_actor(
-    document: &DocumentId,
-    bytes: &[u8],
-) -> Result<Vec<u8>, ChangeError> {
+pub(super) fn with_right_actor(document: &DocumentId, bytes: &[u8]) -> Result<Vec<u8>, ChangeError> {
     let mut cursor = Cursor::new(bytes);
     cursor.take(9)?;
     let length = cursor.length()?;
     let body_start = cursor.offset;
     let mut body = cursor.take(length)?.to_vec();
-    let mut cursor = Cursor {
-        bytes,
-        offset: body_start,
-    };
+    let mut cursor = Cursor { bytes, offset: body_start };
     let count = cursor.length()?;
     cursor.take(count.saturating_mul(32))?;
     let (actor_offset, _) = read_actor(&mut cursor)?;
@@ -189,17 +158,11 @@ fn leb128(value: usize) -> Vec<u8> {
 fn read_deps(cursor: &mut Cursor<'_>, deps: &BTreeSet<ChangeHash>) -> Result<(), ChangeError> {
     let count = cursor.length()?;
     if count != deps.len() || count > MAX_CHANGE_DEPENDENCIES {
-        return Err(ChangeError::WrongDependencies {
-            found: count,
-            expected: deps.len(),
-        });
+        return Err(ChangeError::WrongDependencies { found: count, expected: deps.len() });
     }
     for expected in deps {
         if cursor.array::<32>()? != *expected.as_bytes() {
-            return Err(ChangeError::WrongDependencies {
-                found: count,
-                expected: deps.len(),
-            });
+            return Err(ChangeError::WrongDependencies { found: count, expected: deps.len() });
         }
     }
     Ok(())
@@ -209,10 +172,7 @@ fn read_deps(cursor: &mut Cursor<'_>, deps: &BTreeSet<ChangeHash>) -> Result<(),
 fn read_actor(cursor: &mut Cursor<'_>) -> Result<(usize, ActorBytes), ChangeError> {
     let offset = cursor.offset;
     if cursor.length()? != 16 {
-        return Err(ChangeError::Malformed {
-            offset,
-            what: "an actor is not 16 bytes long",
-        });
+        return Err(ChangeError::Malformed { offset, what: "an actor is not 16 bytes long" });
     }
     Ok((cursor.offset, cursor.array()?))
 }
@@ -223,28 +183,17 @@ fn read_others(cursor: &mut Cursor<'_>) -> Result<Vec<ActorBytes>, ChangeError> 
     for _ in 0..count {
         let (offset, actor) = read_actor(cursor)?;
         if others.last().is_some_and(|last| *last >= actor) {
-            return Err(ChangeError::Malformed {
-                offset,
-                what: "the actors are not in order",
-            });
+            return Err(ChangeError::Malformed { offset, what: "the actors are not in order" });
         }
         others.push(actor);
     }
     Ok(others)
 }
 
-fn expect_zero(
-    cursor: &mut Cursor<'_>,
-    expected: u8,
-    what: &'static str,
-) -> Result<(), ChangeError> {
+fn expect_zero(cursor: &mut Cursor<'_>, expected: u8, what: &'static str) -> Result<(), ChangeError> {
     let offset = cursor.offset;
     let [found] = cursor.array::<1>()?;
-    if found == expected {
-        Ok(())
-    } else {
-        Err(ChangeError::Malformed { offset, what })
-    }
+    if found == expected { Ok(()) } else { Err(ChangeError::Malformed { offset, what }) }
 }
 
 /// A place in bytes, for reading on.
@@ -270,45 +219,28 @@ impl<'a> Cursor<'a> {
     /// The next `count` bytes.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], ChangeError> {
         let end = self.offset.saturating_add(count);
-        let taken = self
-            .bytes
-            .get(self.offset..end)
-            .ok_or(ChangeError::Truncated {
-                offset: self.offset,
-            })?;
+        let taken = self.bytes.get(self.offset..end).ok_or(ChangeError::Truncated { offset: self.offset })?;
         self.offset = end;
         Ok(taken)
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], ChangeError> {
         let offset = self.offset;
-        self.take(N)?
-            .try_into()
-            .map_err(|_| ChangeError::Truncated { offset })
+        self.take(N)?.try_into().map_err(|_| ChangeError::Truncated { offset })
     }
 
     /// An unsigned LEB128 number in its shortest form.
     pub(super) fn unsigned(&mut self) -> Result<u64, ChangeError> {
         let offset = self.offset;
-        let bad = ChangeError::Malformed {
-            offset,
-            what: "a number is not in its shortest form or too great",
-        };
+        let bad = ChangeError::Malformed { offset, what: "a number is not in its shortest form or too great" };
         let (mut value, mut shift) = (0_u64, 0_u32);
         loop {
             let [byte] = self.array::<1>()?;
             let low = u64::from(byte & 0x7f);
-            let part = low
-                .checked_shl(shift)
-                .filter(|part| part.checked_shr(shift) == Some(low))
-                .ok_or(bad.clone())?;
+            let part = low.checked_shl(shift).filter(|part| part.checked_shr(shift) == Some(low)).ok_or(bad.clone())?;
             value |= part;
             if byte & 0x80 == 0 {
-                return if byte == 0 && shift > 0 {
-                    Err(bad)
-                } else {
-                    Ok(value)
-                };
+                return if byte == 0 && shift > 0 { Err(bad) } else { Ok(value) };
             }
             shift = shift.saturating_add(7);
         }
@@ -317,31 +249,20 @@ impl<'a> Cursor<'a> {
     /// A signed LEB128 number in its shortest form.
     pub(super) fn signed(&mut self) -> Result<i64, ChangeError> {
         let offset = self.offset;
-        let bad = ChangeError::Malformed {
-            offset,
-            what: "a number is not in its shortest form or too great",
-        };
+        let bad = ChangeError::Malformed { offset, what: "a number is not in its shortest form or too great" };
         let (mut value, mut shift, mut previous) = (0_i128, 0_u32, 0_u8);
         loop {
             let [byte] = self.array::<1>()?;
-            value |= i128::from(byte & 0x7f)
-                .checked_shl(shift)
-                .ok_or(bad.clone())?;
+            value |= i128::from(byte & 0x7f).checked_shl(shift).ok_or(bad.clone())?;
             shift = shift.saturating_add(7);
             if byte & 0x80 == 0 {
                 let negative = byte & 0x40 != 0;
                 // A last byte that only repeats the sign is one byte too many.
-                let idle = shift > 7
-                    && ((byte == 0 && previous & 0x40 == 0)
-                        || (byte == 0x7f && previous & 0x40 != 0));
+                let idle = shift > 7 && ((byte == 0 && previous & 0x40 == 0) || (byte == 0x7f && previous & 0x40 != 0));
                 if negative {
                     value = value.saturating_sub(1_i128.checked_shl(shift).ok_or(bad.clone())?);
                 }
-                return if idle {
-                    Err(bad)
-                } else {
-                    i64::try_from(value).map_err(|_| bad)
-                };
+                return if idle { Err(bad) } else { i64::try_from(value).map_err(|_| bad) };
             }
             if shift > 63 {
                 return Err(bad);
@@ -360,10 +281,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn end(&self) -> Result<(), ChangeError> {
         match self.bytes.len().saturating_sub(self.offset) {
             0 => Ok(()),
-            extra => Err(ChangeError::Trailing {
-                offset: self.offset,
-                extra,
-            }),
+            extra => Err(ChangeError::Trailing { offset: self.offset, extra }),
         }
     }
 }
@@ -377,33 +295,14 @@ mod tests {
         for value in [0_usize, 1, 127, 128, 300, 1 << 20, usize::MAX] {
             assert_eq!(Cursor::new(&leb128(value)).length(), Ok(value));
         }
-        for bytes in [
-            &[0x80, 0x00][..],
-            &[0xff; 11],
-            &[0x80; 9],
-            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
-        ] {
+        for bytes in [&[0x80, 0x00][..], &[0xff; 11], &[0x80; 9], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]] {
             assert!(Cursor::new(bytes).unsigned().is_err(), "{bytes:02x?}");
         }
-        for (bytes, value) in [
-            (&[0x7f][..], -1),
-            (&[0x3f], 63),
-            (&[0xc0, 0x00], 64),
-            (&[0x40], -64),
-            (&[0xbf, 0x7f], -65),
-        ] {
+        for (bytes, value) in [(&[0x7f][..], -1), (&[0x3f], 63), (&[0xc0, 0x00], 64), (&[0x40], -64), (&[0xbf, 0x7f], -65)] {
             assert_eq!(Cursor::new(bytes).signed(), Ok(value), "{bytes:02x?}");
         }
-        assert_eq!(
-            Cursor::new(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f]).signed(),
-            Ok(i64::MIN)
-        );
-        for bytes in [
-            &[0xff, 0x7f][..],
-            &[0xbf, 0x00, 0x00][..1],
-            &[0x80, 0x00],
-            &[0x80; 12],
-        ] {
+        assert_eq!(Cursor::new(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f]).signed(), Ok(i64::MIN));
+        for bytes in [&[0xff, 0x7f][..], &[0xbf, 0x00, 0x00][..1], &[0x80, 0x00], &[0x80; 12]] {
             assert!(Cursor::new(bytes).signed().is_err(), "{bytes:02x?}");
         }
     }

@@ -106,10 +106,7 @@ impl<'a> Columns<'a> {
         let offset = cursor.offset();
         let count = cursor.length()?;
         if count > KNOWN.len() {
-            return Err(ChangeError::Malformed {
-                offset,
-                what: "there are too many columns",
-            });
+            return Err(ChangeError::Malformed { offset, what: "there are too many columns" });
         }
         let mut lengths = Vec::new();
         for _ in 0..count {
@@ -117,10 +114,7 @@ impl<'a> Columns<'a> {
             let specification = cursor.unsigned()?;
             let ascending = lengths.last().is_none_or(|(last, _)| *last < specification);
             if !ascending || !KNOWN.contains(&specification) {
-                return Err(ChangeError::Malformed {
-                    offset,
-                    what: "a column is unknown, compressed or out of order",
-                });
+                return Err(ChangeError::Malformed { offset, what: "a column is unknown, compressed or out of order" });
             }
             lengths.push((specification, cursor.length()?));
         }
@@ -132,10 +126,7 @@ impl<'a> Columns<'a> {
     }
 
     fn bytes(&self, specification: u64) -> &'a [u8] {
-        self.found
-            .iter()
-            .find(|(candidate, _)| *candidate == specification)
-            .map_or(&[], |(_, bytes)| bytes)
+        self.found.iter().find(|(candidate, _)| *candidate == specification).map_or(&[], |(_, bytes)| bytes)
     }
 
     /// The operations. `actors` is how many actors the change names, its own included.
@@ -144,12 +135,8 @@ impl<'a> Columns<'a> {
         let predecessors = Runs::<Unsigned>::sum(self.bytes(PRED_GROUP), rows)?;
         let mut rows_left = Rows::new(self, actors);
         let mut operations = Operations::default();
-        operations
-            .list
-            .reserve_exact(usize::try_from(rows).unwrap_or(0));
-        operations
-            .preds
-            .reserve_exact(usize::try_from(predecessors).unwrap_or(0));
+        operations.list.reserve_exact(usize::try_from(rows).unwrap_or(0));
+        operations.preds.reserve_exact(usize::try_from(predecessors).unwrap_or(0));
         for index in 0..rows {
             rows_left.next(index, &mut operations)?;
         }
@@ -208,57 +195,30 @@ impl<'a> Rows<'a> {
         let insert = self.insert.next()?;
         let code = self.action.next()?.ok_or_else(|| bad("it has no action"))?;
         let action = self.action(index, code)?;
-        let count = self
-            .pred_group
-            .next()?
-            .ok_or_else(|| bad("it has no count of predecessors"))?;
+        let count = self.pred_group.next()?.ok_or_else(|| bad("it has no count of predecessors"))?;
         for _ in 0..count {
-            let actor = self
-                .pred_actor
-                .next()?
-                .ok_or_else(|| bad("a predecessor is missing"))?;
-            let counter = self
-                .pred_counter
-                .next()?
-                .and_then(|counter| u64::try_from(counter).ok());
+            let actor = self.pred_actor.next()?.ok_or_else(|| bad("a predecessor is missing"))?;
+            let counter = self.pred_counter.next()?.and_then(|counter| u64::try_from(counter).ok());
             let counter = counter.ok_or_else(|| bad("a predecessor is missing"))?;
-            operations
-                .preds
-                .push(self.reference(index, actor, counter)?);
+            operations.preds.push(self.reference(index, actor, counter)?);
         }
-        let preds_end =
-            u32::try_from(operations.preds.len()).map_err(|_| ChangeError::TooManyOperations)?;
-        operations.list.push(Operation {
-            object,
-            key,
-            insert,
-            action,
-            preds_end,
-        });
+        let preds_end = u32::try_from(operations.preds.len()).map_err(|_| ChangeError::TooManyOperations)?;
+        operations.list.push(Operation { object, key, insert, action, preds_end });
         Ok(())
     }
 
     fn reference(&self, index: u32, actor: u64, counter: u64) -> Result<Reference, ChangeError> {
-        let actor = u32::try_from(actor)
-            .ok()
-            .filter(|actor| *actor < self.actors);
+        let actor = u32::try_from(actor).ok().filter(|actor| *actor < self.actors);
         // Automerge keeps counters in 32 bits and panics beyond.
         let counter = u32::try_from(counter).ok().filter(|counter| *counter > 0);
         match (actor, counter) {
             (Some(actor), Some(counter)) => Ok(Reference { counter, actor }),
-            _ => Err(ChangeError::Operation {
-                index,
-                what: "it refers to an operation that cannot be",
-            }),
+            _ => Err(ChangeError::Operation { index, what: "it refers to an operation that cannot be" }),
         }
     }
 
     fn key(&mut self, index: u32, operations: &mut Operations) -> Result<Key, ChangeError> {
-        let parts = (
-            self.key_actor.next()?,
-            self.key_counter.next()?,
-            self.key_string.next()?,
-        );
+        let parts = (self.key_actor.next()?, self.key_counter.next()?, self.key_string.next()?);
         match parts {
             (None, None, Some(name)) => {
                 if name.len() > MAX_KEY_BYTES {
@@ -276,37 +236,26 @@ impl<'a> Rows<'a> {
                 let counter = u64::try_from(counter).unwrap_or(0);
                 Ok(Key::Element(self.reference(index, actor, counter)?))
             }
-            _ => Err(ChangeError::Operation {
-                index,
-                what: "its key is neither a name nor a place in a list",
-            }),
+            _ => Err(ChangeError::Operation { index, what: "its key is neither a name nor a place in a list" }),
         }
     }
 
     fn action(&mut self, index: u32, code: u64) -> Result<Action, ChangeError> {
         let bad = |what| ChangeError::Operation { index, what };
-        let meta = self
-            .value_meta
-            .next()?
-            .ok_or_else(|| bad("it has no value"))?;
+        let meta = self.value_meta.next()?.ok_or_else(|| bad("it has no value"))?;
         let length = usize::try_from(meta >> 4).map_err(|_| bad("its value is too long"))?;
         let value = self.value.take(length)?;
         let action = match code {
             0 => Action::MakeMap,
             1 => {
-                return put(meta & 15, value)
-                    .ok_or_else(|| bad("its value is of a type that is not used, or malformed"));
+                return put(meta & 15, value).ok_or_else(|| bad("its value is of a type that is not used, or malformed"));
             }
             2 => Action::MakeList,
             3 => Action::Delete,
             4 => Action::MakeText,
             _ => return Err(bad("it does something that documents do not need")),
         };
-        if meta == 0 {
-            Ok(action)
-        } else {
-            Err(bad("it has a value though it sets none"))
-        }
+        if meta == 0 { Ok(action) } else { Err(bad("it has a value though it sets none")) }
     }
 
     fn end(self) -> Result<(), ChangeError> {
@@ -331,24 +280,12 @@ fn put(code: u64, value: &[u8]) -> Option<Action> {
     match code {
         // Null, false and true.
         0..=2 => value.is_empty().then_some(Action::Put),
-        3 => cursor
-            .unsigned()
-            .ok()
-            .filter(|_| cursor.is_at_end())
-            .map(|_| Action::Put),
-        4 => cursor
-            .signed()
-            .ok()
-            .filter(|_| cursor.is_at_end())
-            .map(|_| Action::Put),
+        3 => cursor.unsigned().ok().filter(|_| cursor.is_at_end()).map(|_| Action::Put),
+        4 => cursor.signed().ok().filter(|_| cursor.is_at_end()).map(|_| Action::Put),
         5 => (value.len() == 8).then_some(Action::Put),
         6 => {
             let text = str::from_utf8(value).ok()?;
-            Some(if text.chars().nth(1).is_none() && !text.is_empty() {
-                Action::PutCharacter
-            } else {
-                Action::Put
-            })
+            Some(if text.chars().nth(1).is_none() && !text.is_empty() { Action::PutCharacter } else { Action::Put })
         }
         _ => None,
     }

@@ -10,10 +10,7 @@
 use super::reading::{Cell, Reading};
 use crate::document::limits::MAX_COMPARED_CHARACTERS;
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{
-    ActorId, Automerge, ExpandedChange, ObjId, ObjType, Prop, ReadDoc, ScalarValue, TextEncoding,
-    Value,
-};
+use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ObjType, Prop, ReadDoc, ScalarValue, TextEncoding, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The actor under which changes are made, before they get their right one.
@@ -69,17 +66,12 @@ impl Engine {
     /// # Errors
     ///
     /// Automerge's words, if it refuses.
-    pub(super) fn apply<'a>(
-        mut self,
-        changes: impl Iterator<Item = &'a Parsed>,
-    ) -> Result<Self, String> {
+    pub(super) fn apply<'a>(mut self, changes: impl Iterator<Item = &'a Parsed>) -> Result<Self, String> {
         let changes: Vec<automerge::Change> = changes.map(|change| change.0.clone()).collect();
         let count = changes.len();
         guarded(move || {
             let before = self.0.get_changes_meta(&[]).len();
-            self.0
-                .apply_changes(changes)
-                .map_err(|error| error.to_string())?;
+            self.0.apply_changes(changes).map_err(|error| error.to_string())?;
             let after = self.0.get_changes_meta(&[]).len();
             // A change whose dependency is missing would wait inside, unseen.
             if after != before.saturating_add(count) {
@@ -100,30 +92,20 @@ impl Engine {
     /// # Errors
     ///
     /// Automerge's words, if it fails.
-    pub(super) fn edit(
-        &self,
-        write: impl FnOnce(&mut Writer<'_>) -> Result<(), String>,
-    ) -> Result<Option<Vec<u8>>, String> {
+    pub(super) fn edit(&self, write: impl FnOnce(&mut Writer<'_>) -> Result<(), String>) -> Result<Option<Vec<u8>>, String> {
         let mut document = self.0.clone();
         document.set_actor(ActorId::from(NOBODY));
         guarded(move || {
             let hash = {
                 let mut writer = Writer(document.transaction());
                 write(&mut writer)?;
-                writer
-                    .0
-                    .commit_with(CommitOptions::default().with_time(0))
-                    .0
+                writer.0.commit_with(CommitOptions::default().with_time(0)).0
             };
             let Some(hash) = hash else {
                 return Ok(None);
             };
-            let change = document
-                .get_last_local_change()
-                .filter(|change| change.hash() == hash);
-            change
-                .map(|change| Some(change.raw_bytes().to_vec()))
-                .ok_or_else(|| "the change is not to be found".to_owned())
+            let change = document.get_last_local_change().filter(|change| change.hash() == hash);
+            change.map(|change| Some(change.raw_bytes().to_vec())).ok_or_else(|| "the change is not to be found".to_owned())
         })?
     }
 }
@@ -191,17 +173,10 @@ pub(super) enum Make {
 
 impl Writer<'_> {
     /// Writes a plain value.
-    pub(super) fn put(
-        &mut self,
-        object: &Object,
-        at: &At<'_>,
-        value: &Scalar<'_>,
-    ) -> Result<(), String> {
+    pub(super) fn put(&mut self, object: &Object, at: &At<'_>, value: &Scalar<'_>) -> Result<(), String> {
         let value = match value {
             Scalar::Text(text) => ScalarValue::from(*text),
-            Scalar::Number(number) => {
-                i64::try_from(*number).map_or(ScalarValue::Uint(*number), ScalarValue::Int)
-            }
+            Scalar::Number(number) => i64::try_from(*number).map_or(ScalarValue::Uint(*number), ScalarValue::Int),
         };
         match at {
             At::Key(key) => self.0.put(object, *key, value),
@@ -211,12 +186,7 @@ impl Writer<'_> {
     }
 
     /// Makes an object.
-    pub(super) fn make(
-        &mut self,
-        object: &Object,
-        at: &At<'_>,
-        make: Make,
-    ) -> Result<Object, String> {
+    pub(super) fn make(&mut self, object: &Object, at: &At<'_>, make: Make) -> Result<Object, String> {
         let make = match make {
             Make::Map => ObjType::Map,
             Make::List => ObjType::List,
@@ -231,16 +201,12 @@ impl Writer<'_> {
 
     /// Deletes what stands at a key.
     pub(super) fn delete(&mut self, object: &Object, key: &str) -> Result<(), String> {
-        self.0
-            .delete(object, key)
-            .map_err(|error| error.to_string())
+        self.0.delete(object, key).map_err(|error| error.to_string())
     }
 
     /// Removes an item of a list.
     pub(super) fn remove(&mut self, object: &Object, position: usize) -> Result<(), String> {
-        self.0
-            .delete(object, position)
-            .map_err(|error| error.to_string())
+        self.0.delete(object, position).map_err(|error| error.to_string())
     }
 
     /// Brings a text to what is wanted by the few characters that differ, so that it merges.
@@ -248,19 +214,9 @@ impl Writer<'_> {
         let present = self.0.text(object).map_err(|error| error.to_string())?;
         let old: Vec<char> = present.chars().collect();
         let new: Vec<char> = wanted.chars().collect();
-        let front = old
-            .iter()
-            .zip(&new)
-            .take_while(|(old, new)| old == new)
-            .count();
+        let front = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
         let shorter = old.len().min(new.len()).saturating_sub(front);
-        let back = old
-            .iter()
-            .rev()
-            .zip(new.iter().rev())
-            .take(shorter)
-            .take_while(|(old, new)| old == new)
-            .count();
+        let back = old.iter().rev().zip(new.iter().rev()).take(shorter).take_while(|(old, new)| old == new).count();
         let removed = old.len().saturating_sub(front).saturating_sub(back);
         let added = new.len().saturating_sub(front).saturating_sub(back);
         if removed.saturating_add(added) == 0 {
@@ -268,16 +224,11 @@ impl Writer<'_> {
         }
         // Automerge compares character by character, in time that grows with the square of the edit.
         if removed > 0 && added > 0 && removed.saturating_add(added) <= MAX_COMPARED_CHARACTERS {
-            return self
-                .0
-                .update_text(object, wanted)
-                .map_err(|error| error.to_string());
+            return self.0.update_text(object, wanted).map_err(|error| error.to_string());
         }
         let middle: String = new.iter().skip(front).take(added).collect();
         let removed = isize::try_from(removed).map_err(|error| error.to_string())?;
-        self.0
-            .splice_text(object, front, removed, &middle)
-            .map_err(|error| error.to_string())
+        self.0.splice_text(object, front, removed, &middle).map_err(|error| error.to_string())
     }
 }
 
@@ -293,9 +244,7 @@ fn cells(document: &impl ReadDoc, object: &Object, at: Prop) -> Vec<Cell> {
             Value::Object(ObjType::Table) => Cell::Other,
             Value::Scalar(scalar) => match scalar.as_ref() {
                 ScalarValue::Str(text) => Cell::Line(text.to_string()),
-                ScalarValue::Int(number) => {
-                    u64::try_from(*number).map_or(Cell::Other, Cell::Number)
-                }
+                ScalarValue::Int(number) => u64::try_from(*number).map_or(Cell::Other, Cell::Number),
                 ScalarValue::Uint(number) => Cell::Number(*number),
                 ScalarValue::Bytes(_)
                 | ScalarValue::F64(_)

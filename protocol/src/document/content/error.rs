@@ -9,9 +9,7 @@ use crate::document::limits::{MAX_CHANGE_OPERATIONS, MAX_KEY_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// Too many bytes.
-    #[error(
-        "the change has {found} bytes, and at most {limit} are allowed: publish a smaller edit"
-    )]
+    #[error("the change has {found} bytes, and at most {limit} are allowed: publish a smaller edit")]
     TooLong {
         /// Its length.
         found: usize,
@@ -44,9 +42,7 @@ pub enum ChangeError {
         extra: usize,
     },
     /// The checksum is wrong.
-    #[error(
-        "the checksum is wrong: the change was altered on its way or in storage; ask for it again"
-    )]
+    #[error("the checksum is wrong: the change was altered on its way or in storage; ask for it again")]
     Checksum,
     /// Some part has a form that the protocol does not allow.
     #[error("at byte {offset}: {what}")]
@@ -57,9 +53,7 @@ pub enum ChangeError {
         what: &'static str,
     },
     /// It builds on other changes than its revision's header says.
-    #[error(
-        "the change names {found} changes that it builds on, not the {expected} that its revision names"
-    )]
+    #[error("the change names {found} changes that it builds on, not the {expected} that its revision names")]
     WrongDependencies {
         /// How many it names.
         found: usize,
@@ -105,9 +99,7 @@ pub enum ReviseError {
     #[error("nothing was changed, so there is nothing to publish")]
     NothingChanged,
     /// The edit builds on a change that is not there.
-    #[error(
-        "the edit builds on {0}, which is not here: wait until it has arrived, or edit the present version"
-    )]
+    #[error("the edit builds on {0}, which is not here: wait until it has arrived, or edit the present version")]
     UnknownBase(ChangeHash),
     /// The edit builds on nothing though there is something.
     #[error("the document has content already: edit that instead of beginning anew")]

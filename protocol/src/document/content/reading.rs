@@ -51,12 +51,7 @@ pub(super) struct Reader<'a, R> {
 
 impl<R: Reading> Reader<'_, R> {
     /// The fields in a map.
-    pub(super) fn map(
-        &mut self,
-        object: &Object,
-        fields: &[Field],
-        path: &str,
-    ) -> Map<String, Value> {
+    pub(super) fn map(&mut self, object: &Object, fields: &[Field], path: &str) -> Map<String, Value> {
         let mut map = Map::new();
         for field in fields {
             let path = join(path, field.name);
@@ -73,12 +68,7 @@ impl<R: Reading> Reader<'_, R> {
     pub(super) fn items(&mut self, object: &Object, form: Form, path: &str) -> Vec<(usize, Value)> {
         let length = self.from.length(object);
         if length > MAX_MERGED_ITEMS {
-            self.problem(
-                path,
-                format!(
-                    "there are {length} items, and only the first {MAX_MERGED_ITEMS} are shown"
-                ),
-            );
+            self.problem(path, format!("there are {length} items, and only the first {MAX_MERGED_ITEMS} are shown"));
         }
         let mut items = Vec::new();
         for position in 0..length.min(MAX_MERGED_ITEMS) {
@@ -95,9 +85,7 @@ impl<R: Reading> Reader<'_, R> {
     fn value(&mut self, cell: &Cell, form: Form, path: &str) -> Option<Value> {
         match (form, cell) {
             (Form::Text, Cell::Text(object)) => self.text(object, path),
-            (Form::Line | Form::Choice(_) | Form::Time, Cell::Line(text)) => {
-                self.checked(form, &Value::from(text.as_str()), path)
-            }
+            (Form::Line | Form::Choice(_) | Form::Time, Cell::Line(text)) => self.checked(form, &Value::from(text.as_str()), path),
             (Form::Number, Cell::Number(number)) => self.checked(form, &Value::from(*number), path),
             (Form::List(inner), Cell::List(object)) => {
                 let items = self.items(object, *inner, path);
@@ -105,8 +93,7 @@ impl<R: Reading> Reader<'_, R> {
             }
             (Form::Records(_), Cell::List(object)) => {
                 let items = self.records(object, form, path);
-                (!items.is_empty())
-                    .then(|| Value::Array(items.into_iter().map(|(_, value)| value).collect()))
+                (!items.is_empty()).then(|| Value::Array(items.into_iter().map(|(_, value)| value).collect()))
             }
             _ => {
                 self.problem(path, "it is of a wrong type".to_owned());
@@ -117,23 +104,13 @@ impl<R: Reading> Reader<'_, R> {
 
     /// The records of a list that can be shown, each with its position in the document. Records that
     /// hold nothing are passed over.
-    pub(super) fn records(
-        &mut self,
-        object: &Object,
-        form: Form,
-        path: &str,
-    ) -> Vec<(usize, Value)> {
+    pub(super) fn records(&mut self, object: &Object, form: Form, path: &str) -> Vec<(usize, Value)> {
         let Form::Records(fields) = form else {
             return Vec::new();
         };
         let length = self.from.length(object);
         if length > MAX_MERGED_ITEMS {
-            self.problem(
-                path,
-                format!(
-                    "there are {length} blocks, and only the first {MAX_MERGED_ITEMS} are shown"
-                ),
-            );
+            self.problem(path, format!("there are {length} blocks, and only the first {MAX_MERGED_ITEMS} are shown"));
         }
         let mut records = Vec::new();
         for position in 0..length.min(MAX_MERGED_ITEMS) {
@@ -156,23 +133,13 @@ impl<R: Reading> Reader<'_, R> {
     fn text(&mut self, object: &Object, path: &str) -> Option<Value> {
         let mut text = self.from.text(object);
         if text.len() > MAX_MERGED_TEXT_BYTES {
-            self.problem(
-                path,
-                format!(
-                    "it has {} bytes, and only the first {MAX_MERGED_TEXT_BYTES} are shown",
-                    text.len()
-                ),
-            );
+            self.problem(path, format!("it has {} bytes, and only the first {MAX_MERGED_TEXT_BYTES} are shown", text.len()));
             text.truncate(text.floor_char_boundary(MAX_MERGED_TEXT_BYTES));
         }
         if text.len() <= MAX_TEXT_BYTES {
             return self.checked(Form::Text, &Value::from(text), path);
         }
-        let shown: String = text
-            .trim_end()
-            .chars()
-            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-            .collect();
+        let shown: String = text.trim_end().chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
         Some(Value::from(shown))
     }
 
@@ -186,10 +153,7 @@ impl<R: Reading> Reader<'_, R> {
     fn problem(&mut self, path: &str, what: String) {
         // A hostile document could fill a screen; the first ones say enough.
         if self.problems.len() < MAX_MERGED_ITEMS {
-            self.problems.push(Problem {
-                path: path.to_owned(),
-                what,
-            });
+            self.problems.push(Problem { path: path.to_owned(), what });
         }
     }
 }

@@ -39,11 +39,9 @@ impl Snapshot {
     #[must_use]
     pub fn changed_paths(&self, newer: &Self) -> Vec<String> {
         let mut paths = Vec::new();
-        for (name, differs) in [
-            ("kind", self.kind_name != newer.kind_name),
-            ("marking", self.marking != newer.marking),
-            ("state", self.state != newer.state),
-        ] {
+        for (name, differs) in
+            [("kind", self.kind_name != newer.kind_name), ("marking", self.marking != newer.marking), ("state", self.state != newer.state)]
+        {
             if differs {
                 paths.push(name.to_owned());
             }
@@ -56,37 +54,15 @@ impl Snapshot {
 /// What a document shows, and its map of fields. If Automerge fails on it, that is all it shows.
 pub(super) fn read(engine: &Engine) -> (Snapshot, Option<Object>) {
     guarded(|| read_all(engine)).unwrap_or_else(|what| {
-        let problems = vec![Problem {
-            path: String::new(),
-            what,
-        }];
-        (
-            Snapshot {
-                problems,
-                ..Snapshot::default()
-            },
-            None,
-        )
+        let problems = vec![Problem { path: String::new(), what }];
+        (Snapshot { problems, ..Snapshot::default() }, None)
     })
 }
 
 fn read_all(engine: &Engine) -> (Snapshot, Option<Object>) {
     let mut problems = Vec::new();
-    let mut problem = |path: &str, what: &str| {
-        problems.push(Problem {
-            path: path.to_owned(),
-            what: what.to_owned(),
-        })
-    };
-    let lines = |name| {
-        engine.values(&ROOT, name).into_iter().map(|cell| {
-            if let Cell::Line(text) = cell {
-                Some(text)
-            } else {
-                None
-            }
-        })
-    };
+    let mut problem = |path: &str, what: &str| problems.push(Problem { path: path.to_owned(), what: what.to_owned() });
+    let lines = |name| engine.values(&ROOT, name).into_iter().map(|cell| if let Cell::Line(text) = cell { Some(text) } else { None });
     let mut kind_names: Vec<Option<String>> = lines("kind").collect();
     let kind_name = kind_names.pop().flatten();
     if kind_names.iter().any(|other| *other != kind_name) {
@@ -102,24 +78,14 @@ fn read_all(engine: &Engine) -> (Snapshot, Option<Object>) {
     let mut object = None;
     if let Some(kind) = kind {
         let states: Vec<String> = lines("state").flatten().collect();
-        let written: Vec<&str> = kind
-            .written_states()
-            .filter(|name| states.iter().any(|state| state == name))
-            .collect();
+        let written: Vec<&str> = kind.written_states().filter(|name| states.iter().any(|state| state == name)).collect();
         state = kind.highest(written.iter().copied());
-        if states
-            .iter()
-            .any(|state| !written.contains(&state.as_str()))
-        {
+        if states.iter().any(|state| !written.contains(&state.as_str())) {
             problem("state", "it is none that a revision can set");
         }
         match engine.values(&ROOT, "fields").pop() {
             Some(Cell::Map(map)) => {
-                let mut reader = Reader {
-                    from: engine,
-                    kind,
-                    problems,
-                };
+                let mut reader = Reader { from: engine, kind, problems };
                 fields = reader.map(&map, kind.fields, "");
                 problems = reader.problems;
                 object = Some(map);
@@ -128,15 +94,5 @@ fn read_all(engine: &Engine) -> (Snapshot, Option<Object>) {
             None => {}
         }
     }
-    (
-        Snapshot {
-            kind,
-            kind_name,
-            marking,
-            state,
-            fields: Fields::checked(fields),
-            problems,
-        },
-        object,
-    )
+    (Snapshot { kind, kind_name, marking, state, fields: Fields::checked(fields), problems }, object)
 }

@@ -17,9 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The sound changes among `changes` in an order in which each follows what it builds on, and the
 /// others with the reason. Both depend on the set alone.
-pub(super) fn sort(
-    changes: &BTreeMap<ChangeHash, Change>,
-) -> (Vec<ChangeHash>, BTreeMap<ChangeHash, LeftOut>) {
+pub(super) fn sort(changes: &BTreeMap<ChangeHash, Change>) -> (Vec<ChangeHash>, BTreeMap<ChangeHash, LeftOut>) {
     let mut waiting: BTreeMap<ChangeHash, usize> = BTreeMap::new();
     let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
     let mut ready = BTreeSet::new();
@@ -132,14 +130,10 @@ struct Trial<'a> {
 
 impl Known {
     fn admit(&mut self, change: &Change) -> Result<(), Fault> {
-        let place =
-            u32::try_from(self.changes.len()).map_err(|_| (0, "there are too many changes"))?;
+        let place = u32::try_from(self.changes.len()).map_err(|_| (0, "there are too many changes"))?;
         let (ancestors, below) = self.past(change);
         if below.checked_add(1) != Some(change.start()) {
-            return Err((
-                0,
-                "its counters do not begin right after those it builds on",
-            ));
+            return Err((0, "its counters do not begin right after those it builds on"));
         }
         if self.actors.contains_key(change.actor()) {
             return Err((0, "its actor is taken"));
@@ -159,30 +153,13 @@ impl Known {
             let end = usize::try_from(operation.preds_end).unwrap_or(usize::MAX);
             let preds = operations.preds.get(first_pred..end).unwrap_or_default();
             first_pred = end;
-            let slot = self
-                .judge(&trial, index, operation, preds, &names)
-                .map_err(|what| (index, what))?;
+            let slot = self.judge(&trial, index, operation, preds, &names).map_err(|what| (index, what))?;
             trial.slots.push(slot);
         }
         let count = u32::try_from(trial.slots.len()).unwrap_or(u32::MAX);
-        let end = below
-            .checked_add(count)
-            .filter(|end| i32::try_from(*end).is_ok())
-            .ok_or((0, "its counters are out of range"))?;
-        let Trial {
-            start,
-            actor,
-            ancestors,
-            slots,
-            ..
-        } = trial;
-        self.changes.push(Admitted {
-            start,
-            end,
-            slots,
-            ancestors,
-            actor,
-        });
+        let end = below.checked_add(count).filter(|end| i32::try_from(*end).is_ok()).ok_or((0, "its counters are out of range"))?;
+        let Trial { start, actor, ancestors, slots, .. } = trial;
+        self.changes.push(Admitted { start, end, slots, ancestors, actor });
         self.places.insert(change.hash(), place);
         self.actors.insert(actor, place);
         Ok(())
@@ -196,10 +173,7 @@ impl Known {
             let Some(place) = self.places.get(dep) else {
                 continue;
             };
-            let Some(admitted) = usize::try_from(*place)
-                .ok()
-                .and_then(|place| self.changes.get(place))
-            else {
+            let Some(admitted) = usize::try_from(*place).ok().and_then(|place| self.changes.get(place)) else {
                 continue;
             };
             for (bits, theirs) in ancestors.iter_mut().zip(&admitted.ancestors) {
@@ -238,10 +212,7 @@ impl Known {
         preds: &[Reference],
         names: &[u32],
     ) -> Result<Slot, &'static str> {
-        let own = Id {
-            change: trial.place,
-            operation: index,
-        };
+        let own = Id { change: trial.place, operation: index };
         let (object, (shape, depth)) = match operation.object {
             None => (None, (Shape::Map, 0)),
             Some(reference) => {
@@ -265,10 +236,7 @@ impl Known {
             _ => return Err("its key does not suit its object"),
         };
         let deletes = operation.action == Action::Delete;
-        if shape == Shape::Text
-            && !deletes
-            && !(operation.insert && operation.action == Action::PutCharacter)
-        {
+        if shape == Shape::Text && !deletes && !(operation.insert && operation.action == Action::PutCharacter) {
             return Err("a text holds something else than characters");
         }
         if operation.insert && (deletes || !preds.is_empty()) {
@@ -288,23 +256,11 @@ impl Known {
         if makes.is_some() && deeper > MAX_OBJECT_DEPTH {
             return Err("objects are nested too deep");
         }
-        Ok(Slot {
-            object,
-            place,
-            insert: operation.insert,
-            deletes,
-            makes: makes.map(|shape| (shape, deeper)),
-        })
+        Ok(Slot { object, place, insert: operation.insert, deletes, makes: makes.map(|shape| (shape, deeper)) })
     }
 
     /// Predecessors stand at the same key of the same object, in ascending order.
-    fn judge_preds(
-        &self,
-        trial: &Trial<'_>,
-        preds: &[Reference],
-        object: Option<Id>,
-        place: Place,
-    ) -> Result<(), &'static str> {
+    fn judge_preds(&self, trial: &Trial<'_>, preds: &[Reference], object: Option<Id>, place: Place) -> Result<(), &'static str> {
         let mut last = None;
         for reference in preds {
             let (id, slot) = self.follow(trial, *reference)?;
@@ -321,52 +277,28 @@ impl Known {
     }
 
     fn actor(&self, trial: &Trial<'_>, id: Id) -> ActorBytes {
-        usize::try_from(id.change)
-            .ok()
-            .and_then(|place| self.changes.get(place))
-            .map_or(trial.actor, |admitted| admitted.actor)
+        usize::try_from(id.change).ok().and_then(|place| self.changes.get(place)).map_or(trial.actor, |admitted| admitted.actor)
     }
 
     /// The operation that a reference names, if it lies in the past of the change under judgement.
-    fn follow<'b>(
-        &'b self,
-        trial: &'b Trial<'_>,
-        reference: Reference,
-    ) -> Result<(Id, &'b Slot), &'static str> {
+    fn follow<'b>(&'b self, trial: &'b Trial<'_>, reference: Reference) -> Result<(Id, &'b Slot), &'static str> {
         const UNKNOWN: &str = "it refers to an operation that is not in its past";
         let (place, start, slots) = match reference.actor.checked_sub(1) {
             None => (trial.place, trial.start, &trial.slots),
             Some(other) => {
-                let actor = usize::try_from(other)
-                    .ok()
-                    .and_then(|other| trial.others.get(other))
-                    .ok_or(UNKNOWN)?;
+                let actor = usize::try_from(other).ok().and_then(|other| trial.others.get(other)).ok_or(UNKNOWN)?;
                 let place = *self.actors.get(actor).ok_or(UNKNOWN)?;
-                let bits = word(place)
-                    .and_then(|word| trial.ancestors.get(word))
-                    .ok_or(UNKNOWN)?;
+                let bits = word(place).and_then(|word| trial.ancestors.get(word)).ok_or(UNKNOWN)?;
                 if bits & bit(place) == 0 {
                     return Err(UNKNOWN);
                 }
-                let admitted = usize::try_from(place)
-                    .ok()
-                    .and_then(|place| self.changes.get(place))
-                    .ok_or(UNKNOWN)?;
+                let admitted = usize::try_from(place).ok().and_then(|place| self.changes.get(place)).ok_or(UNKNOWN)?;
                 (place, admitted.start, &admitted.slots)
             }
         };
         let operation = reference.counter.checked_sub(start).ok_or(UNKNOWN)?;
-        let slot = usize::try_from(operation)
-            .ok()
-            .and_then(|operation| slots.get(operation))
-            .ok_or(UNKNOWN)?;
-        Ok((
-            Id {
-                change: place,
-                operation,
-            },
-            slot,
-        ))
+        let slot = usize::try_from(operation).ok().and_then(|operation| slots.get(operation)).ok_or(UNKNOWN)?;
+        Ok((Id { change: place, operation }, slot))
     }
 }
 

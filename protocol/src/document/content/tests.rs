@@ -12,12 +12,7 @@ pub(super) const DOCUMENT: DocumentId = DocumentId::new([7; 32]);
 fn bulletin(fields: Value, state: Option<&str>) -> Wanted {
     let kind = kind::find("bulletin").unwrap();
     let fields = kind.check(fields.as_object().unwrap()).unwrap();
-    Wanted {
-        kind,
-        marking: Marking::Green,
-        state: state.map(str::to_owned),
-        fields,
-    }
+    Wanted { kind, marking: Marking::Green, state: state.map(str::to_owned), fields }
 }
 
 fn sample() -> Value {
@@ -39,8 +34,7 @@ fn sample() -> Value {
 fn with(fields: &Value, words: &[&str]) -> Value {
     let kind = kind::find("bulletin").unwrap();
     let mut checked = kind.check(fields.as_object().unwrap()).unwrap();
-    kind.assign_all(&mut checked, words.iter().copied())
-        .unwrap();
+    kind.assign_all(&mut checked, words.iter().copied()).unwrap();
     Value::Object(checked.into_map())
 }
 
@@ -77,11 +71,7 @@ fn a_change_checks_again_and_twice_the_same_arguments_give_the_same_bytes() {
     let (change, content) = first();
     let again = first().0;
     assert_eq!(change.bytes(), again.bytes());
-    let next = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), Some("updated")),
-    )
-    .unwrap();
+    let next = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), Some("updated"))).unwrap();
     for change in [change, next] {
         let checked = Change::check(&DOCUMENT, change.bytes(), change.deps()).unwrap();
         assert_eq!(checked.hash(), change.hash());
@@ -91,74 +81,30 @@ fn a_change_checks_again_and_twice_the_same_arguments_give_the_same_bytes() {
 #[test]
 fn an_edit_that_changes_nothing_is_refused_and_moving_the_state_is_a_change() {
     let (_, content) = first();
-    assert_eq!(
-        revise(&content, &bulletin(sample(), None)),
-        Err(ReviseError::NothingChanged)
-    );
-    assert_eq!(
-        revise(&content, &bulletin(sample(), Some("issued"))),
-        Err(ReviseError::NothingChanged)
-    );
+    assert_eq!(revise(&content, &bulletin(sample(), None)), Err(ReviseError::NothingChanged));
+    assert_eq!(revise(&content, &bulletin(sample(), Some("issued"))), Err(ReviseError::NothingChanged));
     let change = revise(&content, &bulletin(sample(), Some("resolved"))).unwrap();
-    assert_eq!(
-        change.operations().list.len(),
-        1,
-        "only the state is written"
-    );
+    assert_eq!(change.operations().list.len(), 1, "only the state is written");
 }
 
 #[test]
 fn an_unchanged_field_produces_no_operation() {
     let (_, content) = first();
-    let change = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
+    let change = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
     assert_eq!(change.operations().list.len(), 1);
-    let change = revise(
-        &content,
-        &bulletin(with(&sample(), &["instruction=Lock rear gates!"]), None),
-    )
-    .unwrap();
-    assert_eq!(
-        change.operations().list.len(),
-        2,
-        "one character out, one in"
-    );
+    let change = revise(&content, &bulletin(with(&sample(), &["instruction=Lock rear gates!"]), None)).unwrap();
+    assert_eq!(change.operations().list.len(), 2, "one character out, one in");
 }
 
 #[test]
 fn two_edits_of_one_text_both_survive() {
     let (base, content) = first();
-    let left = revise(
-        &content,
-        &bulletin(
-            with(&sample(), &["instruction=Lock rear gates and doors."]),
-            None,
-        ),
-    )
-    .unwrap();
-    let right = revise(
-        &content,
-        &bulletin(
-            with(&sample(), &["instruction=Please lock rear gates."]),
-            None,
-        ),
-    )
-    .unwrap();
+    let left = revise(&content, &bulletin(with(&sample(), &["instruction=Lock rear gates and doors."]), None)).unwrap();
+    let right = revise(&content, &bulletin(with(&sample(), &["instruction=Please lock rear gates."]), None)).unwrap();
     let merged = Content::build([base, left, right]);
     let snapshot = merged.snapshot();
-    let text = snapshot
-        .fields
-        .get("info.instruction")
-        .unwrap()
-        .as_str()
-        .unwrap();
-    assert!(
-        text.contains("and doors") && text.starts_with("Please"),
-        "{text}"
-    );
+    let text = snapshot.fields.get("info.instruction").unwrap().as_str().unwrap();
+    assert!(text.contains("and doors") && text.starts_with("Please"), "{text}");
     assert_eq!(merged.heads().len(), 2);
 }
 
@@ -169,20 +115,11 @@ fn edits_of_different_records_both_survive_though_another_record_goes() {
     fewer["info"][0]["area"].as_array_mut().unwrap().remove(0);
     fewer["info"][0]["area"][0]["areaDesc"] = json!("Hill Road north");
     let left = revise(&content, &bulletin(fewer, None)).unwrap();
-    let right = revise(
-        &content,
-        &bulletin(
-            with(&sample(), &["info.area[1].ceiling=100", "circle+=52,0 1"]),
-            None,
-        ),
-    )
-    .unwrap();
+    let right = revise(&content, &bulletin(with(&sample(), &["info.area[1].ceiling=100", "circle+=52,0 1"]), None)).unwrap();
     let merged = Content::build([base, left, right]);
     assert_eq!(
         merged.snapshot().fields.get("info.area"),
-        Some(
-            &json!([{"areaDesc": "Hill Road north", "circle": ["51.5,-0.1 0.5"], "ceiling": "100"}])
-        )
+        Some(&json!([{"areaDesc": "Hill Road north", "circle": ["51.5,-0.1 0.5"], "ceiling": "100"}]))
     );
 }
 
@@ -191,11 +128,7 @@ fn a_text_left_empty_at_first_merges_when_two_fill_it() {
     let (base, content) = first();
     let left = revise(&content, &bulletin(with(&sample(), &["note=left"]), None)).unwrap();
     let right = revise(&content, &bulletin(with(&sample(), &["note=right"]), None)).unwrap();
-    let note = Content::build([base, left, right])
-        .snapshot()
-        .fields
-        .get("note")
-        .cloned();
+    let note = Content::build([base, left, right]).snapshot().fields.get("note").cloned();
     let note = note.unwrap();
     let note = note.as_str().unwrap();
     assert!(note.contains("left") && note.contains("right"), "{note}");
@@ -208,16 +141,9 @@ fn of_conflicting_values_the_stricter_marking_and_the_higher_state_hold() {
     for severity in ["Minor", "Severe", "Extreme", "Unknown"] {
         let mut red = bulletin(with(&sample(), &["headline=x"]), Some("resolved"));
         red.marking = Marking::Red;
-        let mut clear = bulletin(
-            with(&sample(), &[&format!("severity={severity}")]),
-            Some("updated"),
-        );
+        let mut clear = bulletin(with(&sample(), &[&format!("severity={severity}")]), Some("updated"));
         clear.marking = Marking::Clear;
-        let changes = [
-            base.clone(),
-            revise(&content, &red).unwrap(),
-            revise(&content, &clear).unwrap(),
-        ];
+        let changes = [base.clone(), revise(&content, &red).unwrap(), revise(&content, &clear).unwrap()];
         let merged = Content::build(changes.clone());
         assert_eq!(merged.snapshot().marking, Some(Marking::Red));
         assert_eq!(merged.snapshot().state, Some("resolved"));
@@ -227,10 +153,7 @@ fn of_conflicting_values_the_stricter_marking_and_the_higher_state_hold() {
         let next = revise(&merged, &next).unwrap();
         assert_eq!(next.operations().list.len(), 1);
         let after = Content::build(changes.into_iter().chain([next])).snapshot();
-        assert_eq!(
-            (after.marking, after.state),
-            (Some(Marking::Red), Some("resolved"))
-        );
+        assert_eq!((after.marking, after.state), (Some(Marking::Red), Some("resolved")));
     }
 }
 
@@ -238,24 +161,11 @@ fn of_conflicting_values_the_stricter_marking_and_the_higher_state_hold() {
 fn a_change_is_refused_under_another_document_and_with_other_dependencies() {
     let (change, content) = first();
     let elsewhere = DocumentId::new([8; 32]);
-    assert_eq!(
-        Change::check(&elsewhere, change.bytes(), change.deps()),
-        Err(ChangeError::WrongActor)
-    );
+    assert_eq!(Change::check(&elsewhere, change.bytes(), change.deps()), Err(ChangeError::WrongActor));
     let other = BTreeSet::from([ChangeHash::new([1; 32])]);
-    assert!(matches!(
-        Change::check(&DOCUMENT, change.bytes(), &other),
-        Err(ChangeError::WrongDependencies { .. })
-    ));
-    let next = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
-    assert!(matches!(
-        Change::check(&DOCUMENT, next.bytes(), &BTreeSet::new()),
-        Err(ChangeError::WrongDependencies { .. })
-    ));
+    assert!(matches!(Change::check(&DOCUMENT, change.bytes(), &other), Err(ChangeError::WrongDependencies { .. })));
+    let next = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
+    assert!(matches!(Change::check(&DOCUMENT, next.bytes(), &BTreeSet::new()), Err(ChangeError::WrongDependencies { .. })));
 }
 
 #[test]
@@ -273,27 +183,13 @@ fn the_same_edit_by_two_authors_is_one_change() {
 #[test]
 fn what_builds_on_something_absent_is_left_out_and_named() {
     let (base, content) = first();
-    let second = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
+    let second = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
     let both = Content::build([base.clone(), second.clone()]);
-    let third = revise(
-        &both,
-        &bulletin(with(&sample(), &["severity=Extreme"]), None),
-    )
-    .unwrap();
+    let third = revise(&both, &bulletin(with(&sample(), &["severity=Extreme"]), None)).unwrap();
     let partial = Content::build([third.clone(), base.clone()]);
-    assert_eq!(
-        partial.left_out(),
-        &BTreeMap::from([(third.hash(), LeftOut::Missing(second.hash()))])
-    );
+    assert_eq!(partial.left_out(), &BTreeMap::from([(third.hash(), LeftOut::Missing(second.hash()))]));
     assert_eq!(fields(&partial), sample());
-    assert_eq!(
-        Content::build([third.clone(), second.clone(), base.clone()]).heads(),
-        &BTreeSet::from([third.hash()])
-    );
+    assert_eq!(Content::build([third.clone(), second.clone(), base.clone()]).heads(), &BTreeSet::from([third.hash()]));
     let orphans = Content::build([third, second]);
     assert_eq!(orphans.left_out().len(), 2);
     assert!(orphans.is_empty());
@@ -302,77 +198,41 @@ fn what_builds_on_something_absent_is_left_out_and_named() {
 #[test]
 fn one_change_that_does_not_fit_leaves_the_others_alone() {
     let (base, content) = first();
-    let good = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
+    let good = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
     // An edit of another document's object, given this document's dependencies and actor.
     let other = revise(&Content::default(), &bulletin(json!({"note": "x"}), None)).unwrap();
     let others = Content::build([other.clone()]);
     let foreign = revise(&others, &bulletin(json!({"note": "xy"}), None)).unwrap();
     let mut bytes = foreign.bytes().to_vec();
-    let at = bytes
-        .windows(32)
-        .position(|window| window == other.hash().as_bytes())
-        .unwrap();
+    let at = bytes.windows(32).position(|window| window == other.hash().as_bytes()).unwrap();
     bytes[at..at + 32].copy_from_slice(base.hash().as_bytes());
     let bytes = reseal(&bytes);
     let bad = Change::check(&DOCUMENT, &bytes, &BTreeSet::from([base.hash()])).unwrap();
-    for changes in [
-        [base.clone(), good.clone(), bad.clone()],
-        [bad.clone(), good.clone(), base.clone()],
-    ] {
+    for changes in [[base.clone(), good.clone(), bad.clone()], [bad.clone(), good.clone(), base.clone()]] {
         let merged = Content::build(changes);
-        assert!(
-            matches!(
-                merged.left_out().get(&bad.hash()),
-                Some(LeftOut::Unsound { .. })
-            ),
-            "{:?}",
-            merged.left_out()
-        );
-        assert_eq!(
-            merged.snapshot().fields.get("info.severity"),
-            Some(&json!("Severe"))
-        );
+        assert!(matches!(merged.left_out().get(&bad.hash()), Some(LeftOut::Unsound { .. })), "{:?}", merged.left_out());
+        assert_eq!(merged.snapshot().fields.get("info.severity"), Some(&json!("Severe")));
     }
 }
 
 /// The change with some of its bytes replaced by as many others, and signed as an enemy would.
 fn tampered(change: &Change, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let at = change
-        .bytes()
-        .windows(from.len())
-        .position(|window| window == from)
-        .unwrap();
+    let at = change.bytes().windows(from.len()).position(|window| window == from).unwrap();
     let mut bytes = change.bytes().to_vec();
     bytes.splice(at..at.saturating_add(to.len()), to.iter().copied());
     reseal(&bytes)
 }
 
 fn left_out(content: &Content, change: &Change) -> String {
-    content
-        .left_out()
-        .get(&change.hash())
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    content.left_out().get(&change.hash()).map(ToString::to_string).unwrap_or_default()
 }
 
 #[test]
 fn a_change_that_reaches_for_what_it_does_not_build_on_is_left_out() {
     let (base, content) = first();
-    let left = revise(
-        &content,
-        &bulletin(with(&sample(), &["instruction=Lock rear gates.x"]), None),
-    )
-    .unwrap();
-    let undo = revise(
-        &Content::build([base.clone(), left.clone()]),
-        &bulletin(sample(), None),
-    )
-    .unwrap();
+    let left = revise(&content, &bulletin(with(&sample(), &["instruction=Lock rear gates.x"]), None)).unwrap();
+    let undo = revise(&Content::build([base.clone(), left.clone()]), &bulletin(sample(), None)).unwrap();
     // Which of two concurrent changes is looked at first depends on their hashes, so try several.
     for end in ["a", "b", "c", "d", "e"] {
         let right = with(&sample(), &[&format!("instruction=Lock rear gates.{end}")]);
@@ -381,11 +241,7 @@ fn a_change_that_reaches_for_what_it_does_not_build_on_is_left_out() {
         let bytes = tampered(&undo, left.hash().as_bytes(), right.hash().as_bytes());
         let undo = Change::check(&DOCUMENT, &bytes, &BTreeSet::from([right.hash()])).unwrap();
         let merged = Content::build([base.clone(), left.clone(), right, undo.clone()]);
-        assert!(
-            left_out(&merged, &undo).contains("not in its past"),
-            "{:?}",
-            merged.left_out()
-        );
+        assert!(left_out(&merged, &undo).contains("not in its past"), "{:?}", merged.left_out());
         assert_eq!(merged.heads().len(), 2);
     }
 }
@@ -393,42 +249,22 @@ fn a_change_that_reaches_for_what_it_does_not_build_on_is_left_out() {
 #[test]
 fn a_change_that_replaces_a_value_of_another_field_is_left_out() {
     let (base, content) = first();
-    let next = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
+    let next = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
     let bytes = tampered(&next, b"severity", b"headline");
     let next = Change::check(&DOCUMENT, &bytes, next.deps()).unwrap();
     let merged = Content::build([base, next.clone()]);
-    assert!(
-        left_out(&merged, &next).contains("replaces something elsewhere"),
-        "{:?}",
-        merged.left_out()
-    );
+    assert!(left_out(&merged, &next).contains("replaces something elsewhere"), "{:?}", merged.left_out());
 }
 
 #[test]
 fn a_change_that_jumps_ahead_with_its_counters_is_left_out() {
     let (base, content) = first();
-    let next = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), None),
-    )
-    .unwrap();
+    let next = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), None)).unwrap();
     let start = u8::try_from(next.start()).unwrap();
-    let bytes = tampered(
-        &next,
-        &[1, start, 0, 0],
-        &[1, start.saturating_add(1), 0, 0],
-    );
+    let bytes = tampered(&next, &[1, start, 0, 0], &[1, start.saturating_add(1), 0, 0]);
     let next = Change::check(&DOCUMENT, &bytes, next.deps()).unwrap();
     let merged = Content::build([base, next.clone()]);
-    assert!(
-        left_out(&merged, &next).contains("counters"),
-        "{:?}",
-        merged.left_out()
-    );
+    assert!(left_out(&merged, &next).contains("counters"), "{:?}", merged.left_out());
 }
 
 #[test]
@@ -437,22 +273,12 @@ fn a_wrong_checksum_and_another_encoding_of_the_same_operations_are_refused() {
     let next = revise(&content, &bulletin(sample(), Some("resolved"))).unwrap();
     let mut bytes = next.bytes().to_vec();
     bytes[4] ^= 1;
-    assert_eq!(
-        Change::check(&DOCUMENT, &bytes, next.deps()),
-        Err(ChangeError::Checksum)
-    );
+    assert_eq!(Change::check(&DOCUMENT, &bytes, next.deps()), Err(ChangeError::Checksum));
     // The one action as a run of one, where Automerge writes a literal run of one.
-    let at = next
-        .bytes()
-        .windows(3)
-        .position(|window| window == [1, 0x7f, 1])
-        .unwrap();
+    let at = next.bytes().windows(3).position(|window| window == [1, 0x7f, 1]).unwrap();
     let mut bytes = next.bytes().to_vec();
     bytes[at + 1] = 1;
-    assert_eq!(
-        Change::check(&DOCUMENT, &reseal(&bytes), next.deps()),
-        Err(ChangeError::NotCanonical)
-    );
+    assert_eq!(Change::check(&DOCUMENT, &reseal(&bytes), next.deps()), Err(ChangeError::NotCanonical));
 }
 
 #[test]
@@ -463,50 +289,24 @@ fn what_cannot_be_shown_is_named_and_goes_with_the_next_edit_of_its_list() {
     let change = Change::check(&DOCUMENT, &bytes, &BTreeSet::new()).unwrap();
     let content = Content::build([change.clone()]);
     let snapshot = content.snapshot();
-    assert_eq!(
-        snapshot.fields.get("info.category"),
-        Some(&json!(["Safety", "Fire"]))
-    );
-    let [problem] = &snapshot.problems[..] else {
-        panic!("{:?}", snapshot.problems)
-    };
-    assert!(
-        problem.path == "info[0].category[1]" && problem.what.contains("Nonsense"),
-        "{problem:?}"
-    );
+    assert_eq!(snapshot.fields.get("info.category"), Some(&json!(["Safety", "Fire"])));
+    let [problem] = &snapshot.problems[..] else { panic!("{:?}", snapshot.problems) };
+    assert!(problem.path == "info[0].category[1]" && problem.what.contains("Nonsense"), "{problem:?}");
     // An edit elsewhere leaves it, an edit of the list removes it.
-    let elsewhere = revise(
-        &content,
-        &bulletin(with(&fields(&content), &["severity=Minor"]), None),
-    )
-    .unwrap();
+    let elsewhere = revise(&content, &bulletin(with(&fields(&content), &["severity=Minor"]), None)).unwrap();
     assert_eq!(elsewhere.operations().list.len(), 1);
-    let here = revise(
-        &content,
-        &bulletin(with(&fields(&content), &["category=Safety,Fire,Met"]), None),
-    )
-    .unwrap();
+    let here = revise(&content, &bulletin(with(&fields(&content), &["category=Safety,Fire,Met"]), None)).unwrap();
     let after = Content::build([change, here]).snapshot();
-    assert_eq!(
-        after.fields.get("info.category"),
-        Some(&json!(["Safety", "Fire", "Met"]))
-    );
+    assert_eq!(after.fields.get("info.category"), Some(&json!(["Safety", "Fire", "Met"])));
     assert_eq!(after.problems, []);
 }
 
 #[test]
 fn a_run_length_bomb_is_refused_from_its_lengths() {
     let (change, _) = first();
-    for count in [
-        u64::from(MAX_CHANGE_OPERATIONS) + 1,
-        1 << 40,
-        i64::MAX.unsigned_abs(),
-    ] {
+    for count in [u64::from(MAX_CHANGE_OPERATIONS) + 1, 1 << 40, i64::MAX.unsigned_abs()] {
         let bytes = with_run(change.bytes(), count);
-        assert_eq!(
-            Change::check(&DOCUMENT, &bytes, &BTreeSet::new()),
-            Err(ChangeError::TooManyOperations)
-        );
+        assert_eq!(Change::check(&DOCUMENT, &bytes, &BTreeSet::new()), Err(ChangeError::TooManyOperations));
     }
 }
 
@@ -516,46 +316,24 @@ fn compressed_long_or_trailing_bytes_are_refused() {
     let none = BTreeSet::new();
     let mut compressed = change.bytes().to_vec();
     compressed[8] = 2;
-    assert!(matches!(
-        Change::check(&DOCUMENT, &compressed, &none),
-        Err(ChangeError::NotAChange { offset: 8, .. })
-    ));
+    assert!(matches!(Change::check(&DOCUMENT, &compressed, &none), Err(ChangeError::NotAChange { offset: 8, .. })));
     let long = vec![0; MAX_CHANGE_BYTES + 1];
-    assert!(matches!(
-        Change::check(&DOCUMENT, &long, &none),
-        Err(ChangeError::TooLong { .. })
-    ));
+    assert!(matches!(Change::check(&DOCUMENT, &long, &none), Err(ChangeError::TooLong { .. })));
     let mut trailing = change.bytes().to_vec();
     trailing.push(0);
-    assert!(matches!(
-        Change::check(&DOCUMENT, &trailing, &none),
-        Err(ChangeError::Trailing { extra: 1, .. })
-    ));
+    assert!(matches!(Change::check(&DOCUMENT, &trailing, &none), Err(ChangeError::Trailing { extra: 1, .. })));
 }
 
 #[test]
 fn a_document_at_earlier_heads_shows_what_it_showed() {
     let (base, content) = first();
-    let second = revise(
-        &content,
-        &bulletin(with(&sample(), &["severity=Severe"]), Some("updated")),
-    )
-    .unwrap();
+    let second = revise(&content, &bulletin(with(&sample(), &["severity=Severe"]), Some("updated"))).unwrap();
     let both = Content::build([base.clone(), second]);
     assert_eq!(both.snapshot_at(&[base.hash()]), Some(content.snapshot()));
     assert_eq!(both.snapshot_at(&[ChangeHash::new([9; 32])]), None);
-    assert_eq!(
-        content.snapshot().changed_paths(&both.snapshot()),
-        ["state", "info[0].severity"]
-    );
+    assert_eq!(content.snapshot().changed_paths(&both.snapshot()), ["state", "info[0].severity"]);
     // And an edit can build on the earlier version, as an author who had not seen the later one did.
-    let late = both
-        .revise(
-            &DOCUMENT,
-            &[base.hash()],
-            &bulletin(with(&sample(), &["urgency=Future"]), None),
-        )
-        .unwrap();
+    let late = both.revise(&DOCUMENT, &[base.hash()], &bulletin(with(&sample(), &["urgency=Future"]), None)).unwrap();
     assert_eq!(late.deps(), &BTreeSet::from([base.hash()]));
     let merged = Content::build(both.changes.into_values().chain([late])).snapshot();
     assert_eq!(merged.fields.get("info.severity"), Some(&json!("Severe")));
@@ -566,31 +344,14 @@ fn a_document_at_earlier_heads_shows_what_it_showed() {
 fn wrong_arguments_are_refused_with_what_to_do() {
     let (_, content) = first();
     let error = revise(&content, &bulletin(sample(), Some("withdrawn"))).unwrap_err();
-    assert!(
-        error.to_string().contains("issued, updated, resolved"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("issued, updated, resolved"), "{error}");
     let guide = kind::find("guide").unwrap();
-    let wanted = Wanted {
-        kind: guide,
-        marking: Marking::Green,
-        state: None,
-        fields: Fields::default(),
-    };
-    assert!(matches!(
-        revise(&content, &wanted),
-        Err(ReviseError::OtherKind { .. })
-    ));
+    let wanted = Wanted { kind: guide, marking: Marking::Green, state: None, fields: Fields::default() };
+    assert!(matches!(revise(&content, &wanted), Err(ReviseError::OtherKind { .. })));
     let wanted = bulletin(sample(), None);
-    assert_eq!(
-        content.revise(&DOCUMENT, &[], &wanted),
-        Err(ReviseError::NoBase)
-    );
+    assert_eq!(content.revise(&DOCUMENT, &[], &wanted), Err(ReviseError::NoBase));
     let absent = ChangeHash::new([3; 32]);
-    assert_eq!(
-        content.revise(&DOCUMENT, &[absent], &wanted),
-        Err(ReviseError::UnknownBase(absent))
-    );
+    assert_eq!(content.revise(&DOCUMENT, &[absent], &wanted), Err(ReviseError::UnknownBase(absent)));
 }
 
 #[test]
@@ -600,10 +361,7 @@ fn a_saved_document_loads_in_automerge() {
     let merged = Content::build([base, next]);
     assert_eq!(&merged.save().unwrap()[..4], &[0x85, 0x6f, 0x4a, 0x83]);
     let hashes: BTreeSet<_> = merged.changes.keys().copied().collect();
-    assert_eq!(
-        engine::forge::hashes_after_loading(&merged.save().unwrap()),
-        hashes
-    );
+    assert_eq!(engine::forge::hashes_after_loading(&merged.save().unwrap()), hashes);
 }
 
 #[test]
@@ -622,8 +380,7 @@ fn edit() -> impl Strategy<Value = Vec<String>> {
         "[a-zé😀 ]{0,12}".prop_map(|text| format!("note={text}")),
         "[a-z]{1,6}".prop_map(|text| format!("headline={text}")),
         prop_oneof![Just("Minor"), Just("Severe")].prop_map(|text| format!("severity={text}")),
-        prop_oneof![Just("Safety"), Just("Fire,Security")]
-            .prop_map(|text| format!("category={text}")),
+        prop_oneof![Just("Safety"), Just("Fire,Security")].prop_map(|text| format!("category={text}")),
         "[a-z]{0,4}".prop_map(|text| format!("info.area[1].areaDesc={text}")),
         "[a-z]{0,4}".prop_map(|text| format!("info.area[0].geocode[+].value={text}")),
         "[0-9],[0-9] 1".prop_map(|text| format!("circle+={text}")),

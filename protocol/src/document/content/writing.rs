@@ -30,12 +30,7 @@ pub(super) fn fill(
             }
             Form::List(_) | Form::Records(_) => {
                 let list = writer.make(object, &at, Make::List)?;
-                for (position, item) in value
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .enumerate()
-                {
+                for (position, item) in value.and_then(Value::as_array).into_iter().flatten().enumerate() {
                     insert(writer, kind, &list, position, field.form, item)?;
                 }
             }
@@ -65,56 +60,30 @@ pub(super) fn change(
         }
         let present = writer.values(object, field.name).pop();
         match (field.form, present) {
-            (Form::Text, Some(Cell::Text(text))) => {
-                writer.set_text(&text, value.and_then(Value::as_str).unwrap_or_default())?
-            }
+            (Form::Text, Some(Cell::Text(text))) => writer.set_text(&text, value.and_then(Value::as_str).unwrap_or_default())?,
             (Form::Text, _) => {
                 let text = writer.make(object, &At::Key(field.name), Make::Text)?;
                 writer.set_text(&text, value.and_then(Value::as_str).unwrap_or_default())?;
             }
             (Form::List(_) | Form::Records(_), Some(Cell::List(list))) => {
-                change_list(
-                    writer,
-                    kind,
-                    &list,
-                    field.form,
-                    value.and_then(Value::as_array).map_or(&[], Vec::as_slice),
-                )?;
+                change_list(writer, kind, &list, field.form, value.and_then(Value::as_array).map_or(&[], Vec::as_slice))?;
             }
             (Form::List(_) | Form::Records(_), _) => {
                 let list = writer.make(object, &At::Key(field.name), Make::List)?;
-                change_list(
-                    writer,
-                    kind,
-                    &list,
-                    field.form,
-                    value.and_then(Value::as_array).map_or(&[], Vec::as_slice),
-                )?;
+                change_list(writer, kind, &list, field.form, value.and_then(Value::as_array).map_or(&[], Vec::as_slice))?;
             }
-            (Form::Line | Form::Choice(_) | Form::Time | Form::Number, _) => {
-                match value.and_then(scalar) {
-                    Some(scalar) => writer.put(object, &At::Key(field.name), &scalar)?,
-                    None => writer.delete(object, field.name)?,
-                }
-            }
+            (Form::Line | Form::Choice(_) | Form::Time | Form::Number, _) => match value.and_then(scalar) {
+                Some(scalar) => writer.put(object, &At::Key(field.name), &scalar)?,
+                None => writer.delete(object, field.name)?,
+            },
         }
     }
     Ok(())
 }
 
 /// Changes a list to what is wanted. What could not be shown of it goes.
-fn change_list(
-    writer: &mut Writer<'_>,
-    kind: &Kind,
-    list: &Object,
-    form: Form,
-    wanted: &[Value],
-) -> Result<(), String> {
-    let mut reader = Reader {
-        from: &*writer,
-        kind,
-        problems: Vec::new(),
-    };
+fn change_list(writer: &mut Writer<'_>, kind: &Kind, list: &Object, form: Form, wanted: &[Value]) -> Result<(), String> {
+    let mut reader = Reader { from: &*writer, kind, problems: Vec::new() };
     let shown = match form {
         Form::Records(_) => reader.records(list, form, ""),
         Form::List(inner) => reader.items(list, *inner, ""),
@@ -131,15 +100,7 @@ fn change_list(
                 let target = positions.get(old).copied().unwrap_or(passed);
                 remove_hidden(writer, list, place, &mut passed, target)?;
                 if let Edit::Pair { new, .. } = edit {
-                    change_item(
-                        writer,
-                        kind,
-                        list,
-                        place,
-                        form,
-                        values.get(old),
-                        wanted.get(new),
-                    )?;
+                    change_item(writer, kind, list, place, form, values.get(old), wanted.get(new))?;
                     place = place.saturating_add(1);
                 } else {
                     writer.remove(list, place)?;
@@ -159,13 +120,7 @@ fn change_list(
 }
 
 /// Removes the items from position `place` on that stood at `passed..target` before.
-fn remove_hidden(
-    writer: &mut Writer<'_>,
-    list: &Object,
-    place: usize,
-    passed: &mut usize,
-    target: usize,
-) -> Result<(), String> {
+fn remove_hidden(writer: &mut Writer<'_>, list: &Object, place: usize, passed: &mut usize, target: usize) -> Result<(), String> {
     while *passed < target {
         writer.remove(list, place)?;
         *passed = passed.saturating_add(1);
@@ -187,12 +142,9 @@ fn change_item(
         return Ok(());
     }
     match (form, writer.item(list, place), old, new) {
-        (
-            Form::Records(fields),
-            Some(Cell::Map(object)),
-            Some(Value::Object(old)),
-            Some(Value::Object(new)),
-        ) => change(writer, kind, &object, fields, old, new),
+        (Form::Records(fields), Some(Cell::Map(object)), Some(Value::Object(old)), Some(Value::Object(new))) => {
+            change(writer, kind, &object, fields, old, new)
+        }
         (_, _, _, Some(new)) => {
             writer.remove(list, place)?;
             insert(writer, kind, list, place, form, new)
@@ -202,14 +154,7 @@ fn change_item(
 }
 
 /// Inserts an item of a list of this form.
-fn insert(
-    writer: &mut Writer<'_>,
-    kind: &Kind,
-    list: &Object,
-    place: usize,
-    form: Form,
-    item: &Value,
-) -> Result<(), String> {
+fn insert(writer: &mut Writer<'_>, kind: &Kind, list: &Object, place: usize, form: Form, item: &Value) -> Result<(), String> {
     let at = At::Insert(place);
     match (form, item) {
         (Form::Records(fields), Value::Object(record)) => {

@@ -5,9 +5,7 @@
 //! Grading is the 3x5x2 of the College of Policing's intelligence report. An expired bulletin is one
 //! whose `expires` lies in the past: that is worked out when shown, never written.
 
-use super::{
-    Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Side, State, Step, WITHDRAWN, withdraw,
-};
+use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -20,22 +18,10 @@ pub(super) static BULLETIN: Kind = Kind {
     title: "info.headline",
     fields: FIELDS,
     states: &[
-        State {
-            name: "draft",
-            label: "Draft",
-        },
-        State {
-            name: "issued",
-            label: "Issued",
-        },
-        State {
-            name: "updated",
-            label: "Updated",
-        },
-        State {
-            name: "resolved",
-            label: "Resolved",
-        },
+        State { name: "draft", label: "Draft" },
+        State { name: "issued", label: "Issued" },
+        State { name: "updated", label: "Updated" },
+        State { name: "resolved", label: "Resolved" },
         WITHDRAWN,
     ],
     steps: &[
@@ -82,23 +68,13 @@ pub(super) static BULLETIN: Kind = Kind {
         "incidents",
         "note",
     ],
+    parties: Parties::Any,
 };
 
-const NEEDS: &[&str] = &[
-    "info.headline",
-    "info.category",
-    "info.urgency",
-    "info.severity",
-    "info.certainty",
-];
+const NEEDS: &[&str] = &["info.headline", "info.category", "info.urgency", "info.severity", "info.certainty"];
 
 const FIELDS: &[Field] = &[
-    Field::new(
-        "info",
-        "What happened",
-        "One block for each language, or for each part of the incident.",
-        Form::Records(INFO),
-    ),
+    Field::new("info", "What happened", "One block for each language, or for each part of the incident.", Form::Records(INFO)),
     Field::new(
         "policeCategory",
         "Police categories",
@@ -117,89 +93,29 @@ const FIELDS: &[Field] = &[
         "Public, Restricted (say to whom in the restriction) or Private (to the addresses).",
         Form::Choice(&["Public", "Restricted", "Private"]),
     ),
-    Field::new(
-        "restriction",
-        "Restriction",
-        "Who may have it, if the scope is Restricted.",
-        Form::Line,
-    ),
-    Field::new(
-        "addresses",
-        "Addresses",
-        "Whom it is for, if the scope is Private.",
-        Form::List(&Form::Line),
-    ),
-    Field::new(
-        "code",
-        "Codes",
-        "Codes that special handling needs.",
-        Form::List(&Form::Line),
-    ),
-    Field::new(
-        "source",
-        "Source",
-        "Who or what reported it, without naming a person.",
-        Form::Line,
-    ),
-    Field::new(
-        "sourceGrade",
-        "Source grade",
-        "1 reliable, 2 untested, 3 not reliable.",
-        Form::Choice(&["1", "2", "3"]),
-    ),
+    Field::new("restriction", "Restriction", "Who may have it, if the scope is Restricted.", Form::Line),
+    Field::new("addresses", "Addresses", "Whom it is for, if the scope is Private.", Form::List(&Form::Line)),
+    Field::new("code", "Codes", "Codes that special handling needs.", Form::List(&Form::Line)),
+    Field::new("source", "Source", "Who or what reported it, without naming a person.", Form::Line),
+    Field::new("sourceGrade", "Source grade", "1 reliable, 2 untested, 3 not reliable.", Form::Choice(&["1", "2", "3"])),
     Field::new(
         "informationGrade",
         "Information grade",
         "A known directly, B known indirectly but corroborated, C known indirectly, D not known, E suspected false.",
         Form::Choice(&["A", "B", "C", "D", "E"]),
     ),
-    Field::new(
-        "handling",
-        "Handling code",
-        "P lawful sharing permitted, C with conditions.",
-        Form::Choice(&["P", "C"]),
-    ),
-    Field::new(
-        "handlingConditions",
-        "Handling conditions",
-        "The conditions, if the handling code is C.",
-        Form::Line,
-    ),
-    Field::new(
-        "note",
-        "Note",
-        "What recipients should know about this bulletin itself.",
-        Form::Text,
-    ),
-    Field::new(
-        "incidents",
-        "Incidents",
-        "References of related incidents, such as crime numbers.",
-        Form::List(&Form::Line),
-    ),
-    Field::new(
-        "origin",
-        "Origin",
-        "The alert that was imported: sender, identifier and time sent.",
-        Form::Line,
-    ),
+    Field::new("handling", "Handling code", "P lawful sharing permitted, C with conditions.", Form::Choice(&["P", "C"])),
+    Field::new("handlingConditions", "Handling conditions", "The conditions, if the handling code is C.", Form::Line),
+    Field::new("note", "Note", "What recipients should know about this bulletin itself.", Form::Text),
+    Field::new("incidents", "Incidents", "References of related incidents, such as crime numbers.", Form::List(&Form::Line)),
+    Field::new("origin", "Origin", "The alert that was imported: sender, identifier and time sent.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
 ];
 
 const INFO: &[Field] = &[
-    Field::new(
-        "headline",
-        "Headline",
-        "What a reader sees first, in one short sentence.",
-        Form::Line,
-    ),
-    Field::new(
-        "event",
-        "Event",
-        "The kind of event in a few words, such as: bicycle theft.",
-        Form::Line,
-    ),
+    Field::new("headline", "Headline", "What a reader sees first, in one short sentence.", Form::Line),
+    Field::new("event", "Event", "The kind of event in a few words, such as: bicycle theft.", Form::Line),
     Field::new(
         "category",
         "Category",
@@ -219,12 +135,7 @@ const INFO: &[Field] = &[
             "Other",
         ])),
     ),
-    Field::new(
-        "urgency",
-        "Urgency",
-        "How soon readers should act.",
-        Form::Choice(&["Immediate", "Expected", "Future", "Past", "Unknown"]),
-    ),
+    Field::new("urgency", "Urgency", "How soon readers should act.", Form::Choice(&["Immediate", "Expected", "Future", "Past", "Unknown"])),
     Field::new(
         "severity",
         "Severity",
@@ -237,93 +148,30 @@ const INFO: &[Field] = &[
         "Observed means that it happened or is happening.",
         Form::Choice(&["Observed", "Likely", "Possible", "Unlikely", "Unknown"]),
     ),
-    Field::new(
-        "description",
-        "Description",
-        "What was done first, then several descriptions of who did it; no names.",
-        Form::Text,
-    ),
-    Field::new(
-        "instruction",
-        "Instruction",
-        "What readers should do.",
-        Form::Text,
-    ),
+    Field::new("description", "Description", "What was done first, then several descriptions of who did it; no names.", Form::Text),
+    Field::new("instruction", "Instruction", "What readers should do.", Form::Text),
     Field::new(
         "responseType",
         "Response",
         "The kind of action asked for.",
-        Form::List(&Form::Choice(&[
-            "Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear",
-            "None",
-        ])),
+        Form::List(&Form::Choice(&["Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None"])),
     ),
-    Field::new(
-        "onset",
-        "Onset",
-        "When it began or is expected to begin.",
-        Form::Time,
-    ),
-    Field::new(
-        "effective",
-        "Effective",
-        "From when this information holds.",
-        Form::Time,
-    ),
-    Field::new(
-        "expires",
-        "Expires",
-        "After when this information no longer holds.",
-        Form::Time,
-    ),
+    Field::new("onset", "Onset", "When it began or is expected to begin.", Form::Time),
+    Field::new("effective", "Effective", "From when this information holds.", Form::Time),
+    Field::new("expires", "Expires", "After when this information no longer holds.", Form::Time),
     Field::new("audience", "Audience", "Whom it is meant for.", Form::Line),
-    Field::new(
-        "language",
-        "Language",
-        "The language of this block, such as en-GB.",
-        Form::Line,
-    ),
-    Field::new(
-        "senderName",
-        "Sender's name",
-        "The name that readers know the sender by.",
-        Form::Line,
-    ),
+    Field::new("language", "Language", "The language of this block, such as en-GB.", Form::Line),
+    Field::new("senderName", "Sender's name", "The name that readers know the sender by.", Form::Line),
     Field::new("web", "Web page", "Where more can be read.", Form::Line),
-    Field::new(
-        "contact",
-        "Contact",
-        "Whom to turn to; an office, not a person.",
-        Form::Line,
-    ),
+    Field::new("contact", "Contact", "Whom to turn to; an office, not a person.", Form::Line),
     Field::new("area", "Area", "Where it is.", Form::Records(AREA)),
-    Field::new(
-        "eventCode",
-        "Event codes",
-        "Codes for the event in other systems.",
-        Form::Records(PAIR),
-    ),
-    Field::new(
-        "parameter",
-        "Parameters",
-        "Values that other systems ask for.",
-        Form::Records(PAIR),
-    ),
-    Field::new(
-        "resource",
-        "Resources",
-        "Files that belong to it.",
-        Form::Records(RESOURCE),
-    ),
+    Field::new("eventCode", "Event codes", "Codes for the event in other systems.", Form::Records(PAIR)),
+    Field::new("parameter", "Parameters", "Values that other systems ask for.", Form::Records(PAIR)),
+    Field::new("resource", "Resources", "Files that belong to it.", Form::Records(RESOURCE)),
 ];
 
 const AREA: &[Field] = &[
-    Field::new(
-        "areaDesc",
-        "Area",
-        "The place in words, at street level or wider.",
-        Form::Line,
-    ),
+    Field::new("areaDesc", "Area", "The place in words, at street level or wider.", Form::Line),
     Field::new(
         "polygon",
         "Polygons",
@@ -331,57 +179,21 @@ const AREA: &[Field] = &[
         Form::List(&Form::Line),
     )
     .one_each_time(),
-    Field::new(
-        "circle",
-        "Circles",
-        "Latitude,longitude, a space, and the radius in kilometres.",
-        Form::List(&Form::Line),
-    )
-    .one_each_time(),
-    Field::new(
-        "geocode",
-        "Codes",
-        "Codes of wards or beats.",
-        Form::Records(PAIR),
-    ),
-    Field::new(
-        "altitude",
-        "Altitude",
-        "The lowest height in feet above sea level.",
-        Form::Line,
-    ),
-    Field::new(
-        "ceiling",
-        "Ceiling",
-        "The greatest height in feet above sea level.",
-        Form::Line,
-    ),
+    Field::new("circle", "Circles", "Latitude,longitude, a space, and the radius in kilometres.", Form::List(&Form::Line)).one_each_time(),
+    Field::new("geocode", "Codes", "Codes of wards or beats.", Form::Records(PAIR)),
+    Field::new("altitude", "Altitude", "The lowest height in feet above sea level.", Form::Line),
+    Field::new("ceiling", "Ceiling", "The greatest height in feet above sea level.", Form::Line),
 ];
 
 const PAIR: &[Field] = &[
-    Field::new(
-        "valueName",
-        "Name",
-        "The name of the code's system, such as GSS.",
-        Form::Line,
-    ),
+    Field::new("valueName", "Name", "The name of the code's system, such as GSS.", Form::Line),
     Field::new("value", "Value", "The code itself.", Form::Line),
 ];
 
 const RESOURCE: &[Field] = &[
-    Field::new(
-        "resourceDesc",
-        "Description",
-        "What the file shows.",
-        Form::Line,
-    ),
+    Field::new("resourceDesc", "Description", "What the file shows.", Form::Line),
     Field::new("mimeType", "Media type", "Such as image/jpeg.", Form::Line),
     Field::new("size", "Size", "In bytes.", Form::Number),
     Field::new("uri", "Address", "Where the file is.", Form::Line),
-    Field::new(
-        "digest",
-        "Digest",
-        "SHA-1 of the file in hexadecimal, as CAP asks.",
-        Form::Line,
-    ),
+    Field::new("digest", "Digest", "SHA-1 of the file in hexadecimal, as CAP asks.", Form::Line),
 ];

@@ -3,9 +3,7 @@
 //! EMMIE (effect, mechanism, moderators, implementation, economics) is the rating scheme of the What
 //! Works Centre for Crime Reduction.
 
-use super::{
-    Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Side, State, Step, WITHDRAWN, withdraw,
-};
+use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -18,18 +16,9 @@ pub(super) static GUIDE: Kind = Kind {
     title: "title",
     fields: FIELDS,
     states: &[
-        State {
-            name: "draft",
-            label: "Draft",
-        },
-        State {
-            name: "published",
-            label: "Published",
-        },
-        State {
-            name: "retired",
-            label: "Retired",
-        },
+        State { name: "draft", label: "Draft" },
+        State { name: "published", label: "Published" },
+        State { name: "retired", label: "Retired" },
         WITHDRAWN,
     ],
     steps: &[
@@ -56,53 +45,17 @@ pub(super) static GUIDE: Kind = Kind {
         withdraw(&["published", "retired"]),
     ],
     default_marking: Marking::Green,
-    indexed: &[
-        "title",
-        "problem",
-        "summary",
-        "mechanism",
-        "moderators",
-        "implementation",
-    ],
+    indexed: &["title", "problem", "summary", "mechanism", "moderators", "implementation"],
+    parties: Parties::Any,
 };
 
 const FIELDS: &[Field] = &[
-    Field::new(
-        "title",
-        "Title",
-        "What is done, in a few words.",
-        Form::Line,
-    ),
-    Field::new(
-        "problem",
-        "Problem",
-        "The problem it answers, and where it was met.",
-        Form::Text,
-    ),
-    Field::new(
-        "summary",
-        "What works",
-        "What was done and what came of it.",
-        Form::Text,
-    ),
-    Field::new(
-        "mechanism",
-        "Why it works",
-        "How it brings its effect about.",
-        Form::Text,
-    ),
-    Field::new(
-        "moderators",
-        "Where it works",
-        "Circumstances that help or hinder.",
-        Form::Text,
-    ),
-    Field::new(
-        "implementation",
-        "How to do it",
-        "Steps, partners, and what can go wrong.",
-        Form::Text,
-    ),
+    Field::new("title", "Title", "What is done, in a few words.", Form::Line),
+    Field::new("problem", "Problem", "The problem it answers, and where it was met.", Form::Text),
+    Field::new("summary", "What works", "What was done and what came of it.", Form::Text),
+    Field::new("mechanism", "Why it works", "How it brings its effect about.", Form::Text),
+    Field::new("moderators", "Where it works", "Circumstances that help or hinder.", Form::Text),
+    Field::new("implementation", "How to do it", "Steps, partners, and what can go wrong.", Form::Text),
     Field::new("costLowPence", "Lowest cost", "In pence.", Form::Number),
     Field::new("costHighPence", "Highest cost", "In pence.", Form::Number),
     Field::new(
@@ -111,30 +64,10 @@ const FIELDS: &[Field] = &[
         "A review of studies, one evaluation, practice without evaluation, or a claim.",
         Form::Choice(&["review", "evaluation", "practice", "claim"]),
     ),
-    Field::new(
-        "emmie",
-        "EMMIE ratings",
-        "How well each side of it is known.",
-        Form::Records(EMMIE),
-    ),
-    Field::new(
-        "url",
-        "Web page",
-        "Where the evidence can be read.",
-        Form::Line,
-    ),
-    Field::new(
-        "licence",
-        "Licence",
-        "The terms for reuse, such as OGL-UK-3.0.",
-        Form::Line,
-    ),
-    Field::new(
-        "language",
-        "Language",
-        "The language it is written in, such as en-GB.",
-        Form::Line,
-    ),
+    Field::new("emmie", "EMMIE ratings", "How well each side of it is known.", Form::Records(EMMIE)),
+    Field::new("url", "Web page", "Where the evidence can be read.", Form::Line),
+    Field::new("licence", "Licence", "The terms for reuse, such as OGL-UK-3.0.", Form::Line),
+    Field::new("language", "Language", "The language it is written in, such as en-GB.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
 ];
@@ -144,19 +77,8 @@ const EMMIE: &[Field] = &[
         "dimension",
         "Dimension",
         "Which side of it is rated.",
-        Form::Choice(&[
-            "effect",
-            "mechanism",
-            "moderators",
-            "implementation",
-            "economics",
-        ]),
+        Form::Choice(&["effect", "mechanism", "moderators", "implementation", "economics"]),
     ),
-    Field::new(
-        "rating",
-        "Rating",
-        "How good the evidence is.",
-        Form::Choice(&["none", "low", "moderate", "high"]),
-    ),
+    Field::new("rating", "Rating", "How good the evidence is.", Form::Choice(&["none", "low", "moderate", "high"])),
     Field::new("note", "Note", "What the rating rests on.", Form::Line),
 ];

@@ -3,9 +3,7 @@
 //! Each side moves only its own steps: the owner sends and closes by revisions, the other side answers
 //! by a signed response. The state shown is the highest of what either says.
 
-use super::{
-    Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Side, State, Step, WITHDRAWN, withdraw,
-};
+use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -18,22 +16,10 @@ pub(super) static NOTE: Kind = Kind {
     title: "subject",
     fields: FIELDS,
     states: &[
-        State {
-            name: "draft",
-            label: "Draft",
-        },
-        State {
-            name: "sent",
-            label: "Sent",
-        },
-        State {
-            name: "answered",
-            label: "Answered",
-        },
-        State {
-            name: "closed",
-            label: "Closed",
-        },
+        State { name: "draft", label: "Draft" },
+        State { name: "sent", label: "Sent" },
+        State { name: "answered", label: "Answered" },
+        State { name: "closed", label: "Closed" },
         WITHDRAWN,
     ],
     steps: &[
@@ -71,50 +57,26 @@ pub(super) static NOTE: Kind = Kind {
     ],
     default_marking: Marking::AmberStrict,
     indexed: &["subject", "text", "asks.text"],
+    parties: Parties::Two,
 };
 
 const FIELDS: &[Field] = &[
-    Field::new(
-        "subject",
-        "Subject",
-        "The matter in a few words.",
-        Form::Line,
-    ),
-    Field::new(
-        "text",
-        "Text",
-        "What the other side should know.",
-        Form::Text,
-    ),
-    Field::new(
-        "asks",
-        "Asks",
-        "What is asked, of whom, by when.",
-        Form::Records(ASKS),
-    ),
+    Field::new("subject", "Subject", "The matter in a few words.", Form::Line),
+    Field::new("text", "Text", "What the other side should know.", Form::Text),
+    Field::new("asks", "Asks", "What is asked, of whom, by when.", Form::Records(ASKS)),
     Field::new(
         "victimConsent",
         "Victim's consent",
         "Whether the victim agreed to this being passed on.",
         Form::Choice(&["given", "refused", "not-applicable"]),
     ),
-    Field::new(
-        "victimConsentDate",
-        "Date of consent",
-        "The day on which it was given, as 2026-11-22.",
-        Form::Line,
-    ),
+    Field::new("victimConsentDate", "Date of consent", "The day on which it was given, as 2026-11-22.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
 ];
 
 const ASKS: &[Field] = &[
     Field::new("text", "Ask", "What is asked for.", Form::Line),
-    Field::new(
-        "owner",
-        "Of whom",
-        "The organisation that is asked.",
-        Form::Line,
-    ),
+    Field::new("owner", "Of whom", "The organisation that is asked.", Form::Line),
     Field::new("due", "Due", "By when.", Form::Time),
 ];

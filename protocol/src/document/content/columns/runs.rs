@@ -37,10 +37,7 @@ impl<'a> Cell<'a> for Text {
     fn read(cursor: &mut Cursor<'a>) -> Result<&'a str, ChangeError> {
         let offset = cursor.offset();
         let length = cursor.length()?;
-        str::from_utf8(cursor.take(length)?).map_err(|_| ChangeError::Malformed {
-            offset,
-            what: "a key is not UTF-8",
-        })
+        str::from_utf8(cursor.take(length)?).map_err(|_| ChangeError::Malformed { offset, what: "a key is not UTF-8" })
     }
 }
 
@@ -63,12 +60,7 @@ enum Run<V> {
 
 impl<'a, C: Cell<'a>> Runs<'a, C> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            cursor: Cursor::new(bytes),
-            empty: bytes.is_empty(),
-            run: Run::Nulls,
-            left: 0,
-        }
+        Self { cursor: Cursor::new(bytes), empty: bytes.is_empty(), run: Run::Nulls, left: 0 }
     }
 
     fn begin_run(&mut self) -> Result<(), ChangeError> {
@@ -76,17 +68,11 @@ impl<'a, C: Cell<'a>> Runs<'a, C> {
         let count = self.cursor.signed()?;
         (self.run, self.left) = match count {
             0 => (Run::Nulls, self.cursor.unsigned()?),
-            1.. => (
-                Run::Repeat(C::read(&mut self.cursor)?),
-                count.unsigned_abs(),
-            ),
+            1.. => (Run::Repeat(C::read(&mut self.cursor)?), count.unsigned_abs()),
             _ => (Run::Literal, count.unsigned_abs()),
         };
         if self.left == 0 {
-            return Err(ChangeError::Malformed {
-                offset,
-                what: "a run is empty",
-            });
+            return Err(ChangeError::Malformed { offset, what: "a run is empty" });
         }
         Ok(())
     }
@@ -109,10 +95,7 @@ impl<'a, C: Cell<'a>> Runs<'a, C> {
     pub(super) fn end(&self) -> Result<(), ChangeError> {
         if self.left > 0 {
             let offset = self.cursor.offset();
-            return Err(ChangeError::Malformed {
-                offset,
-                what: "a column is longer than there are operations",
-            });
+            return Err(ChangeError::Malformed { offset, what: "a column is longer than there are operations" });
         }
         self.cursor.end()
     }
@@ -127,10 +110,7 @@ impl<'a> Runs<'a, Unsigned> {
     /// The sum of the rows' values, from the run lengths alone.
     pub(super) fn sum(bytes: &'a [u8], rows: u32) -> Result<u32, ChangeError> {
         if Self::count(bytes)? != rows {
-            return Err(ChangeError::Malformed {
-                offset: 0,
-                what: "columns differ in length",
-            });
+            return Err(ChangeError::Malformed { offset: 0, what: "columns differ in length" });
         }
         Self::fold(bytes, u64::saturating_mul)
     }
@@ -143,10 +123,7 @@ impl<'a> Runs<'a, Unsigned> {
             runs.begin_run()?;
             match runs.run {
                 Run::Nulls => {
-                    return Err(ChangeError::Malformed {
-                        offset: 0,
-                        what: "a value is missing",
-                    });
+                    return Err(ChangeError::Malformed { offset: 0, what: "a value is missing" });
                 }
                 Run::Repeat(value) => total = total.saturating_add(weigh(value, runs.left)),
                 Run::Literal => {
@@ -178,13 +155,7 @@ impl<'a> Delta<'a> {
             return Ok(None);
         };
         let offset = self.0.cursor.offset();
-        self.1 = self
-            .1
-            .checked_add(difference)
-            .ok_or(ChangeError::Malformed {
-                offset,
-                what: "a counter is out of range",
-            })?;
+        self.1 = self.1.checked_add(difference).ok_or(ChangeError::Malformed { offset, what: "a counter is out of range" })?;
         Ok(Some(self.1))
     }
 
@@ -203,11 +174,7 @@ pub(super) struct Booleans<'a> {
 
 impl<'a> Booleans<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            cursor: Cursor::new(bytes),
-            value: true,
-            left: 0,
-        }
+        Self { cursor: Cursor::new(bytes), value: true, left: 0 }
     }
 
     pub(super) fn next(&mut self) -> Result<bool, ChangeError> {
@@ -222,10 +189,7 @@ impl<'a> Booleans<'a> {
     pub(super) fn end(&self) -> Result<(), ChangeError> {
         if self.left > 0 {
             let offset = self.cursor.offset();
-            return Err(ChangeError::Malformed {
-                offset,
-                what: "a column is longer than there are operations",
-            });
+            return Err(ChangeError::Malformed { offset, what: "a column is longer than there are operations" });
         }
         self.cursor.end()
     }
@@ -253,23 +217,14 @@ mod tests {
     fn a_run_of_a_million_million_operations_is_refused_from_its_length() {
         let mut action = signed(1 << 40);
         action.push(1);
-        assert_eq!(
-            Runs::<Unsigned>::count(&action),
-            Err(ChangeError::TooManyOperations)
-        );
+        assert_eq!(Runs::<Unsigned>::count(&action), Err(ChangeError::TooManyOperations));
         let mut group = signed(3);
         group.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
-        assert_eq!(
-            Runs::<Unsigned>::sum(&group, 3),
-            Err(ChangeError::TooManyOperations)
-        );
+        assert_eq!(Runs::<Unsigned>::sum(&group, 3), Err(ChangeError::TooManyOperations));
     }
 
     #[test]
     fn a_literal_run_ends_where_the_bytes_end() {
-        assert!(matches!(
-            Runs::<Unsigned>::count(&signed(-(1 << 40))),
-            Err(ChangeError::Truncated { .. })
-        ));
+        assert!(matches!(Runs::<Unsigned>::count(&signed(-(1 << 40))), Err(ChangeError::Truncated { .. })));
     }
 }

@@ -1,0 +1,242 @@
+//! One session: a task that reads and writes the frames of one stream.
+//!
+//! The task itself tells the driver of its beginning, frames and end, so that they come in order. It
+//! waits when the driver is slow, and writing (so also heartbeats) goes on meanwhile.
+
+use super::config::{Limits, Timing};
+use super::event::{Direction, EndReason, Event, SessionNumber};
+use super::handle::Shared;
+use super::outbox::Queued;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use csu_protocol::id::DeviceId;
+use futures::{SinkExt, StreamExt as _};
+use libp2p::Stream;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, ReadBuf, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::bytes::Bytes;
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec, LengthDelimitedCodecError};
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
+
+/// How long the last bytes may take when a session closes.
+const CLOSING: Duration = Duration::from_millis(500);
+/// Frames put together before they are flushed.
+const BATCH: usize = 64;
+
+/// What a session needs.
+pub(super) struct Session {
+    pub(super) device: DeviceId,
+    pub(super) number: SessionNumber,
+    pub(super) stream: Stream,
+    pub(super) address: String,
+    pub(super) direction: Direction,
+    pub(super) limits: Limits,
+    pub(super) timing: Timing,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) shared: Arc<Shared>,
+    /// How the runner ends it.
+    pub(super) cancel: oneshot::Receiver<EndReason>,
+}
+
+/// How a session went.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) device: DeviceId,
+    pub(super) number: SessionNumber,
+    pub(super) reason: EndReason,
+    /// How long it was up; `None` if it never was.
+    pub(super) up: Option<Duration>,
+}
+
+type Reader = FramedRead<Watched<ReadHalf<Compat<Stream>>>, LengthDelimitedCodec>;
+type Writer = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
+
+/// Runs a session to its end.
+pub(super) async fn run(session: Session) -> Ended {
+    let Session { device, number, stream, address, direction, limits, timing, events, shared, mut cancel } = session;
+    let ended = |reason, up| Ended { device, number, reason, up };
+    let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes).new_codec();
+    let (reader, writer) = tokio::io::split(stream.compat());
+    let mut reader = FramedRead::new(Watched::new(reader), codec.clone());
+    let mut writer = FramedWrite::new(writer, codec);
+
+    let opened = tokio::select! {
+        biased;
+        reason = &mut cancel => Err(cancelled(reason)),
+        opened = timeout(timing.handshake, open(&mut reader, &mut writer, &limits)) => {
+            opened.unwrap_or(Err(EndReason::BadOpening))
+        }
+    };
+    if let Err(reason) = opened {
+        return ended(reason, None);
+    }
+
+    let inbox = shared.outboxes.open(device, number, &limits);
+    let connected = Event::Connected { device, session: number, address, direction };
+    let told = tokio::select! {
+        biased;
+        reason = &mut cancel => Err(cancelled(reason)),
+        told = events.send(connected) => told.map_err(|_| EndReason::ShuttingDown),
+    };
+    if let Err(reason) = told {
+        shared.outboxes.close(&device, number);
+        return ended(reason, None);
+    }
+
+    let began = Instant::now();
+    let reason = tokio::select! {
+        biased;
+        reason = &mut cancel => cancelled(reason),
+        reason = read(&mut reader, device, number, &events, &limits, timing.silence) => reason,
+        reason = write(&mut writer, inbox, device, number, &events, timing.heartbeat) => reason,
+    };
+    let up = began.elapsed();
+    shared.outboxes.close(&device, number);
+    // The peer may be gone or not be reading; both are as good as closed.
+    drop(timeout(CLOSING, SinkExt::<Bytes>::close(&mut writer)).await);
+    drop(events.send(Event::Disconnected { device, session: number, reason }).await);
+    ended(reason, Some(up))
+}
+
+/// The runner's reason; a runner that is gone is shutting down.
+fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason {
+    reason.unwrap_or(EndReason::ShuttingDown)
+}
+
+/// Says hello and hears it: only then do both sides know that the stream is a session.
+async fn open(reader: &mut Reader, writer: &mut Writer, limits: &Limits) -> Result<(), EndReason> {
+    writer.send(Bytes::new()).await.map_err(|error| broken(&error, limits))?;
+    match reader.next().await {
+        Some(Ok(frame)) if frame.is_empty() => Ok(()),
+        Some(Ok(_)) => Err(EndReason::BadOpening),
+        Some(Err(error)) => Err(broken(&error, limits)),
+        None => Err(EndReason::ClosedByPeer),
+    }
+}
+
+/// Reads frames and hands them to the driver, one at a time, until the session ends.
+async fn read(
+    reader: &mut Reader,
+    device: DeviceId,
+    session: SessionNumber,
+    events: &mpsc::Sender<Event>,
+    limits: &Limits,
+    silence: Duration,
+) -> EndReason {
+    loop {
+        let deadline = reader.get_ref().last + silence;
+        let frame = tokio::select! {
+            biased;
+            frame = reader.next() => frame,
+            () = sleep_until(deadline) => {
+                // Part of a large frame may have come.
+                if reader.get_ref().last.elapsed() < silence {
+                    continue;
+                }
+                return EndReason::Silent { silence_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX) };
+            }
+        };
+        match frame {
+            Some(Ok(frame)) if frame.is_empty() => {}
+            Some(Ok(frame)) => {
+                let event = Event::Frame { device, session, bytes: frame.into() };
+                if events.send(event).await.is_err() {
+                    return EndReason::ShuttingDown;
+                }
+                // While we waited for the driver we did not listen: that was no silence.
+                reader.get_mut().last = Instant::now();
+            }
+            Some(Err(error)) => return broken(&error, limits),
+            None => return EndReason::ClosedByPeer,
+        }
+        // A buffer full of tiny frames must not keep the other tasks waiting.
+        tokio::task::consume_budget().await;
+    }
+}
+
+/// Writes what is queued, and a heartbeat when nothing was for a while, until the stream breaks.
+async fn write(
+    writer: &mut Writer,
+    mut inbox: mpsc::Receiver<Queued>,
+    device: DeviceId,
+    session: SessionNumber,
+    events: &mpsc::Sender<Event>,
+    heartbeat: Duration,
+) -> EndReason {
+    // Counted up rather than waited for, so that a slow driver does not stop the heartbeats.
+    let mut untold: usize = 0;
+    let mut next_beat = Instant::now() + heartbeat;
+    loop {
+        let result = tokio::select! {
+            room = events.reserve(), if untold > 0 => match room {
+                Ok(room) => {
+                    room.send(Event::Sent { device, session, frames: core::mem::take(&mut untold) });
+                    continue;
+                }
+                Err(_) => return EndReason::ShuttingDown,
+            },
+            queued = inbox.recv() => match queued {
+                Some(first) => write_batch(writer, first, &mut inbox).await.map(|written| {
+                    untold = untold.saturating_add(written);
+                }),
+                // The queue was closed: a newer session has taken over.
+                None => return EndReason::Replaced,
+            },
+            () = sleep_until(next_beat) => writer.send(Bytes::new()).await,
+        };
+        if let Err(error) = result {
+            return lost(&error);
+        }
+        next_beat = Instant::now() + heartbeat;
+    }
+}
+
+/// Writes `first` and what else is queued, and flushes. Returns how many frames that were.
+async fn write_batch(writer: &mut Writer, first: Queued, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<usize> {
+    let mut written: usize = 0;
+    let mut next = Some(first);
+    while let Some(queued) = next {
+        writer.feed(Bytes::from(queued.frame)).await?;
+        written = written.saturating_add(1);
+        next = if written < BATCH { inbox.try_recv().ok() } else { None };
+    }
+    SinkExt::<Bytes>::flush(writer).await?;
+    Ok(written)
+}
+
+/// Why reading failed.
+fn broken(error: &io::Error, limits: &Limits) -> EndReason {
+    let too_large = error.get_ref().is_some_and(|inner| inner.is::<LengthDelimitedCodecError>());
+    if too_large { EndReason::FrameTooLarge { limit: limits.frame_bytes } } else { lost(error) }
+}
+
+fn lost(error: &io::Error) -> EndReason {
+    EndReason::ConnectionLost { kind: error.kind() }
+}
+
+/// A reader that remembers when the last byte came, of whatever frame.
+struct Watched<R> {
+    inner: R,
+    last: Instant,
+}
+
+impl<R> Watched<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, last: Instant::now() }
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.last = Instant::now();
+        }
+        polled
+    }
+}
