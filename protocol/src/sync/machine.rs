@@ -297,6 +297,12 @@ impl Machine {
         sessions.chain(invitations).chain(joinings).min()
     }
 
+    /// Whether nothing waits to be handed out.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// Takes one input.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         match input {

@@ -1,0 +1,216 @@
+//! The driver: joins storage, network and the API, which know nothing of each other.
+//!
+//! One thread does the node's work ([`crate::office`]); it takes requests from the API and what
+//! peers send, and nothing else touches storage or the machine. Frames are decoded and their
+//! signatures checked on the way to it, several at once, in the order in which they came.
+
+use crate::config::Config;
+use crate::desk::{DeskHandle, IntegrityResult, Jobs};
+use crate::http::{self, HttpError};
+use crate::keys::{DataLock, Keys, KeysError, LockError};
+use crate::network::{self, Event, NetworkError};
+use crate::office::{Arrival, Office, OfficeError};
+use crate::storage::{Options, Storage, StorageError, check_now};
+use csu_protocol::limits;
+use csu_protocol::wire::Message;
+use futures::{FutureExt, Stream, StreamExt};
+use std::pin::pin;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that wait for the office.
+const JOBS: usize = 64;
+/// Frames whose signatures are checked at a time.
+const CHECKS: usize = 4;
+/// Arrivals whose writes share one commit.
+const GROUP: usize = 128;
+
+/// Why a node could not be started, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The data folder is not there.
+    #[error("there is no organisation in {0}; begin one with `csu init --name NAME --kind union`, or name another folder with --data")]
+    NoOrganisation(std::path::PathBuf),
+    /// The data folder is in use.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The database is damaged.
+    #[error("the last stop was not in good order, and the check of the database found: {0}. Copy the data folder away, then restore a backup; neighbours still hold what was shared")]
+    Damaged(String),
+    /// The network could not be started.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The API could not be started.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The office had to stop.
+    #[error(transparent)]
+    Office(#[from] OfficeError),
+    /// A thread ended that should not have.
+    #[error("{0} ended unexpectedly; see the messages above, and report this")]
+    Ended(&'static str),
+}
+
+/// A node that is running.
+#[derive(Debug)]
+pub struct Running {
+    /// The way to ask it something.
+    pub desk: DeskHandle,
+    /// Where it listens.
+    pub listening: Vec<String>,
+    ended: oneshot::Receiver<Result<(), DriverError>>,
+    stop: mpsc::Sender<()>,
+}
+
+impl Running {
+    /// Waits until the node has stopped, for whatever reason; `stop` ends it in good order.
+    ///
+    /// # Errors
+    /// Why it had to stop.
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Result<(), DriverError> {
+        let mut ended = self.ended;
+        tokio::select! {
+            result = &mut ended => return result.unwrap_or(Err(DriverError::Ended("the node's thread"))),
+            () = stop => {}
+        }
+        // The office may have ended by itself meanwhile; then there is nobody to tell.
+        self.stop.send(()).await.ok();
+        ended.await.unwrap_or(Err(DriverError::Ended("the node's thread")))
+    }
+}
+
+/// Starts a node. It runs until it is asked to stop.
+///
+/// # Errors
+/// When the data folder, keys, database, network or socket cannot be used; each says what to do.
+pub async fn start(config: Config, options: Options) -> Result<Running, DriverError> {
+    if !Keys::exist(&config.data) {
+        return Err(DriverError::NoOrganisation(config.data.clone()));
+    }
+    let lock = DataLock::acquire(&config.data)?;
+    let keys = Keys::load(&config.data)?;
+    let opened = Storage::open(&config.data, options)?;
+    let data = config.data.clone();
+    if !opened.clean {
+        tracing::warn!("the last stop was not in good order; checking the database");
+        let folder = data.clone();
+        let found = tokio::task::spawn_blocking(move || check_now(&folder)).await.map_err(|_| DriverError::Ended("the check"))??;
+        if !found.is_empty() {
+            return Err(DriverError::Damaged(found.join("; ")));
+        }
+    }
+    let mut network_config = network::Config::new(keys.seed().clone());
+    network_config.listen.clone_from(&config.listen);
+    network_config.mdns = config.mdns;
+    network_config.limits.frame_bytes = limits::MESSAGE_BYTES;
+    let (network, events) = network::start(network_config).await?;
+    let listening = network.listening().to_vec();
+    let (desk, jobs) = DeskHandle::channel(JOBS);
+    let api = http::serve(&config, desk.clone()).await?;
+    let (stop, stopped) = mpsc::channel(1);
+    let (end, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let addresses = listening.clone();
+    let work = move || {
+        let integrity = if opened.clean { IntegrityResult::Running } else { IntegrityResult::Ok };
+        let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity);
+        let result = office.map_err(DriverError::from).and_then(|office| {
+            runtime.block_on(async move {
+                let check = opened.clean.then(|| tokio::task::spawn_blocking(move || check_now(&data)));
+                let office = work(office, jobs, events, stopped, check).await?;
+                // Nobody is let in any more; what was acknowledged is on disk.
+                drop(api);
+                network.shutdown().await;
+                Ok(office.close()?)
+            })
+        });
+        drop(lock);
+        end.send(result).ok();
+    };
+    std::thread::Builder::new().name("office".to_owned()).spawn(work).map_err(|_| DriverError::Ended("the node's thread"))?;
+    Ok(Running { desk, listening, ended, stop })
+}
+
+type Check = tokio::task::JoinHandle<Result<Vec<String>, StorageError>>;
+
+async fn work(
+    mut office: Office,
+    mut jobs: Jobs,
+    events: mpsc::Receiver<Event>,
+    mut stopped: mpsc::Receiver<()>,
+    mut check: Option<Check>,
+) -> Result<Office, DriverError> {
+    let mut arrivals = pin!(arrivals(events));
+    while !office.is_stopping() {
+        tokio::select! {
+            job = jobs.recv() => match job {
+                Some(job) => office.answer(job)?,
+                None => return Ok(office),
+            },
+            arrival = arrivals.next() => {
+                let Some(arrival) = arrival else { return Err(DriverError::Ended("the network")) };
+                office.take(arrival);
+                for _ in 1..GROUP {
+                    match arrivals.next().now_or_never() {
+                        Some(Some(arrival)) => office.take(arrival),
+                        Some(None) | None => break,
+                    }
+                }
+                settle(&mut office)?;
+            }
+            () = tokio::time::sleep(office.wake_in()) => {
+                office.tick();
+                settle(&mut office)?;
+            }
+            found = finished(&mut check) => {
+                check = None;
+                match found {
+                    Ok(Ok(found)) => office.checked(&found),
+                    Ok(Err(error)) => office.checked(&[error.to_string()]),
+                    Err(_) => office.checked(&["the check was stopped".to_owned()]),
+                }
+            }
+            _ = stopped.recv() => return Ok(office),
+        }
+    }
+    Ok(office)
+}
+
+/// What peers sent is not lost if it cannot be stored now: it was not acknowledged, and they offer it again.
+fn settle(office: &mut Office) -> Result<(), OfficeError> {
+    match office.settle() {
+        Err(error @ OfficeError::Storage(StorageError::Full { .. })) => {
+            tracing::error!(%error, "what neighbours sent was not stored");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+async fn finished(check: &mut Option<Check>) -> Result<Result<Vec<String>, StorageError>, tokio::task::JoinError> {
+    match check {
+        Some(check) => check.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the network tells, frames checked.
+fn arrivals(events: mpsc::Receiver<Event>) -> impl Stream<Item = Arrival> {
+    let events = futures::stream::unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) });
+    events
+        .map(|event| async move {
+            let Event::Frame { device, session, bytes } = event else { return Arrival::Event(event) };
+            let checked = tokio::task::spawn_blocking(move || Message::receive(&bytes)).await;
+            match checked {
+                Ok(message) => Arrival::Frame(device, session, message.map(Box::new)),
+                // Only a panic or a runtime that ends: the frame counts as never received.
+                Err(_) => Arrival::Event(Event::Sent { device, session, frames: 0 }),
+            }
+        })
+        .buffered(CHECKS)
+}

@@ -1,0 +1,471 @@
+//! The office: one node's work, done on the driver's thread.
+//!
+//! It owns the protocol's machine, the storage's writer and the keys, and is the only one who does.
+//! What it is asked ([`crate::desk::Desk`]) and what peers send goes the same way:
+//!
+//! ```text
+//!   ask / frame ──► machine ──► Write ──► storage (one open transaction)
+//!                          └──► Send, Disconnect, Targets: held back
+//!   settle: listings and log ──► commit ──► what was held back goes out, answers are given
+//! ```
+//!
+//! If anything fails on the way, the transaction is rolled back and the machine is built anew from
+//! what is on disk: memory never knows more than the disk.
+
+mod desk;
+mod drafting;
+mod listing;
+mod opening;
+mod parties;
+mod peers;
+mod portability;
+mod report;
+mod sharing;
+mod steps;
+mod view;
+
+use crate::config::Config;
+use crate::desk::{Integrity, IntegrityResult, Problem};
+use crate::keys::Keys;
+use crate::network::{Cause, Event, SendError, SessionNumber, Sessions, Strangers, Target};
+use crate::storage::{LogLine, LogVerb, Storage, StorageError};
+use csu_protocol::entropy::Entropy;
+use csu_protocol::id::{DeviceId, DocumentId};
+use csu_protocol::identity::{Address, SignedAddresses};
+use csu_protocol::store::ReadError;
+use csu_protocol::sync::{Input, Machine, Notice, Output};
+use csu_protocol::time::Timestamp;
+use csu_protocol::wire::{Message, WireError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Why the office cannot go on. The node stops and says so.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficeError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Storage holds what was never written there.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no random bytes ({0}); nothing was signed. Restart the machine")]
+    Entropy(getrandom::Error),
+}
+
+impl From<OfficeError> for Problem {
+    fn from(error: OfficeError) -> Self {
+        match error {
+            OfficeError::Storage(error) => {
+                let text = error.to_string();
+                // The errors of storage say what to do after a colon or semicolon; a problem has a place of its own for it.
+                let (detail, remedy) = text.split_once(": ").unwrap_or((&text, "run `csu doctor`"));
+                Self::storage(detail, remedy)
+            }
+            OfficeError::Read(error) => Self::storage(error.0, "run `csu doctor`"),
+            OfficeError::Entropy(error) => {
+                Self::unavailable(format!("the operating system gave no random bytes: {error}"), "restart the machine")
+            }
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        OfficeError::from(error).into()
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        OfficeError::from(error).into()
+    }
+}
+
+/// One node's work.
+pub struct Office {
+    keys: Keys,
+    config: Config,
+    storage: Storage,
+    machine: Machine,
+    network: Box<dyn Sessions>,
+    sessions: BTreeMap<DeviceId, SessionNumber>,
+    listening: Vec<String>,
+    started: Timestamp,
+    integrity: Integrity,
+    /// Outputs of the machine that wait for the commit.
+    held: Vec<Output>,
+    /// Documents whose listing is out of date.
+    changed: BTreeSet<DocumentId>,
+    /// Whether a request failed after it had written something.
+    spoiled: bool,
+    /// Whether somebody asked the node to stop.
+    stopping: bool,
+}
+
+impl std::fmt::Debug for Office {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office").field("machine", &self.machine.organisation()).finish_non_exhaustive()
+    }
+}
+
+fn now() -> Timestamp {
+    // A clock before 1970 is a clock that is not set; zero sorts first and expires nothing.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A frame, checked off the driver's thread.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Anything but a frame.
+    Event(Event),
+    /// A frame of a session.
+    Frame(DeviceId, SessionNumber, Result<Box<Message>, WireError>),
+}
+
+impl Office {
+    /// Opens the office over a data folder.
+    ///
+    /// # Errors
+    /// When what is on disk cannot be read.
+    pub fn open(
+        keys: Keys,
+        config: Config,
+        storage: Storage,
+        network: Box<dyn Sessions>,
+        listening: Vec<String>,
+        integrity: IntegrityResult,
+    ) -> Result<Self, OfficeError> {
+        let machine = Machine::new(keys.card().clone(), storage.start()?, &storage)?;
+        let mut office = Self {
+            keys,
+            config,
+            storage,
+            machine,
+            network,
+            sessions: BTreeMap::new(),
+            listening,
+            started: now(),
+            integrity: Integrity { checked: None, result: integrity, detail: None },
+            held: Vec::new(),
+            changed: BTreeSet::new(),
+            spoiled: false,
+            stopping: false,
+        };
+        office.announce()?;
+        office.set_targets();
+        office.settle()?;
+        Ok(office)
+    }
+
+    fn entropy(&self) -> Result<Entropy, OfficeError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(OfficeError::Entropy)?;
+        Ok(Entropy::from_seed(seed))
+    }
+
+    /// Where this node can be reached, for tickets and neighbours: what the operator announces, then
+    /// what it listens on. Addresses of no use to others are left out by whoever dials.
+    fn addresses(&self) -> Vec<Address> {
+        let all = self.config.announce.iter().chain(&self.listening);
+        let mut addresses = Vec::new();
+        for address in all.filter_map(|text| Address::new(text).ok()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses.truncate(csu_protocol::limits::ADDRESSES);
+        addresses
+    }
+
+    fn announce(&mut self) -> Result<(), OfficeError> {
+        const SEQUENCE: &str = "address-sequence";
+        let before = self.storage.meta(SEQUENCE)?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        // The clock keeps the sequence rising even if the database is restored from a backup.
+        let sequence = before.saturating_add(1).max(now().as_ms());
+        self.storage.put_meta(SEQUENCE, &sequence.to_string())?;
+        let signed = SignedAddresses::sign(self.keys.device(), sequence, self.addresses());
+        self.machine.announce(signed);
+        Ok(())
+    }
+
+    /// Takes what came from the network.
+    pub fn take(&mut self, arrival: Arrival) {
+        let at = now();
+        match arrival {
+            Arrival::Frame(device, session, frame) => {
+                if self.sessions.get(&device) == Some(&session) {
+                    let input = match frame {
+                        Ok(message) => Input::Received(device, message),
+                        Err(error) => Input::Refused(device, error),
+                    };
+                    self.machine.handle(at, input);
+                }
+            }
+            Arrival::Event(Event::Connected { device, session, address, direction }) => {
+                self.sessions.insert(device, session);
+                self.machine.handle(at, Input::Connected(device));
+                if direction == crate::network::Direction::Dialled
+                    && let Ok(address) = Address::new(&address)
+                {
+                    self.machine.reached(&device, &address);
+                }
+                tracing::info!(device = %device.short(), %address, "connected");
+            }
+            Arrival::Event(Event::Disconnected { device, session, reason }) => {
+                if self.sessions.get(&device) == Some(&session) {
+                    self.sessions.remove(&device);
+                    self.machine.handle(at, Input::Disconnected(device));
+                    self.see(&device, at);
+                    tracing::info!(device = %device.short(), %reason, "disconnected");
+                }
+            }
+            Arrival::Event(Event::Sent { device, session, frames }) => {
+                if self.sessions.get(&device) == Some(&session) {
+                    self.machine.handle(at, Input::Sent(device, frames));
+                }
+            }
+            Arrival::Event(Event::Listening { address }) => {
+                if !self.listening.contains(&address) {
+                    self.listening.push(address);
+                }
+            }
+            Arrival::Event(Event::StoppedListening { address }) => self.listening.retain(|known| *known != address),
+            Arrival::Event(Event::DialFailed { device, reason, retry_in_ms }) => {
+                tracing::debug!(device = %device.short(), %reason, retry_in_ms, "not reached");
+            }
+            Arrival::Event(Event::Refused { device, address, unreported }) => {
+                let device = device.map_or_else(|| "unknown".to_owned(), |device| device.short());
+                tracing::debug!(device, address, unreported, "refused a connection");
+            }
+            // The driver's arrivals carry frames apart from other events.
+            Arrival::Event(Event::Frame { .. }) => {}
+        }
+    }
+
+    fn see(&mut self, device: &DeviceId, at: Timestamp) {
+        let organisation = self.machine.peers().map(|peer| peer.organisation).find(|id| self.machine.directory().device(id) == Some(*device));
+        if let Some(organisation) = organisation
+            && let Err(error) = self.storage.peer_seen(&organisation, at)
+        {
+            tracing::warn!(%error, "could not note when a neighbour was last seen");
+        }
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self) {
+        self.machine.handle(now(), Input::Tick);
+    }
+
+    /// How long until [`Self::tick`] is wanted.
+    #[must_use]
+    pub fn wake_in(&self) -> Duration {
+        let longest = Duration::from_secs(60);
+        let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
+        wake.unwrap_or(longest).min(longest)
+    }
+
+    /// Whether somebody asked the node to stop.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Notes what the check of the database found.
+    pub fn checked(&mut self, found: &[String]) {
+        let result = if found.is_empty() { IntegrityResult::Ok } else { IntegrityResult::Damaged };
+        let detail = (!found.is_empty()).then(|| found.join("; "));
+        self.integrity = Integrity { checked: Some(now().into()), result, detail };
+    }
+
+    /// Applies what the machine ordered written, and holds the rest back.
+    fn pump(&mut self) -> Result<(), OfficeError> {
+        let at = now();
+        while let Some(output) = self.machine.poll_output(at, &self.storage)? {
+            match output {
+                Output::Write(write) => self.storage.apply(&write)?,
+                Output::Notice(notice) => self.note(at, notice)?,
+                Output::Send(..) | Output::Disconnect(_) | Output::Targets => self.held.push(output),
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, at: Timestamp, notice: Notice) -> Result<(), OfficeError> {
+        match notice {
+            Notice::Changed { document, entries, from } => {
+                if let Some(from) = from {
+                    let detail = format!("received {}", count(entries.len(), "entry", "entries"));
+                    self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, None, detail)?;
+                }
+                self.changed.insert(document);
+            }
+            Notice::Disclosed { document, plane, entries, to } => {
+                let what = match plane {
+                    csu_protocol::entry::Plane::Control => "who may do what",
+                    csu_protocol::entry::Plane::Content => "sealed content",
+                };
+                let detail = format!("sent {} of {what}", count(entries, "entry", "entries"));
+                let to = self.name_for_log(&to);
+                self.log(at, LogVerb::Disclosure, "this node", Some(document), Some(to), None, detail)?;
+            }
+            Notice::Fault { device, organisation, fault } => {
+                let who = organisation.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
+                tracing::warn!(who, %fault, "a peer broke a rule");
+                self.log(at, LogVerb::Network, &who, None, None, None, fault.to_string())?;
+            }
+            Notice::Pairing(organisation) => {
+                if let Some(peer) = self.machine.peer(&organisation) {
+                    let detail = format!(
+                        "pairing: this side {}, the other side {}",
+                        confirmed(peer.we_confirmed()),
+                        confirmed(peer.they_confirmed())
+                    );
+                    let who = self.name_for_log(&organisation);
+                    self.log(at, LogVerb::Network, &who, None, None, None, detail)?;
+                }
+                // Names come from pairing: whatever lists them is out of date.
+                self.held.push(Output::Targets);
+            }
+            Notice::InSync(organisation) => tracing::info!(with = self.name_for_log(&organisation), "up to date"),
+            Notice::Card(_) => {}
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a line of the log has that many columns, each named at the call")]
+    fn log(
+        &mut self,
+        at: Timestamp,
+        verb: LogVerb,
+        who: &str,
+        document: Option<DocumentId>,
+        to: Option<String>,
+        why: Option<String>,
+        detail: String,
+    ) -> Result<(), OfficeError> {
+        Ok(self.storage.append_log(&LogLine { at, verb, who: who.to_owned(), document, to, why, detail })?)
+    }
+
+    /// Makes everything durable, then lets out what was held back.
+    ///
+    /// # Errors
+    /// When storage fails. The office is as it was before: rolled back and built anew from disk.
+    pub fn settle(&mut self) -> Result<(), OfficeError> {
+        match self.try_settle() {
+            Ok(()) => {
+                self.release();
+                Ok(())
+            }
+            Err(error) => {
+                self.rebuild()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn try_settle(&mut self) -> Result<(), OfficeError> {
+        self.pump()?;
+        for document in std::mem::take(&mut self.changed) {
+            self.list_again(&document)?;
+        }
+        self.storage.commit()?;
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        let mut targets = false;
+        for output in std::mem::take(&mut self.held) {
+            match output {
+                Output::Send(device, frame) => self.send(&device, frame),
+                Output::Disconnect(device) => {
+                    self.sessions.remove(&device);
+                    self.network.disconnect(&device, Cause::Finished);
+                }
+                Output::Targets => targets = true,
+                Output::Write(_) | Output::Notice(_) => {}
+            }
+        }
+        if targets {
+            self.set_targets();
+        }
+    }
+
+    fn send(&mut self, device: &DeviceId, frame: Vec<u8>) {
+        let Some(session) = self.sessions.get(device) else { return };
+        match self.network.try_send(device, *session, frame) {
+            Ok(()) | Err(SendError::NotConnected) => {}
+            // The machine keeps a window smaller than the queue: full means that the two disagree.
+            Err(error) => {
+                tracing::warn!(device = %device.short(), %error, "could not send");
+                self.network.disconnect(device, Cause::Busy);
+            }
+        }
+    }
+
+    fn set_targets(&self) {
+        let targets = self.machine.targets().into_iter().map(|(device, addresses)| Target {
+            device,
+            addresses: addresses.into_iter().map(String::from).collect(),
+        });
+        self.network.set_peers(targets.collect());
+        let strangers = if self.machine.admits_strangers(now()) { Strangers::Admitted } else { Strangers::Refused };
+        self.network.set_strangers(strangers);
+    }
+
+    /// Forgets everything since the last commit, in storage and in memory.
+    fn rebuild(&mut self) -> Result<(), OfficeError> {
+        self.storage.rollback()?;
+        self.held.clear();
+        self.changed.clear();
+        self.spoiled = false;
+        self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, &self.storage)?;
+        for device in std::mem::take(&mut self.sessions).into_keys() {
+            self.network.disconnect(&device, Cause::Finished);
+        }
+        self.set_targets();
+        Ok(())
+    }
+
+    /// Answers one request, whole or not at all.
+    ///
+    /// # Errors
+    /// When the office cannot go on: storage failed and what is on disk cannot be read either.
+    pub fn answer(&mut self, job: crate::desk::Job) -> Result<(), OfficeError> {
+        let reply = job(self);
+        if self.spoiled {
+            self.rebuild()?;
+            reply(Ok(()));
+            return Ok(());
+        }
+        match self.settle() {
+            Ok(()) => {
+                reply(Ok(()));
+                Ok(())
+            }
+            // Settled back to what is on disk; the request is answered with the reason.
+            Err(error) => {
+                reply(Err(error.into()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes the office in good order.
+    ///
+    /// # Errors
+    /// When storage fails; everything acknowledged is on disk nevertheless.
+    pub fn close(mut self) -> Result<(), OfficeError> {
+        self.settle()?;
+        Ok(self.storage.close()?)
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+const fn confirmed(yes: bool) -> &'static str {
+    if yes { "has confirmed" } else { "has not confirmed yet" }
+}

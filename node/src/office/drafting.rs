@@ -1,0 +1,141 @@
+//! Drafts: what is written and not yet signed. Nothing here leaves the node.
+
+use super::opening::{Named, kind_named};
+use super::{Office, now};
+use crate::desk::{Actor, Document, DraftChange, DraftRequest, Problem, Recipient};
+use crate::storage::{Draft, DraftContent, LogVerb};
+use csu_protocol::document::{FieldError, Fields, Kind, Marking};
+use csu_protocol::entry::{Grant, Role, Subject};
+use csu_protocol::id::DocumentId;
+use serde_json::{Map, Value};
+
+pub(super) fn field_problem(error: &FieldError) -> Problem {
+    Problem::invalid("fields", error.to_string(), "correct the field and try again; `--help` of the command lists the fields")
+}
+
+pub(super) fn marking_named(text: &str) -> Result<Marking, Problem> {
+    text.parse().map_err(|error: csu_protocol::document::UnknownMarking| {
+        Problem::invalid("marking", error.to_string(), "choose one of CLEAR, GREEN, AMBER, AMBER+STRICT, RED")
+    })
+}
+
+impl Office {
+    /// Whom a request names, as grants. Without a role: Read.
+    pub(super) fn recipients(&self, to: &[Recipient]) -> Result<Vec<Grant>, Problem> {
+        let mut grants: Vec<Grant> = Vec::new();
+        for recipient in to {
+            let subject = self.subject(&recipient.who)?;
+            if subject == Subject::Organisation(self.machine.organisation()) {
+                return Err(Problem::invalid("to", "this organisation need not grant itself anything", "leave it out"));
+            }
+            let role = recipient.role.unwrap_or(Role::Read);
+            if subject == Subject::Anyone && role != Role::Read {
+                return Err(Problem::invalid("to", "anyone can be given the role read alone", "write anyone=read"));
+            }
+            let until = recipient.until.map(crate::desk::Moment::timestamp);
+            grants.retain(|grant| grant.subject != subject);
+            grants.push(Grant { subject, role, until });
+        }
+        grants.sort();
+        Ok(grants)
+    }
+
+    pub(super) fn begin_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
+        let kind = kind_named(&request.kind)?;
+        let fields = changed_fields(kind, None, Some(&request.fields), &request.assign)?;
+        let marking = request.marking.as_deref().map(marking_named).transpose()?;
+        let content = DraftContent {
+            kind: kind.name.to_owned(),
+            document: None,
+            fields: fields.into_map(),
+            marking: marking.map(|marking| marking.to_string()),
+            audience: self.recipients(&request.to)?,
+            base: Vec::new(),
+            person: actor.person().map(str::to_owned),
+        };
+        let number = self.storage.add_draft(&content, now())?;
+        let draft = self.storage.draft(number)?.ok_or_else(|| Problem::storage("the draft was not kept", "try again"))?;
+        self.draft_document(&draft)
+    }
+
+    pub(super) fn edit_draft(&mut self, actor: &Actor, reference: &str, change: &DraftChange) -> Result<Document, Problem> {
+        let (draft, document) = match self.find(reference)? {
+            Named::Draft(draft) => (Some(draft), None),
+            Named::Document(document, draft) => (draft, Some(document)),
+        };
+        let mut content = match (&draft, document) {
+            (Some(draft), _) => draft.content.clone(),
+            (None, Some(document)) => self.draft_on(actor, &document)?,
+            (None, None) => return Err(Problem::not_found("there is nothing to edit", "begin with `draft`")),
+        };
+        self.change_content(&mut content, change)?;
+        match draft {
+            Some(draft) => {
+                self.storage.update_draft(draft.number, &content, now())?;
+            }
+            None => {
+                self.storage.add_draft(&content, now())?;
+            }
+        }
+        match document {
+            Some(document) => self.show_document(&document),
+            None => self.consult(actor, reference),
+        }
+    }
+
+    pub(super) fn change_content(&self, content: &mut DraftContent, change: &DraftChange) -> Result<(), Problem> {
+        let kind = kind_named(&content.kind)?;
+        let fields = changed_fields(kind, Some(&content.fields), change.fields.as_ref(), &change.assign)?;
+        content.fields = fields.into_map();
+        if let Some(marking) = &change.marking {
+            content.marking = Some(marking_named(marking)?.to_string());
+        }
+        if let Some(to) = &change.to {
+            content.audience = self.recipients(to)?;
+        }
+        Ok(())
+    }
+
+    /// The draft of a document's next version: what it says now, and over which revisions.
+    pub(super) fn draft_on(&mut self, actor: &Actor, document: &DocumentId) -> Result<DraftContent, Problem> {
+        self.standing(document, Role::Write, "editing")?;
+        let open = self.open_document(document)?;
+        if open.withdrawal.is_some() {
+            return Err(Problem::conflict("the document is withdrawn, for good", "begin a new one"));
+        }
+        Ok(DraftContent {
+            kind: kind_named(open.kind.name)?.name.to_owned(),
+            document: Some(*document),
+            fields: open.snapshot.fields.as_map().clone(),
+            marking: open.snapshot.marking.map(|marking| marking.to_string()),
+            audience: Vec::new(),
+            base: open.opened.heads(),
+            person: actor.person().map(str::to_owned),
+        })
+    }
+
+    pub(super) fn discard_draft(&mut self, actor: &Actor, reference: &str) -> Result<(), Problem> {
+        let draft: Option<Draft> = match self.find(reference)? {
+            Named::Draft(draft) => Some(draft),
+            Named::Document(_, draft) => draft,
+        };
+        let draft = draft.ok_or_else(|| Problem::conflict("there is no draft to discard", "the document itself can be withdrawn"))?;
+        self.storage.delete_draft(draft.number)?;
+        self.log_act(actor, LogVerb::Erasure, draft.content.document, None, format!("discarded draft {}", draft.number))
+    }
+}
+
+/// The fields after a change: replaced as a whole if `fields` are given, then assigned one by one.
+pub(super) fn changed_fields(
+    kind: &Kind,
+    before: Option<&Map<String, Value>>,
+    replace: Option<&Map<String, Value>>,
+    assign: &[String],
+) -> Result<Fields, Problem> {
+    let none = Map::new();
+    let mut fields = kind.check(replace.or(before).unwrap_or(&none)).map_err(|error| field_problem(&error))?;
+    if !assign.is_empty() {
+        kind.assign_all(&mut fields, assign.iter().map(String::as_str)).map_err(|error| field_problem(&error))?;
+    }
+    Ok(fields)
+}

@@ -1,0 +1,69 @@
+//! One line a document, kept for lists.
+
+use super::opening::Open;
+use super::{Office, OfficeError};
+use crate::storage::Listed;
+use csu_protocol::id::DocumentId;
+use csu_protocol::time::Timestamp;
+
+impl Office {
+    /// Brings a document's line up to date with its entries.
+    pub(super) fn list_again(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
+        let before = self.storage.listed(document)?;
+        let open = match self.open_document(document) {
+            Ok(open) => open,
+            Err(problem) => {
+                // A document that cannot be opened must not keep others from being stored.
+                tracing::warn!(document = %document.short(), %problem, "could not list");
+                return Ok(());
+            }
+        };
+        let ours = open.owner == self.machine.organisation();
+        let line = line(&open, !ours || before.is_some_and(|before| before.unread));
+        self.storage.put_listing(&Listed { unread: !ours, ..line })?;
+        Ok(())
+    }
+
+    /// Notes that somebody here has seen a document as it is now.
+    pub(super) fn mark_read(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
+        if let Some(line) = self.storage.listed(document)?
+            && line.unread
+        {
+            self.storage.put_listing(&Listed { unread: false, ..line })?;
+        }
+        Ok(())
+    }
+}
+
+/// When a document last changed: the earlier of what its author claims and when it was received,
+/// so that a clock set ahead does not keep a document on top for ever.
+pub(super) fn updated(open: &Open) -> Timestamp {
+    let claimed = open.opened.revisions.iter().map(|revision| revision.at.min(revision.received)).max();
+    claimed.or_else(|| received(open)).unwrap_or_default()
+}
+
+/// When this node last received something of a document.
+pub(super) fn received(open: &Open) -> Option<Timestamp> {
+    open.stored.iter().filter(|stored| stored.from.is_some()).map(|stored| stored.received).max()
+}
+
+/// What stands for a document in a list.
+pub(super) fn title(open: &Open) -> String {
+    let title = open.kind.title_of(&open.snapshot.fields).unwrap_or("");
+    if title.is_empty() { format!("(untitled {})", open.kind.label.to_lowercase()) } else { title.to_owned() }
+}
+
+fn line(open: &Open, unread: bool) -> Listed {
+    Listed {
+        document: open.id,
+        kind: open.kind.name.to_owned(),
+        title: title(open),
+        state: open.state.to_owned(),
+        marking: open.snapshot.marking.map(|marking| marking.to_string()),
+        owner: open.owner,
+        updated: updated(open),
+        received: received(open),
+        access: open.level.as_str().to_owned(),
+        unread,
+    }
+}

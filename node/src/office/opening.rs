@@ -1,0 +1,162 @@
+//! Finding a document by what a person calls it, and opening it.
+
+use super::{Office, now};
+use crate::desk::{AccessLevel, Problem};
+use crate::storage::{Draft, DraftNumber};
+use csu_protocol::access::Access;
+use csu_protocol::document::kind::{self, WITHDRAWN};
+use csu_protocol::document::{Kind, Means, Snapshot};
+use csu_protocol::entry::{Reason, Remark, Role};
+use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::reading::{self, Opened, Reader};
+use csu_protocol::store::StoredEntry;
+
+/// What a reference names.
+#[derive(Debug)]
+pub(super) enum Named {
+    /// A draft of a document that has not begun.
+    Draft(Draft),
+    /// A document, with the draft of its next version if there is one.
+    Document(DocumentId, Option<Draft>),
+}
+
+/// A document, open, with what follows from its parts together.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) id: DocumentId,
+    pub(super) owner: OrganisationId,
+    pub(super) stored: Vec<StoredEntry>,
+    pub(super) opened: Opened,
+    pub(super) snapshot: Snapshot,
+    pub(super) kind: &'static Kind,
+    /// What content, answers and withdrawal say together.
+    pub(super) state: &'static str,
+    pub(super) withdrawal: Option<(EntryId, OrganisationId, Reason)>,
+    pub(super) level: AccessLevel,
+}
+
+const UNKNOWN_KIND: &str = "unknown";
+
+impl Office {
+    /// Finds what a reference names.
+    pub(super) fn find(&self, reference: &str) -> Result<Named, Problem> {
+        if let Ok(number) = reference.parse::<DraftNumber>() {
+            let draft = self.storage.draft(number)?.ok_or_else(|| {
+                Problem::not_found(format!("there is no draft {number}"), "list the drafts and documents there are with `csu bulletin list`")
+            })?;
+            return Ok(match draft.content.document {
+                Some(document) => Named::Document(document, self.draft_of(&document)?),
+                None => Named::Draft(draft),
+            });
+        }
+        let hex = reference.len() >= 4 && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !hex || reference.len() > 64 {
+            return Err(Problem::invalid(
+                "reference",
+                format!("'{}' names no document", shown(reference)),
+                "name it by its number such as d3, or by the first 4 or more letters and digits of its id as the lists show it",
+            ));
+        }
+        let found = self.storage.find_by_prefix(reference, 2)?;
+        match found.as_slice() {
+            [document] => Ok(Named::Document(*document, self.draft_of(document)?)),
+            [] => Err(Problem::not_found(
+                format!("this node holds no document that begins with {reference}"),
+                "see what it holds with `csu bulletin list`, `csu guide list` and `csu note list`; a neighbour may not have sent it yet",
+            )),
+            _ => Err(Problem::invalid(
+                "reference",
+                format!("several documents begin with {reference}"),
+                "give more letters and digits of the id",
+            )),
+        }
+    }
+
+    fn draft_of(&self, document: &DocumentId) -> Result<Option<Draft>, Problem> {
+        Ok(self.storage.draft_of(document)?.filter(|draft| draft.open))
+    }
+
+    /// The document that a reference names, which must have been shared.
+    pub(super) fn find_shared(&self, reference: &str) -> Result<DocumentId, Problem> {
+        match self.find(reference)? {
+            Named::Document(document, _) => Ok(document),
+            Named::Draft(draft) => Err(Problem::conflict(
+                format!("{} is a draft that nobody else has", draft.number),
+                "issue, publish or send it first",
+            )),
+        }
+    }
+
+    pub(super) fn access_of(&self, document: &DocumentId) -> Result<&Access, Problem> {
+        let holding = self.machine.document(document);
+        holding
+            .map(csu_protocol::sync::Holding::access)
+            .ok_or_else(|| Problem::not_found(format!("this node holds no document {}", document.short()), "wait until a neighbour has sent it"))
+    }
+
+    /// Opens a document, everything written before included.
+    pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Open, Problem> {
+        self.pump()?;
+        let stored = csu_protocol::store::Read::document(&self.storage, id)?;
+        let us = self.machine.organisation();
+        let access = self.access_of(id)?;
+        let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
+        let opened = reading::open(access, &stored, &reader);
+        let snapshot = opened.content.snapshot();
+        let owner = access.owner().unwrap_or(us);
+        let withdrawal = access.withdrawal();
+        let level = if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) };
+        let kind = snapshot.kind.unwrap_or(&NO_KIND);
+        let answers = opened.responses.iter().filter_map(|response| {
+            let step = kind.step(&response.payload.step)?;
+            let counts = response.payload.remark == Remark::Step && step.means == Means::Response && response.organisation != owner;
+            counts.then_some(step.to)
+        });
+        let withdrawn = withdrawal.is_some().then_some(WITHDRAWN.name);
+        let state = kind.highest(snapshot.state.into_iter().chain(answers).chain(withdrawn));
+        let state = state.unwrap_or(if withdrawal.is_some() { WITHDRAWN.name } else { UNKNOWN_KIND });
+        Ok(Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level })
+    }
+
+    /// The standing under which this organisation may do something that takes `role`.
+    pub(super) fn standing(&self, document: &DocumentId, role: Role, what: &str) -> Result<EntryId, Problem> {
+        let access = self.access_of(document)?;
+        let us = self.machine.organisation();
+        access.standing_for(&us, role, now()).ok_or_else(|| {
+            let owner = access.owner().map_or_else(|| "its owner".to_owned(), |owner| self.organisation(&owner).to_string());
+            let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
+            Problem::denied(
+                format!("{what} takes the role {role} on this document, and this organisation has {has}"),
+                format!("ask {owner}, who can give it with `csu grant add {} {role}`", document.short()),
+            )
+        })
+    }
+}
+
+/// Stands for kinds that this version does not know, and for content that cannot be read.
+static NO_KIND: Kind = Kind {
+    name: UNKNOWN_KIND,
+    label: "Document",
+    plural: "Documents",
+    about: "A document whose content this node cannot read.",
+    example: "",
+    title: "",
+    fields: &[],
+    states: &[WITHDRAWN],
+    steps: &[],
+    default_marking: csu_protocol::document::Marking::Red,
+    indexed: &[],
+    parties: csu_protocol::document::Parties::Any,
+};
+
+pub(super) fn kind_named(name: &str) -> Result<&'static Kind, Problem> {
+    kind::find(name).ok_or_else(|| {
+        let known: Vec<&str> = kind::all().iter().map(|kind| kind.name).collect();
+        Problem::invalid("kind", format!("'{}' is no kind of document", shown(name)), format!("use one of {}", known.join(", ")))
+    })
+}
+
+/// A text from outside, short and without control characters, for an error.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
+}

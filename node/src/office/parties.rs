@@ -1,0 +1,91 @@
+//! Organisations, by the names people here use.
+
+use super::Office;
+use super::opening::shown;
+use crate::desk::{OrgRef, Party, Problem};
+use csu_protocol::entry::Subject;
+use csu_protocol::id::OrganisationId;
+use csu_protocol::store::Pairing;
+
+impl Office {
+    /// An organisation as people here know it.
+    pub(super) fn organisation(&self, id: &OrganisationId) -> OrgRef {
+        let ours = self.machine.card().card();
+        if *id == ours.organisation {
+            return OrgRef { id: *id, name: ours.name.to_string(), verified: true, called: None, kind: Some(ours.kind) };
+        }
+        if let Some(peer) = self.machine.peer(id)
+            && peer.pairing == Pairing::Confirmed
+        {
+            return OrgRef { id: *id, name: peer.name.to_string(), verified: true, called: None, kind: Some(peer.kind) };
+        }
+        let Some(known) = self.machine.directory().current(id) else {
+            return OrgRef { id: *id, name: id.short(), verified: false, called: None, kind: None };
+        };
+        let card = known.card.card();
+        let by = match known.brought_by {
+            Some(by) => self.organisation(&by).name,
+            None => "itself".to_owned(),
+        };
+        let called = format!("called \"{}\" by {by}", card.name);
+        OrgRef { id: *id, name: card.name.to_string(), verified: false, called: Some(called), kind: Some(card.kind) }
+    }
+
+    pub(super) fn party(&self, subject: Subject) -> Party {
+        match subject {
+            Subject::Anyone => Party::Anyone,
+            Subject::Organisation(id) => Party::Organisation(self.organisation(&id)),
+        }
+    }
+
+    /// The name under which an organisation stands in the log.
+    pub(super) fn name_for_log(&self, id: &OrganisationId) -> String {
+        let organisation = self.organisation(id);
+        if organisation.verified { organisation.name } else { format!("unverified {} ({})", id.short(), organisation.name) }
+    }
+
+    /// Finds whom a text names: a local name or a part of it, an id or its beginning, or anyone.
+    pub(super) fn subject(&self, text: &str) -> Result<Subject, Problem> {
+        if text.eq_ignore_ascii_case("anyone") {
+            return Ok(Subject::Anyone);
+        }
+        self.find_organisation(text).map(Subject::Organisation)
+    }
+
+    /// Finds the organisation that a text names.
+    pub(super) fn find_organisation(&self, text: &str) -> Result<OrganisationId, Problem> {
+        let wanted = text.trim().to_lowercase();
+        let ours = self.machine.organisation();
+        let peers = self.machine.peers().map(|peer| peer.organisation).chain(self.machine.joinings().map(|joining| joining.organisation));
+        let mut known: Vec<OrganisationId> = self.machine.directory().organisations().map(|known| known.card.card().organisation).collect();
+        known.extend(peers);
+        known.push(ours);
+        known.sort();
+        known.dedup();
+        let named: Vec<(OrganisationId, String)> =
+            known.into_iter().map(|id| (id, self.organisation(&id).name.to_lowercase())).collect();
+        let by_id = |(id, _): &&(OrganisationId, String)| wanted.len() >= 4 && id.to_string().starts_with(&wanted);
+        let whole = |(_, name): &&(OrganisationId, String)| *name == wanted;
+        let part = |(_, name): &&(OrganisationId, String)| !wanted.is_empty() && name.contains(&wanted);
+        // A verified name is never outdone by what a stranger calls itself.
+        let verified = |(id, _): &&(OrganisationId, String)| self.organisation(id).verified;
+        let rounds: [Vec<&(OrganisationId, String)>; 5] = [
+            named.iter().filter(by_id).collect(),
+            named.iter().filter(whole).filter(verified).collect(),
+            named.iter().filter(whole).collect(),
+            named.iter().filter(part).filter(verified).collect(),
+            named.iter().filter(part).collect(),
+        ];
+        match rounds.iter().find(|found| !found.is_empty()).map(Vec::as_slice) {
+            Some([(id, _)]) => Ok(*id),
+            Some(several) => {
+                let names: Vec<String> = several.iter().take(5).map(|(id, name)| format!("{name} ({})", id.short())).collect();
+                Err(Problem::invalid("who", format!("'{}' could be {}", shown(text), names.join(", ")), "give the beginning of its id"))
+            }
+            None => Err(Problem::not_found(
+                format!("this node knows no organisation '{}'", shown(text)),
+                "see whom it knows with `csu peer list`, or pair with it by `csu invite`",
+            )),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! How the node is, and what it did.
+
+use super::opening::shown;
+use super::{Office, count, now};
+use crate::desk::{self, Check, Identity, IntegrityResult, LogQuery, PeerState, PeerStatus, Problem, Status};
+use crate::storage::{LogFilter, LogVerb};
+use csu_protocol::store::{Pairing, Peer};
+use csu_protocol::sync::Connection;
+
+impl Office {
+    pub(super) fn report(&self) -> Result<Status, Problem> {
+        let card = self.machine.card().card();
+        let counts = self.storage.counts()?;
+        let mut peers = Vec::new();
+        for peer in self.machine.peers() {
+            let connection = self.machine.connection(&peer.organisation);
+            peers.push(PeerStatus {
+                organisation: self.organisation(&peer.organisation),
+                state: state_of(peer, connection),
+                syncing: connection == Some(Connection::Syncing),
+                last_seen: self.storage.last_seen(&peer.organisation)?.map(Into::into),
+                since: Some(peer.since.into()),
+            });
+        }
+        let summary = summary(&peers);
+        Ok(Status {
+            organisation: Identity { id: card.organisation, name: card.name.to_string(), kind: card.kind },
+            device: card.device,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            data_folder: self.config.data.display().to_string(),
+            since: self.started.into(),
+            addresses: self.addresses().iter().map(ToString::to_string).collect(),
+            documents: counts.documents,
+            drafts: counts.drafts,
+            peers,
+            integrity: self.integrity.clone(),
+            summary,
+        })
+    }
+
+    pub(super) fn checks(&self) -> Result<Vec<Check>, Problem> {
+        let status = self.report()?;
+        let mut checks = vec![Check::passed("node", format!("running since {}", status.since))];
+        checks.push(match self.integrity.result {
+            IntegrityResult::Ok => Check::passed("database", "checked, and whole"),
+            IntegrityResult::Running => Check::passed("database", "is being checked"),
+            IntegrityResult::Unchecked => Check::passed("database", "not checked yet in this run"),
+            IntegrityResult::Damaged => Check::failed(
+                "database",
+                self.integrity.detail.clone().unwrap_or_default(),
+                "stop the node, copy its data folder away, and restore a backup; neighbours still hold what was shared",
+            ),
+        });
+        checks.push(if status.addresses.is_empty() {
+            Check::failed("listening", "nowhere: no neighbour can connect", "look at `listen` in csu.toml")
+        } else {
+            Check::passed("listening", status.addresses.join(", "))
+        });
+        for peer in &status.peers {
+            let name = format!("neighbour {}", peer.organisation);
+            checks.push(match peer.state {
+                PeerState::Connected => Check::passed(name, if peer.syncing { "connected, catching up" } else { "connected, up to date" }),
+                PeerState::Paused => Check::passed(name, "paused by an operator here"),
+                PeerState::Waiting => Check::failed(
+                    name,
+                    "pairing waits for a confirmation",
+                    "compare the security number by telephone, then `csu peer confirm` on both sides",
+                ),
+                PeerState::Connecting => Check::failed(
+                    name,
+                    peer.last_seen.map_or_else(|| "never reached".to_owned(), |at| format!("not connected; last seen {at}")),
+                    "check that the other node is running and that one of the two can be reached from outside",
+                ),
+            });
+        }
+        Ok(checks)
+    }
+
+    pub(super) fn read_log(&self, query: &LogQuery) -> Result<Vec<desk::LogLine>, Problem> {
+        let document = match &query.document {
+            Some(reference) => Some(self.find_shared(reference)?),
+            None => None,
+        };
+        let filter = LogFilter {
+            document,
+            verb: query.verb.map(|verb| verb.as_str().parse::<LogVerb>()).transpose().map_err(|error| {
+                Problem::invalid("verb", error.to_string(), "use one of the verbs that `csu log --help` names")
+            })?,
+            who: query.who.clone(),
+            since: query.since.map(desk::Moment::timestamp),
+            limit: Some(query.limit.unwrap_or(LogQuery::DEFAULT_LIMIT).clamp(1, LogQuery::MAX_LIMIT)),
+        };
+        let lines = self.storage.read_log(&filter)?;
+        let mut shown_lines = Vec::with_capacity(lines.len());
+        for line in lines {
+            let what = match &line.document {
+                Some(document) => self.storage.listed(document)?.map(|listed| format!("{} \"{}\"", listed.kind, listed.title)),
+                None => None,
+            };
+            shown_lines.push(desk::LogLine {
+                at: line.at.into(),
+                verb: line.verb.as_str().parse().map_err(|error: String| Problem::storage(error, "run `csu doctor`"))?,
+                who: line.who,
+                what,
+                reference: line.document.map(|document| document.short()),
+                to: line.to,
+                why: line.why,
+                detail: shown_whole(&line.detail),
+            });
+        }
+        Ok(shown_lines)
+    }
+}
+
+/// Details quote peers' words: control characters stay out of JSON consumers' terminals.
+fn shown_whole(text: &str) -> String {
+    if text.chars().any(char::is_control) { shown(text) } else { text.to_owned() }
+}
+
+fn state_of(peer: &Peer, connection: Option<Connection>) -> PeerState {
+    if peer.paused {
+        PeerState::Paused
+    } else if peer.pairing != Pairing::Confirmed {
+        PeerState::Waiting
+    } else if matches!(connection, Some(Connection::Syncing | Connection::InSync)) {
+        PeerState::Connected
+    } else {
+        PeerState::Connecting
+    }
+}
+
+fn summary(peers: &[PeerStatus]) -> String {
+    let paired: Vec<&PeerStatus> = peers.iter().filter(|peer| peer.state != PeerState::Waiting).collect();
+    let connected = paired.iter().filter(|peer| peer.state == PeerState::Connected).count();
+    let syncing = paired.iter().filter(|peer| peer.syncing).count();
+    let waiting = peers.len().saturating_sub(paired.len());
+    let mut text = if paired.is_empty() {
+        "no neighbours yet: invite one with `csu invite`".to_owned()
+    } else if syncing > 0 {
+        format!("{connected} of {} connected; catching up with {syncing}", count(paired.len(), "neighbour", "neighbours"))
+    } else {
+        let fresh = if connected > 0 { format!("; up to date with them as of {}", now()) } else { String::new() };
+        format!("{connected} of {} connected{fresh}", count(paired.len(), "neighbour", "neighbours"))
+    };
+    if waiting > 0 {
+        text.push_str(&format!("; {} to be confirmed", count(waiting, "pairing", "pairings")));
+    }
+    text
+}

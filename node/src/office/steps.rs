@@ -1,0 +1,315 @@
+//! Steps of a document's lifecycle: what is signed, sealed and shared.
+
+use super::drafting::marking_named;
+use super::opening::{Named, kind_named, shown};
+use super::view::possible_steps;
+use super::{Office, now};
+use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, StepRequest};
+use crate::storage::{Draft, DraftContent, LogVerb};
+use csu_protocol::author::{self, Acting, Audience, AuthorError};
+use csu_protocol::codec::Canonical;
+use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Step, Wanted};
+use csu_protocol::entry::{Body, Grant, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
+use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::limits;
+use csu_protocol::reading;
+use csu_protocol::sync::CommandError;
+
+pub(super) fn author_problem(error: &AuthorError) -> Problem {
+    Problem::invalid("document", error.to_string(), "make it smaller, or name fewer organisations at once")
+}
+
+pub(super) fn command_problem(error: &CommandError) -> Problem {
+    let text = error.to_string();
+    let (detail, remedy) = text.split_once("; ").unwrap_or((&text, "see `csu doctor` and `csu peer list`"));
+    match error {
+        CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
+        CommandError::OwnTicket | CommandError::OtherNumber | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
+        CommandError::AlreadyPaired | CommandError::Incomplete => Problem::conflict(detail, remedy),
+        CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
+    }
+}
+
+fn revise_problem(error: &ReviseError) -> Problem {
+    match error {
+        ReviseError::NothingChanged => Problem::conflict("nothing was changed", "edit the document first, then take the step"),
+        ReviseError::UnknownBase(_) | ReviseError::NoBase | ReviseError::OtherKind { .. } | ReviseError::State { .. } => {
+            Problem::conflict(error.to_string(), "show the document and edit its present version")
+        }
+        ReviseError::Change(_) => Problem::invalid("fields", error.to_string(), "make the change smaller"),
+        ReviseError::Failed { .. } => Problem::unavailable(error.to_string(), "export the document and report this"),
+    }
+}
+
+impl Office {
+    pub(super) fn acting(&self, under: EntryId) -> Acting<'_> {
+        Acting { organisation: self.machine.organisation(), signer: Signer::Device(self.keys.device()), under: Some(under) }
+    }
+
+    pub(super) fn publish(&mut self, entry: VerifiedEntry) -> Result<EntryId, Problem> {
+        self.machine.publish(now(), entry).map_err(|error| command_problem(&error))
+    }
+
+    pub(super) fn take_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: &StepRequest) -> Result<Document, Problem> {
+        let named = self.find(reference)?;
+        let (kind, state, level) = match &named {
+            Named::Draft(draft) => {
+                let kind = kind_named(&draft.content.kind)?;
+                (kind, kind.draft_state(), AccessLevel::Owner)
+            }
+            Named::Document(document, _) => {
+                let open = self.open_document(document)?;
+                (open.kind, open.state, open.level)
+            }
+        };
+        let step = kind.step(verb).ok_or_else(|| {
+            let known: Vec<&str> = kind.steps.iter().map(|step| step.verb).collect();
+            Problem::invalid("step", format!("a {} has no step '{}'", kind.label.to_lowercase(), shown(verb)), format!("use {}", known.join(", ")))
+        })?;
+        let possible = possible_steps(kind, state, level);
+        if !possible.iter().any(|possible| possible == verb) {
+            return Err(not_now(kind, step, state, &possible));
+        }
+        match (step.means, named) {
+            (Means::Revision, Named::Draft(draft)) => self.publish_first(actor, kind, step, draft, request),
+            (Means::Revision, Named::Document(document, draft)) => self.publish_next(actor, kind, step, &document, draft, request),
+            (Means::Response, Named::Document(document, _)) => {
+                let text = request.text.clone().unwrap_or_default();
+                self.send_response(actor, &document, Remark::Step, step.verb, text)?;
+                self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
+                self.show_document(&document)
+            }
+            (Means::Withdraw, Named::Document(document, _)) => self.withdraw(actor, &document, request),
+            (Means::Response | Means::Withdraw, Named::Draft(draft)) => {
+                Err(Problem::conflict(format!("{} is a draft that nobody else has", draft.number), "discard it, or share it first"))
+            }
+        }
+    }
+
+    fn changed_by(&self, content: &mut DraftContent, request: &StepRequest) -> Result<(), Problem> {
+        let change =
+            DraftChange { fields: request.fields.clone(), assign: request.assign.clone(), marking: request.marking.clone(), to: None };
+        self.change_content(content, &change)?;
+        for grant in self.recipients(&request.to)? {
+            content.audience.retain(|known| known.subject != grant.subject);
+            content.audience.push(grant);
+        }
+        content.audience.sort();
+        Ok(())
+    }
+
+    /// What a draft asks for, complete enough for the step.
+    fn wanted(kind: &'static Kind, step: &Step, content: &DraftContent, moves: bool) -> Result<Wanted, Problem> {
+        let fields = kind.check(&content.fields).map_err(|error| super::drafting::field_problem(&error))?;
+        let missing = step.missing(&fields);
+        if !missing.is_empty() {
+            return Err(Problem::invalid(
+                "fields",
+                format!("{} must be filled before this can be {}", missing.join(", "), step.past),
+                format!("give them as {}=VALUE", missing.first().copied().unwrap_or("field")),
+            ));
+        }
+        let marking = match &content.marking {
+            Some(text) => marking_named(text)?,
+            None => kind.default_marking,
+        };
+        Ok(Wanted { kind, marking, state: moves.then(|| step.to.to_owned()), fields })
+    }
+
+    /// Begins a document: genesis with its first grants, a key, the first revision.
+    fn publish_first(
+        &mut self,
+        actor: &Actor,
+        kind: &'static Kind,
+        step: &'static Step,
+        draft: Draft,
+        request: &StepRequest,
+    ) -> Result<Document, Problem> {
+        let mut content = draft.content;
+        self.changed_by(&mut content, request)?;
+        let wanted = Self::wanted(kind, step, &content, true)?;
+        check_audience(kind, wanted.marking, &content.audience)?;
+        self.check_cards(&content.audience)?;
+        let mut entropy = self.entropy()?;
+        let us = self.machine.organisation();
+        let genesis = author::genesis(us, Signer::Device(self.keys.device()), content.audience.clone(), &mut entropy);
+        let genesis = genesis.map_err(|error| author_problem(&error))?;
+        let document = genesis.document();
+        self.publish(genesis)?;
+        let change = Content::default().revise(&document, &[], &wanted).map_err(|error| revise_problem(&error))?;
+        let epoch = self.start_epoch(&document, document.into(), &[])?;
+        self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), change.bytes())?;
+        self.storage.close_draft(draft.number, &document, now())?;
+        self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
+        self.show_document(&document)
+    }
+
+    /// Publishes a document's next version, over what its author had before them.
+    fn publish_next(
+        &mut self,
+        actor: &Actor,
+        kind: &'static Kind,
+        step: &'static Step,
+        document: &DocumentId,
+        draft: Option<Draft>,
+        request: &StepRequest,
+    ) -> Result<Document, Problem> {
+        let under = self.standing(document, Role::Write, step.verb)?;
+        let mut content = match &draft {
+            Some(draft) => draft.content.clone(),
+            None => self.draft_on(actor, document)?,
+        };
+        self.changed_by(&mut content, request)?;
+        let open = self.open_document(document)?;
+        let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
+        if !content.audience.is_empty() {
+            check_audience(kind, wanted.marking, &content.audience)?;
+            self.grant_roles(actor, document, content.audience.clone())?;
+        }
+        // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
+        let base = match open.opened.changes_of(&content.base) {
+            Some(base) if !base.is_empty() => base,
+            Some(_) | None => open.opened.content.heads().iter().copied().collect(),
+        };
+        let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
+        let deps = open.opened.entries_of(change.deps());
+        let epoch = self.current_epoch(document, under)?;
+        self.publish_change(actor, document, under, &epoch, deps, change.bytes())?;
+        if let Some(draft) = draft {
+            self.storage.close_draft(draft.number, document, now())?;
+        }
+        self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
+        self.show_document(document)
+    }
+
+    fn publish_change(
+        &mut self,
+        actor: &Actor,
+        document: &DocumentId,
+        under: EntryId,
+        (epoch, key): &(EntryId, csu_protocol::entry::EpochKey),
+        deps: Vec<EntryId>,
+        change: &[u8],
+    ) -> Result<EntryId, Problem> {
+        let payload = RevisionPayload { at: now(), person: actor.person().map(str::to_owned), change: change.to_vec() };
+        // What readers refuse must not be signed: sealing adds a length, a nonce, a tag and padding of at most an eighth.
+        let sealed = payload.to_canonical().len();
+        if sealed.saturating_add(sealed / 8).saturating_add(64) > limits::PAYLOAD_BYTES {
+            return Err(Problem::invalid("fields", format!("the change has {sealed} bytes sealed"), "shorten the texts"));
+        }
+        let mut entropy = self.entropy()?;
+        let access = self.access_of(document)?;
+        let entry = author::revision(access, &self.acting(under), (*epoch, key), deps, &payload, &mut entropy);
+        let entry = entry.map_err(|error| author_problem(&error))?;
+        self.publish(entry)
+    }
+
+    /// The epoch to seal under: one whose recipients are exactly today's readers, started if there is none.
+    pub(super) fn current_epoch(
+        &mut self,
+        document: &DocumentId,
+        under: EntryId,
+    ) -> Result<(EntryId, csu_protocol::entry::EpochKey), Problem> {
+        let open = self.open_document(document)?;
+        let access = self.access_of(document)?;
+        let audience = reading::audience(access, self.machine.directory(), now());
+        if let Some(epoch) = open.opened.epoch_for(access, &audience) {
+            return Ok(epoch);
+        }
+        let earlier = open.opened.earlier_epochs();
+        self.start_epoch(document, under, &earlier)
+    }
+
+    fn start_epoch(
+        &mut self,
+        document: &DocumentId,
+        under: EntryId,
+        earlier: &[(EntryId, csu_protocol::entry::EpochKey)],
+    ) -> Result<(EntryId, csu_protocol::entry::EpochKey), Problem> {
+        let mut entropy = self.entropy()?;
+        let access = self.access_of(document)?;
+        let audience = reading::audience(access, self.machine.directory(), now());
+        let (entry, key) = author::key(access, &self.acting(under), &audience, earlier, &mut entropy).map_err(|error| author_problem(&error))?;
+        Ok((self.publish(entry)?, key))
+    }
+
+    fn withdraw(&mut self, actor: &Actor, document: &DocumentId, request: &StepRequest) -> Result<Document, Problem> {
+        let reason = request.reason.ok_or_else(|| {
+            let known: Vec<&str> = csu_protocol::entry::Reason::ALL.into_iter().map(csu_protocol::entry::Reason::as_str).collect();
+            Problem::invalid("reason", "a withdrawal says why, to former readers too", format!("give --reason with one of {}", known.join(", ")))
+        })?;
+        let under = self.standing(document, Role::Admin, "withdrawing")?;
+        let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Withdraw { reason });
+        let entry = entry.map_err(|error| author_problem(&error))?;
+        self.publish(entry)?;
+        self.log_act(actor, LogVerb::Alteration, Some(*document), Some(reason.to_string()), "withdrew it")?;
+        self.show_document(document)
+    }
+
+    pub(super) fn respond_to(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
+        let document = self.find_shared(reference)?;
+        if matches!(request.remark, Remark::Step | Remark::Opened) {
+            return Err(Problem::invalid(
+                "remark",
+                format!("'{}' is not said by itself", request.remark),
+                "use acknowledge, seen-here-too, comment, step-taken or endorse",
+            ));
+        }
+        let text = request.text.unwrap_or_default();
+        if text.is_empty() && matches!(request.remark, Remark::Comment | Remark::StepTaken) {
+            return Err(Problem::invalid("text", format!("a {} needs words", request.remark), "give them with --text"));
+        }
+        self.send_response(actor, &document, request.remark, "", text)?;
+        self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("responded: {}", request.remark))?;
+        self.show_document(&document)
+    }
+
+    fn send_response(&mut self, actor: &Actor, document: &DocumentId, remark: Remark, step: &str, text: String) -> Result<(), Problem> {
+        if text.len() > limits::RESPONSE_TEXT_BYTES {
+            let limit = limits::RESPONSE_TEXT_BYTES;
+            return Err(Problem::invalid("text", format!("the text has {} bytes, where {limit} are allowed", text.len()), "shorten it"));
+        }
+        let under = self.standing(document, Role::Read, "responding")?;
+        let mut entropy = self.entropy()?;
+        let access = self.access_of(document)?;
+        let audience: Audience = reading::audience(access, self.machine.directory(), now());
+        // What a reader says is for the readers by name, even where anyone may read the document.
+        let audience = Audience { openness: Openness::Recipients, ..audience };
+        let payload =
+            ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
+        let entry = author::response(access, &self.acting(under), &audience, &payload, &mut entropy);
+        let entry = entry.map_err(|error| author_problem(&error))?;
+        self.publish(entry)?;
+        Ok(())
+    }
+}
+
+fn not_now(kind: &Kind, step: &Step, state: &str, possible: &[String]) -> Problem {
+    let label = kind.label.to_lowercase();
+    let can = if possible.is_empty() { "nothing can be done with it from here".to_owned() } else { format!("what this organisation can do now: {}", possible.join(", ")) };
+    if step.from.contains(&state) {
+        Problem::denied(format!("'{}' is for another side of this {label} to do", step.verb), can)
+    } else {
+        Problem::conflict(format!("this {label} is {state}, and '{}' starts from {}", step.verb, step.from.join(" or ")), can)
+    }
+}
+
+/// Whether a kind and marking allow an audience.
+pub(super) fn check_audience(kind: &Kind, marking: Marking, audience: &[Grant]) -> Result<(), Problem> {
+    if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
+        return Err(Problem::invalid(
+            "to",
+            format!("a {} is between exactly two organisations, and this names {}", kind.label.to_lowercase(), audience.len()),
+            "name the other one with --to",
+        ));
+    }
+    let anyone = audience.iter().any(|grant| grant.subject == Subject::Anyone);
+    if anyone && marking != Marking::Clear {
+        return Err(Problem::invalid(
+            "to",
+            format!("{marking} does not allow it to be granted to anyone"),
+            "mark it CLEAR, or name the organisations",
+        ));
+    }
+    Ok(())
+}

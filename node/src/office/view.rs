@@ -1,0 +1,306 @@
+//! Documents and their history as people see them.
+
+use super::listing::{received, title, updated};
+use super::opening::{Named, Open, kind_named};
+use super::{Office, now};
+use crate::desk::{
+    AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader, Recipient,
+    ResponseLine, Withdrawal,
+};
+use crate::storage::{Cursor, Draft, ListingFilter, LogVerb};
+use csu_protocol::access::Access;
+use csu_protocol::codec::Canonical;
+use csu_protocol::document::{Fields, Kind, Means, Side};
+use csu_protocol::entry::{Body, Header, Plane, Role, Subject};
+use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Office {
+    pub(super) fn documents_page(&mut self, query: &DocumentQuery) -> Result<DocumentsPage, Problem> {
+        let limit = query.limit.unwrap_or(DocumentQuery::DEFAULT_LIMIT).clamp(1, DocumentQuery::MAX_LIMIT);
+        if let Some(kind) = &query.kind {
+            kind_named(kind)?;
+        }
+        let cursor = match &query.cursor {
+            Some(text) => Some(text.parse::<Cursor>().map_err(|error| Problem::invalid("cursor", "not a cursor", error.to_string()))?),
+            None => None,
+        };
+        let mut items = Vec::new();
+        if cursor.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
+            for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
+                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) {
+                    items.push(self.draft_line(&draft)?);
+                }
+            }
+        }
+        let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone() };
+        let page = self.storage.listing(&filter, limit, cursor)?;
+        for line in page.items {
+            items.push(DocumentLine {
+                reference: line.document.short(),
+                id: Some(line.document),
+                kind: line.kind,
+                title: line.title,
+                state: line.state,
+                marking: line.marking.unwrap_or_default(),
+                owner: self.organisation(&line.owner),
+                updated: line.updated.into(),
+                received: line.received.map(Into::into),
+                draft: self.storage.draft_of(&line.document)?.is_some_and(|draft| draft.open),
+                unread: Some(line.unread),
+            });
+        }
+        Ok(DocumentsPage { items, next: page.next.map(|cursor| cursor.to_string()) })
+    }
+
+    fn draft_line(&self, draft: &Draft) -> Result<DocumentLine, Problem> {
+        let view = self.draft_document(draft)?;
+        Ok(DocumentLine {
+            reference: view.reference,
+            id: None,
+            kind: view.kind,
+            title: view.title,
+            state: view.state,
+            marking: view.marking,
+            owner: view.owner,
+            updated: draft.updated.into(),
+            received: None,
+            draft: true,
+            unread: Some(false),
+        })
+    }
+
+    /// What a reference names, for a person to read; noted in the log as consulted.
+    pub(super) fn consult(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        match self.find(reference)? {
+            Named::Draft(draft) => self.draft_document(&draft),
+            Named::Document(document, draft) => {
+                let open = self.open_document(&document)?;
+                if open.owner != self.machine.organisation() {
+                    self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
+                }
+                self.mark_read(&document)?;
+                self.document_view(&open, draft.as_ref())
+            }
+        }
+    }
+
+    /// A document that this node was asked to change, as it is now.
+    pub(super) fn show_document(&mut self, document: &DocumentId) -> Result<Document, Problem> {
+        let open = self.open_document(document)?;
+        let draft = self.storage.draft_of(document)?.filter(|draft| draft.open);
+        self.document_view(&open, draft.as_ref())
+    }
+
+    pub(super) fn log_act(
+        &mut self,
+        actor: &Actor,
+        verb: LogVerb,
+        document: Option<DocumentId>,
+        why: Option<String>,
+        detail: impl Into<String>,
+    ) -> Result<(), Problem> {
+        let who = actor.person().unwrap_or("somebody at this node").to_owned();
+        Ok(self.log(now(), verb, &who, document, None, why, detail.into())?)
+    }
+
+    pub(super) fn draft_document(&self, draft: &Draft) -> Result<Document, Problem> {
+        let kind = kind_named(&draft.content.kind)?;
+        let fields = kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
+        let marking = draft.content.marking.clone().unwrap_or_else(|| kind.default_marking.to_string());
+        let title = kind.title_of(&fields).unwrap_or("");
+        Ok(Document {
+            reference: draft.number.to_string(),
+            id: None,
+            kind: kind.name.to_owned(),
+            title: if title.is_empty() { format!("(untitled {})", kind.label.to_lowercase()) } else { title.to_owned() },
+            state: kind.draft_state().to_owned(),
+            marking: marking.clone(),
+            owner: self.organisation(&self.machine.organisation()),
+            fields: fields.as_map().clone(),
+            draft: Some(self.draft_view(draft, &fields, marking, &Fields::default())),
+            withdrawn: None,
+            access: AccessLevel::Owner,
+            readers: Vec::new(),
+            responses: Vec::new(),
+            steps: possible_steps(kind, kind.draft_state(), AccessLevel::Owner),
+            problems: Vec::new(),
+            heads: Vec::new(),
+            forks: Vec::new(),
+        })
+    }
+
+    fn draft_view(&self, draft: &Draft, fields: &Fields, marking: String, published: &Fields) -> DraftView {
+        let to = draft.content.audience.iter().map(|grant| Recipient {
+            who: match grant.subject {
+                Subject::Anyone => "anyone".to_owned(),
+                Subject::Organisation(id) => self.organisation(&id).name,
+            },
+            role: Some(grant.role),
+            until: grant.until.map(Into::into),
+        });
+        DraftView { fields: fields.as_map().clone(), marking, to: to.collect(), changed: published.changed_paths(fields) }
+    }
+
+    fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
+        let access = self.access_of(&open.id)?;
+        let arrived: BTreeMap<EntryId, Timestamp> = open.stored.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
+        let when = |entry: &EntryId| arrived.get(entry).copied().unwrap_or_default();
+        let readers = access.rows().into_iter().filter(|row| row.is_live(now()));
+        let readers = readers.map(|row| Reader { who: self.party(row.who), role: row.role, since: when(&row.entry).into() }).collect();
+        let responses = open.opened.responses.iter().map(|response| ResponseLine {
+            entry: response.entry,
+            by: self.organisation(&response.organisation),
+            remark: response.payload.remark,
+            step: (!response.payload.step.is_empty()).then(|| response.payload.step.clone()),
+            text: response.payload.text.clone(),
+            at: response.payload.at.into(),
+            person: response.payload.person.clone(),
+        });
+        let published = &open.snapshot.fields;
+        let marking = open.snapshot.marking.map(|marking| marking.to_string()).unwrap_or_default();
+        let draft = match draft {
+            Some(draft) => {
+                let fields = open.kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
+                let marking = draft.content.marking.clone().unwrap_or_else(|| marking.clone());
+                Some(self.draft_view(draft, &fields, marking, published))
+            }
+            None => None,
+        };
+        Ok(Document {
+            reference: open.id.short(),
+            id: Some(open.id),
+            kind: open.kind.name.to_owned(),
+            title: title(open),
+            state: open.state.to_owned(),
+            marking,
+            owner: self.organisation(&open.owner),
+            fields: published.as_map().clone(),
+            draft,
+            withdrawn: open.withdrawal.map(|(entry, by, reason)| Withdrawal {
+                reason,
+                by: self.organisation(&by),
+                received: when(&entry).into(),
+            }),
+            access: open.level,
+            readers,
+            responses: responses.collect(),
+            steps: possible_steps(open.kind, open.state, open.level),
+            problems: problems(open),
+            heads: access.heads(Plane::Control).chain(access.heads(Plane::Content)).collect(),
+            forks: access
+                .forks()
+                .map(|(one, other)| format!("one author signed two entries for one place: {one} and {other}; ask it why"))
+                .collect(),
+        })
+    }
+
+    pub(super) fn history_of(&mut self, reference: &str) -> Result<Vec<HistoryLine>, Problem> {
+        let document = self.find_shared(reference)?;
+        let open = self.open_document(&document)?;
+        let access = self.access_of(&document)?;
+        let effective: BTreeSet<EntryId> = access.effective_revisions().into_iter().collect();
+        let mut lines = Vec::new();
+        for stored in &open.stored {
+            let Ok(header) = Header::from_canonical(&stored.entry.header) else { continue };
+            let id = header.id();
+            let counts = match header.body {
+                Body::Revision { .. } => effective.contains(&id),
+                _ => access.is_authorised(&id),
+            };
+            let mut line = HistoryLine {
+                entry: id,
+                kind: EntryKind::from(&header.body),
+                by: self.organisation(&header.organisation),
+                at: None,
+                person: None,
+                received: stored.received.into(),
+                state: None,
+                changed: Vec::new(),
+                counts,
+                why: why_not(access, &open, &id, counts),
+            };
+            complete(&mut line, &open, &header, &id);
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+}
+
+/// Adds what only those who can read the payload know.
+fn complete(line: &mut HistoryLine, open: &Open, header: &Header, id: &EntryId) {
+    if let Some(response) = open.opened.responses.iter().find(|response| response.entry == *id) {
+        line.at = Some(response.payload.at.into());
+        line.person.clone_from(&response.payload.person);
+        line.state = Some(match response.payload.step.as_str() {
+            "" => response.payload.remark.to_string(),
+            step => step.to_owned(),
+        });
+    }
+    let Some(revision) = open.opened.revisions.iter().find(|revision| revision.entry == *id) else { return };
+    line.at = Some(revision.at.into());
+    line.person.clone_from(&revision.person);
+    let Body::Revision { deps, .. } = &header.body else { return };
+    let Some(after) = open.opened.content.snapshot_at(&[revision.change]) else { return };
+    let before = match open.opened.changes_of(deps) {
+        Some(deps) if !deps.is_empty() => open.opened.content.snapshot_at(&deps).unwrap_or_default(),
+        Some(_) | None => csu_protocol::document::Snapshot::default(),
+    };
+    line.state = after.state.map(str::to_owned);
+    line.changed = before.changed_paths(&after);
+}
+
+fn why_not(access: &Access, open: &Open, id: &EntryId, counts: bool) -> Option<String> {
+    let unreadable = open.opened.unreadable.iter().find(|(entry, _)| entry == id).map(|(_, why)| format!("cannot be shown: {why}"));
+    if unreadable.is_some() || counts {
+        return unreadable;
+    }
+    Some(if access.is_authorised(id) {
+        "it builds on a revision that does not count".to_owned()
+    } else {
+        "its author's right was taken back, and whoever took it did not keep this entry".to_owned()
+    })
+}
+
+fn problems(open: &Open) -> Vec<String> {
+    let content = open.snapshot.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.what));
+    let unreadable = open.opened.unreadable.iter().map(|(entry, why)| format!("entry {}: {why}", entry.short()));
+    let left_out = open.opened.content.left_out().iter().map(|(change, why)| format!("change {change}: {why}"));
+    content.chain(unreadable).chain(left_out).collect()
+}
+
+fn id_of(stored: &csu_protocol::store::StoredEntry) -> Option<EntryId> {
+    Header::from_canonical(&stored.entry.header).ok().map(|header| header.id())
+}
+
+fn stored_badly(error: &impl std::fmt::Display) -> Problem {
+    Problem::storage(format!("a stored draft cannot be read: {error}"), "discard it, or run the newer csu that wrote it")
+}
+
+/// The steps that this organisation can take from a state.
+pub(super) fn possible_steps(kind: &Kind, state: &str, level: AccessLevel) -> Vec<String> {
+    let may = |step: &&'static csu_protocol::document::Step| match (step.by, step.means) {
+        (_, Means::Withdraw) => matches!(level, AccessLevel::Owner | AccessLevel::Admin) && state != kind.draft_state(),
+        (Side::Owner, _) => level == AccessLevel::Owner,
+        (Side::Writer, _) => matches!(level, AccessLevel::Owner | AccessLevel::Admin | AccessLevel::Write),
+        (Side::OtherReader, _) => matches!(level, AccessLevel::Admin | AccessLevel::Write | AccessLevel::Read),
+    };
+    kind.steps_from(state).filter(may).map(|step| step.verb.to_owned()).collect()
+}
+
+/// The role that an access level stands for.
+pub(super) const fn role_of(level: AccessLevel) -> Option<Role> {
+    match level {
+        AccessLevel::Owner | AccessLevel::Admin => Some(Role::Admin),
+        AccessLevel::Write => Some(Role::Write),
+        AccessLevel::Read => Some(Role::Read),
+        AccessLevel::Relay => Some(Role::Relay),
+        AccessLevel::Former => None,
+    }
+}
+
+/// When a document last changed and was received, for exports.
+pub(super) fn moments(open: &Open) -> (Timestamp, Option<Timestamp>) {
+    (updated(open), received(open))
+}
