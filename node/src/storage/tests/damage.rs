@@ -173,3 +173,20 @@ fn files_belong_to_their_owner_alone_even_if_they_were_open_to_others() {
     let _storage = open(folder.path());
     assert_eq!(modes(), expected);
 }
+
+#[test]
+fn the_check_finds_pages_that_are_lost_and_entries_that_stand_beyond_its_first_step() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    document(1, 299, 10).1.iter().for_each(|write| storage.apply(write).unwrap());
+    storage.commit().unwrap();
+    storage.close().unwrap();
+    let db = Connection::open(folder.path().join("node.sqlite")).unwrap();
+    db.execute_batch("UPDATE entry SET payload = x'00' WHERE key = 300").unwrap();
+    db.execute_batch("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'log_by_time'").unwrap();
+    db.close().unwrap();
+    let findings = check_now(folder.path()).unwrap();
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(findings[0].contains("never used"), "{findings:?}");
+    assert!(findings[1].contains("row 300") && findings[1].contains("payload"), "{findings:?}");
+}

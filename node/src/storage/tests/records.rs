@@ -86,7 +86,7 @@ fn a_listing_is_newest_first_and_its_pages_join_without_gap_or_repeat() {
         let (mut ids, mut after) = (Vec::new(), None);
         loop {
             let page = storage.listing(filter, limit, after).unwrap();
-            assert!(page.items.len() <= usize::try_from(limit).unwrap());
+            assert!(page.items.len() <= usize::try_from(limit).unwrap() && ids.len() < 10, "pages of {limit} repeat themselves");
             ids.extend(page.items.iter().map(|line| line.document.as_bytes()[0]));
             match page.next {
                 Some(next) => after = Some(next.to_string().parse().unwrap()),
