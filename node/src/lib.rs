@@ -1,6 +1,7 @@
 //! One organisation's node.
 
 pub mod cap;
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod driver;
