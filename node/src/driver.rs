@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::desk::{DeskHandle, IntegrityResult, Jobs};
-use crate::http::{self, HttpError};
+use crate::http::{self, ApiSocket, SocketError};
 use crate::keys::{DataLock, Keys, KeysError, LockError};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
@@ -23,6 +23,8 @@ const JOBS: usize = 64;
 const CHECKS: usize = 4;
 /// Arrivals whose writes share one commit.
 const GROUP: usize = 128;
+/// How long requests under way may take when the node stops.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Why a node could not be started, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +47,9 @@ pub enum DriverError {
     /// The network could not be started.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The API could not be started.
+    /// The API's socket could not be opened.
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Socket(#[from] SocketError),
     /// The office had to stop.
     #[error(transparent)]
     Office(#[from] OfficeError),
@@ -111,7 +113,12 @@ pub async fn start(config: Config, options: Options) -> Result<Running, DriverEr
     let (network, events) = network::start(network_config).await?;
     let listening = network.listening().to_vec();
     let (desk, jobs) = DeskHandle::channel(JOBS);
-    let api = http::serve(&config, desk.clone()).await?;
+    let socket = ApiSocket::bind(&config.socket, config.socket_group.as_deref()).await?;
+    let (close_api, api_closed) = oneshot::channel::<()>();
+    let api = tokio::spawn(http::serve(socket, http::router(desk.clone()), async move {
+        // Dropped or sent: either way the API is to close.
+        api_closed.await.ok();
+    }));
     let (stop, stopped) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
@@ -123,8 +130,11 @@ pub async fn start(config: Config, options: Options) -> Result<Running, DriverEr
             runtime.block_on(async move {
                 let check = opened.clean.then(|| tokio::task::spawn_blocking(move || check_now(&data)));
                 let office = work(office, jobs, events, stopped, check).await?;
-                // Nobody is let in any more; what was acknowledged is on disk.
-                drop(api);
+                // Nobody is let in any more; requests that wait are told that the node is stopping.
+                drop(close_api);
+                if tokio::time::timeout(GRACE, api).await.is_err() {
+                    tracing::debug!("a client of the API kept its connection open");
+                }
                 network.shutdown().await;
                 Ok(office.close()?)
             })

@@ -3,6 +3,7 @@
 pub mod cap;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod desk;
 pub mod driver;
 pub mod http;

@@ -11,7 +11,7 @@ use crate::storage::{Cursor, Draft, ListingFilter, LogVerb};
 use csu_protocol::access::Access;
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Fields, Kind, Means, Side};
-use csu_protocol::entry::{Body, Header, Plane, Role, Subject};
+use csu_protocol::entry::{Body, Header, Plane, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,17 +287,6 @@ pub(super) fn possible_steps(kind: &Kind, state: &str, level: AccessLevel) -> Ve
         (Side::OtherReader, _) => matches!(level, AccessLevel::Admin | AccessLevel::Write | AccessLevel::Read),
     };
     kind.steps_from(state).filter(may).map(|step| step.verb.to_owned()).collect()
-}
-
-/// The role that an access level stands for.
-pub(super) const fn role_of(level: AccessLevel) -> Option<Role> {
-    match level {
-        AccessLevel::Owner | AccessLevel::Admin => Some(Role::Admin),
-        AccessLevel::Write => Some(Role::Write),
-        AccessLevel::Read => Some(Role::Read),
-        AccessLevel::Relay => Some(Role::Relay),
-        AccessLevel::Former => None,
-    }
 }
 
 /// When a document last changed and was received, for exports.
