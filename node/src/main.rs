@@ -7,7 +7,11 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     // Whatever is written from here on (database, socket, exports) is for this user alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let filter = EnvFilter::try_from_env("CSU_LOG").unwrap_or_else(|_| EnvFilter::new("warn,csu_node=info"));
+    let wanted = std::env::var("CSU_LOG").ok().filter(|wanted| !wanted.is_empty()).unwrap_or_else(|| "warn,csu_node=info".to_owned());
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
+        eprintln!("CSU_LOG cannot be used ({error}): write it as info or csu_node=debug; going on with warnings only");
+        EnvFilter::new("warn")
+    });
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

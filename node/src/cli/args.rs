@@ -33,16 +33,16 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// The data folder [env: CSU_DATA]
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     /// The configuration file, if not csu.toml in the data folder [env: CSU_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Who acts, if not you [env: CSU_PERSON]
-    #[arg(long = "as", global = true, value_name = "PERSON")]
+    #[arg(long = "as", global = true, help_heading = "Options of every command", value_name = "PERSON")]
     pub person: Option<String>,
     /// Print the API's JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub json: bool,
 }
 
@@ -274,8 +274,14 @@ pub struct LogArgs {
 /// Everything that can be typed, the commands of the kinds included.
 #[must_use]
 pub fn command() -> clap::Command {
-    // The kinds stand in the middle, between the neighbours and the log.
-    Cli::command().subcommands(kind::all().iter().map(|kind| kinds::command(kind)))
+    let mut place = 0;
+    let command = Cli::command().mut_subcommands(|inner| {
+        // Documents are what people come for: they stand right behind the neighbours.
+        place += if inner.get_name() == "respond" { 100 } else { 1 };
+        inner.display_order(place)
+    });
+    let documents = kind::all().iter().enumerate().map(|(at, kind)| kinds::command(kind).display_order(50 + at));
+    command.subcommands(documents)
 }
 
 #[cfg(test)]

@@ -82,17 +82,21 @@ async fn peer(verb: PeerVerb, client: &Client, output: Output) -> Result<(), Fai
 }
 
 async fn confirm(args: &ConfirmArgs, client: &Client, output: Output) -> Result<(), Failure> {
-    let number = match (&args.number, args.yes) {
-        (Some(number), _) => Some(number.clone()),
-        (None, true) => None,
-        (None, false) => Some(compare(&args.peer.who, client, output).await?),
+    let (who, number) = match (&args.number, args.yes) {
+        (Some(number), _) => (args.peer.who.clone(), Some(number.clone())),
+        (None, true) => (args.peer.who.clone(), None),
+        (None, false) => {
+            let (who, number) = compare(&args.peer.who, client, output).await?;
+            (who, Some(number))
+        }
     };
-    let address = format!("/peers/{}/confirm", segment(&args.peer.who));
+    let address = format!("/peers/{}/confirm", segment(&who));
     output.show(&client.post(&address, &ConfirmRequest { number }).await?, |found: Peer| words::peer(&found))
 }
 
-/// Shows the security number and asks whether the other side reads the same.
-async fn compare(who: &str, client: &Client, output: Output) -> Result<String, Failure> {
+/// Shows the security number and asks whether the other side reads the same. Comes back with the
+/// neighbour's id, so that what is confirmed is what was shown, and the number.
+async fn compare(who: &str, client: &Client, output: Output) -> Result<(String, String), Failure> {
     if output == Output::Json || !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "nobody is here to compare the security number",
@@ -121,7 +125,7 @@ async fn compare(who: &str, client: &Client, output: Output) -> Result<String, F
         .read_line(&mut typed)
         .map_err(|error| Failure::new(format!("the terminal cannot be read ({error})"), "give --number"))?;
     match typed.trim().to_lowercase().as_str() {
-        "yes" | "y" => Ok(number.clone()),
+        "yes" | "y" => Ok((peer.organisation.id.to_string(), number.clone())),
         _ => Err(Failure::new(
             "it was not confirmed, and nothing was exchanged",
             "if the numbers differ, somebody may stand between you: remove the pairing with `csu peer remove` and begin anew",

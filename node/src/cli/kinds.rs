@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 #[must_use]
 pub fn command(kind: &'static Kind) -> Command {
     let name = kind.name;
-    let example = |rest: &str| format!("Example:\n  csu {name} {rest}");
+    let example = |rest: &str| example_of(&format!("csu {name} {rest}"));
     let verb = |verb: &'static str, about: String, rest: &str| Command::new(verb).about(about).after_help(example(rest));
     let drafting = format!("draft {} --to \"Riverside CSU\"", kind.example);
     let mut command = Command::new(name)
-        .about(kind.about)
+        .about(kind.about.trim_end_matches('.'))
         .after_help(example(&drafting))
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -64,6 +64,23 @@ pub fn command(kind: &'static Kind) -> Command {
         );
     }
     command
+}
+
+/// An example that can be copied, however narrow the terminal: long commands go on behind a backslash.
+fn example_of(command: &str) -> String {
+    let mut lines = String::from("Example:\n ");
+    let (mut width, mut quoted) = (0, false);
+    for word in command.split(' ') {
+        if width + word.len() > 66 && !quoted {
+            lines.push_str(" \\\n   ");
+            width = 0;
+        }
+        lines.push(' ');
+        lines.push_str(word);
+        width += word.len() + 1;
+        quoted ^= word.matches('"').count() % 2 == 1;
+    }
+    lines
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
