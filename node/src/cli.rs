@@ -1,7 +1,210 @@
-//! The commands.
+//! The `csu` command: what is typed, asked of the node, and written on the terminal.
+//!
+//! Commands are clients of the API and decide nothing: [`client`] asks, [`words`] and [`document`] put
+//! the answer in words (`--json` prints it as it came), [`failure`] says what was refused and what to do.
+//! The commands of a kind of document are made from its description by [`kinds`], so that a new kind
+//! needs no line here. Only `init`, `up`, `doctor`, `config` and `demo` work without a node that runs.
+//!
+//! Exit codes: 0 done, 1 refused or failed, 2 wrongly typed.
 
+pub mod args;
 pub mod client;
+pub mod commands;
+pub mod demo;
+pub mod doctor;
+pub mod document;
 pub mod edit;
 pub mod failure;
 pub mod form;
+pub mod init;
+pub mod kinds;
+pub mod output;
 pub mod screen;
+pub mod up;
+pub mod words;
+
+use crate::config::{Config, Flags};
+use args::{Cli, Globals, Verb};
+use clap::FromArgMatches;
+use client::Client;
+use csu_protocol::document::kind;
+use failure::Failure;
+use output::Output;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs one command, as typed, with this environment.
+pub async fn run(words: impl IntoIterator<Item = OsString>, variables: Vec<(String, String)>) -> ExitCode {
+    let matches = match args::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and the version are errors of this kind, too, and end with 0. A closed pipe is no failure.
+            error.print().ok();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let as_json = Globals::from_arg_matches(&matches).is_ok_and(|globals| globals.json);
+    match dispatch(&matches, &variables).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let text = if as_json { format!("{}\n", screen::visible_json(&failure.json())) } else { failure.text() };
+            // Nobody is left to tell if even this cannot be written.
+            std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
+            failure.exit_code()
+        }
+    }
+}
+
+async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) -> Result<(), Failure> {
+    let globals = Globals::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), "see `csu --help`"))?;
+    let output = if globals.json { Output::Json } else { Output::Words };
+    let mut flags =
+        Flags { data: globals.data.clone(), config: globals.config.clone(), person: globals.person.clone(), ..Flags::default() };
+    let load = |flags: &Flags| Config::load(flags, variables.iter().cloned()).map_err(|error| Failure::of(&error));
+
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(kind) = kind::find(name)
+    {
+        let config = load(&flags)?;
+        return kinds::run(kind, matches, &client_of(&config, variables), output).await;
+    }
+    let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), "see `csu --help`"))?;
+    match cli.command {
+        Verb::Init(args) => {
+            screen::print(&init::init(&load(&flags)?, &args, globals.json)?);
+            Ok(())
+        }
+        Verb::Up(args) => {
+            flags.listen = args.listen;
+            flags.announce = args.announce;
+            flags.mdns = args.no_mdns.then_some(false);
+            Ok(up::up(load(&flags)?).await?)
+        }
+        Verb::Config => {
+            let config = load(&flags)?;
+            screen::print(&match output {
+                Output::Json => screen::visible_json(&format!("{:#}\n", serde_json::json!(config))),
+                Output::Words => toml::to_string(&config).unwrap_or_default(),
+            });
+            Ok(())
+        }
+        Verb::Demo(args) => demo::demo(args).await,
+        verb @ (Verb::Down
+        | Verb::Status
+        | Verb::Doctor
+        | Verb::Invite(_)
+        | Verb::Join(_)
+        | Verb::Peer(_)
+        | Verb::Respond(_)
+        | Verb::Export(_)
+        | Verb::Grant(_)
+        | Verb::Access(_)
+        | Verb::Log(_)) => {
+            let config = load(&flags)?;
+            commands::ask(verb, &config, &client_of(&config, variables), output).await
+        }
+    }
+}
+
+/// Asks as the person who is configured or named, or else as whoever is logged in.
+fn client_of(config: &Config, variables: &[(String, String)]) -> Client {
+    let mut actor = config.actor();
+    if actor.person().is_none() {
+        let user = variables.iter().find(|(name, _)| name == "USER").map(|(_, user)| user.as_str());
+        actor = user.and_then(|user| crate::desk::Actor::named(user).ok()).unwrap_or_default();
+    }
+    Client::new(&config.socket, actor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::DeskHandle;
+    use crate::desk::fake::FakeDesk;
+    use crate::http::{ApiSocket, router, serve};
+    use std::sync::{Arc, Mutex};
+
+    async fn csu(folder: &std::path::Path, line: &[&str]) -> bool {
+        let words: Vec<OsString> = ["csu", "--data", folder.to_str().unwrap()].iter().chain(line).map(OsString::from).collect();
+        run(words, vec![("USER".into(), "jo".into())]).await == ExitCode::SUCCESS
+    }
+
+    #[tokio::test]
+    async fn commands_reach_the_desk_as_they_were_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = ApiSocket::bind(&folder.path().join("csu.sock"), None).await.unwrap();
+        let (handle, mut jobs) = DeskHandle::channel(8);
+        let desk = Arc::new(Mutex::new(FakeDesk::default()));
+        let behind = Arc::clone(&desk);
+        tokio::spawn(async move {
+            while let Some(job) = jobs.recv().await {
+                let reply = job(&mut *behind.lock().unwrap());
+                reply(Ok(()));
+            }
+        });
+        tokio::spawn(serve(socket, router(handle), std::future::pending()));
+        std::fs::write(folder.path().join("alert.cap"), "<alert/>").unwrap();
+        std::fs::write(folder.path().join("form.toml"), "title = \"Locks\"").unwrap();
+        let (alert, form) = (folder.path().join("alert.cap"), folder.path().join("form.toml"));
+        for (line, good, asked) in [
+            (vec!["status"], true, None),
+            (vec!["invite", "--hours", "48"], true, Some("jo: invite Some(48)")),
+            (vec!["join", "csu-ticket-", "ab"], true, Some("jo: join csu-ticket-ab")),
+            (vec!["peer", "confirm", "Riverside CSU", "--number", "12345"], true, Some("jo: confirm Riverside CSU Some(\"12345\")")),
+            (vec!["peer", "confirm", "Riverside CSU", "--yes"], true, Some("jo: confirm Riverside CSU None")),
+            (vec!["peer", "pause", "Riverside", "--resume"], true, Some("jo: pause Riverside false")),
+            (vec!["peer", "remove", "Riverside"], true, Some("jo: remove Riverside")),
+            (
+                vec!["bulletin", "edit", "d3", "severity=Severe", "category+=Safety"],
+                true,
+                Some("jo: edit d3 [\"severity=Severe\", \"category+=Safety\"]"),
+            ),
+            (vec!["--as", "Sam", "bulletin", "withdraw", "3fa9", "--reason", "legal"], true, Some("Sam: withdraw 3fa9 Some(Legal) []")),
+            (vec!["note", "answer", "3fa9", "--text", "done"], true, Some("jo: answer 3fa9 None []")),
+            (vec!["guide", "discard", "d3"], true, Some("jo: discard d3")),
+            (vec!["bulletin", "import", alert.to_str().unwrap()], true, Some("jo: import Some(\"alert.cap\") 8")),
+            (vec!["grant", "add", "3fa9", "anyone", "--role", "relay"], true, Some("jo: grant 3fa9 anyone Some(Relay)")),
+            (vec!["grant", "revoke", "3fa9", "Riverside"], true, Some("jo: revoke 3fa9 Riverside")),
+            (vec!["respond", "3fa9", "acknowledge"], false, Some("jo: respond 3fa9 acknowledge")),
+            (vec!["bulletin", "show", "ffff"], false, Some("jo: document ffff")),
+            (vec!["bulletin", "history", "3fa9"], true, None),
+            (vec!["access", "3fa9"], true, None),
+            (vec!["down"], true, Some("jo: shutdown")),
+        ] {
+            for json in [false, true] {
+                let mut line = line.clone();
+                if json {
+                    line.push("--json");
+                }
+                assert_eq!(csu(folder.path(), &line).await, good, "{line:?}");
+                if let Some(asked) = asked {
+                    assert_eq!(desk.lock().unwrap().asked.last().map(String::as_str), Some(asked), "{line:?}");
+                }
+            }
+        }
+        assert!(csu(folder.path(), &["guide", "draft", "--file", form.to_str().unwrap(), "--to", "anyone=read"]).await);
+        let last = desk.lock().unwrap().asked.last().cloned().unwrap();
+        assert!(last.contains("Locks") && last.contains("anyone") && last.contains("Read"), "{last}");
+        let out = folder.path().join("out.cap");
+        let export = ["export", "3fa9", "--format", "cap", "--output", out.to_str().unwrap()];
+        assert!(csu(folder.path(), &export).await);
+        assert_eq!(std::fs::read(&out).unwrap(), b"<alert/>");
+        assert!(!csu(folder.path(), &export).await, "a file was replaced");
+    }
+
+    #[tokio::test]
+    async fn exit_codes_tell_a_wrong_command_from_a_refusal() {
+        let folder = tempfile::tempdir().unwrap();
+        for (line, code) in [
+            (vec!["--help"], 0),
+            (vec!["bulletin", "issue", "--help"], 0),
+            (vec!["status"], 1),
+            (vec!["stauts"], 2),
+            (vec!["bulletin"], 2),
+            (vec!["peer", "confirm", "x", "--json"], 2),
+        ] {
+            let words: Vec<OsString> = ["csu", "--data", folder.path().to_str().unwrap()].iter().chain(&line).map(OsString::from).collect();
+            assert_eq!(run(words, vec![]).await, ExitCode::from(code), "{line:?}");
+        }
+    }
+}

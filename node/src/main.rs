@@ -1,3 +1,27 @@
-//! The `csu` command.
+//! The `csu` command. What it does is in [`csu_node::cli`].
 
-fn main() {}
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // Whatever is written from here on (database, socket, exports) is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let wanted = std::env::var("CSU_LOG").ok().filter(|wanted| !wanted.is_empty()).unwrap_or_else(|| "warn,csu_node=info".to_owned());
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
+        eprintln!("CSU_LOG cannot be used ({error}): write it as info or csu_node=debug; going on with warnings only");
+        EnvFilter::new("warn")
+    });
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the system gives no threads ({error})\nwhat to do: end other programs and try again");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Variables that are not UTF-8 are none of ours.
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    runtime.block_on(csu_node::cli::run(std::env::args_os(), variables))
+}

@@ -109,6 +109,7 @@ pub(super) fn write_folder(data: &Path, folder: &Path, files: &[Draft<'_>]) -> R
         let path = making.path().join(name);
         write_new_private(&path, text.as_bytes()).map_err(KeysError::system(&path, "written"))?;
     }
+    sync_folder_of(data).map_err(KeysError::system(data, "written to"))?;
     // Renaming fails if a folder with anything in it has appeared there meanwhile.
     fs::rename(making.path(), folder).map_err(KeysError::system(folder, "put in place"))?;
     sync_folder_of(folder).map_err(KeysError::system(data, "written to"))

@@ -41,7 +41,15 @@ impl DataLock {
         let path = data.join("lock");
         let system = |why| LockError::System { path: path.clone(), why };
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(system)?;
-        match file.try_lock() {
+        // Whoever only looks who has it ([`DataLock::held_by`]) has it for a moment.
+        let mut outcome = file.try_lock();
+        for _ in 0..3 {
+            if matches!(outcome, Err(TryLockError::WouldBlock)) {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                outcome = file.try_lock();
+            }
+        }
+        match outcome {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { data: data.to_owned(), holder: holder(&mut file) }),
             Err(TryLockError::Error(why)) => return Err(system(why)),

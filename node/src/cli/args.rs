@@ -1,0 +1,325 @@
+//! What can be typed: the commands, their arguments and their help.
+//!
+//! Commands of a kind of document (`csu bulletin issue`) are made from the kind's description in
+//! [`super::kinds`]; all others stand here. Every command's help ends with an example.
+
+use super::demo::DemoArgs;
+use super::init::InitArgs;
+use super::kinds;
+use crate::desk::{ExportFormat, LogVerb, Moment};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use csu_protocol::document::kind;
+use csu_protocol::entry::{Remark, Role};
+use std::path::PathBuf;
+
+/// The commands of a Community Security Union's node
+#[derive(Debug, Parser)]
+#[command(
+    name = "csu",
+    version,
+    about = "Shares bulletins, guides and liaison notes with the neighbours your organisation chose",
+    after_help = "Example:\n  csu init --name \"Brixton CSU\" --kind union\n  csu up\n\nIn an emergency ring 999; otherwise 101. Nothing here calls anybody out."
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The data folder [env: CSU_DATA]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// The configuration file, if not csu.toml in the data folder [env: CSU_CONFIG]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Who acts, if not you [env: CSU_PERSON]
+    #[arg(long = "as", global = true, help_heading = "Options of every command", value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Print the API's JSON
+    #[arg(long, global = true, help_heading = "Options of every command")]
+    pub json: bool,
+}
+
+/// The commands that are not made from a kind's description.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a new organisation in a data folder
+    #[command(after_help = "Example:\n  csu init --name \"Brixton CSU\" --kind union")]
+    Init(InitArgs),
+    /// Run the node in the foreground
+    #[command(after_help = "Example:\n  csu up --announce /dns/csu.example.org/udp/4820/quic-v1")]
+    Up(UpArgs),
+    /// Stop the running node in good order
+    #[command(after_help = "Example:\n  csu down")]
+    Down,
+    /// Show how the node is
+    #[command(after_help = "Example:\n  csu status")]
+    Status,
+    /// Find out what is wrong and what to do about it
+    #[command(after_help = "Example:\n  csu doctor")]
+    Doctor,
+    /// Show the settings in force
+    #[command(after_help = "Example:\n  csu config --data /srv/csu")]
+    Config,
+    /// Make a ticket for one other organisation
+    #[command(after_help = "Example:\n  csu invite --hours 48")]
+    Invite(InviteArgs),
+    /// Take another organisation's ticket
+    #[command(after_help = "Example:\n  csu join csu-ticket-aa...")]
+    Join(JoinArgs),
+    /// The neighbours
+    #[command(subcommand, after_help = "Example:\n  csu peer list")]
+    Peer(PeerVerb),
+    /// Say something about a document
+    #[command(after_help = "Example:\n  csu respond 3fa9 seen-here-too --text \"Two more last night\"")]
+    Respond(RespondArgs),
+    /// Write a document in another format
+    #[command(after_help = "Example:\n  csu export 3fa9 --format cap --output bulletin.cap")]
+    Export(ExportArgs),
+    /// Who is given which role on a document
+    #[command(subcommand, after_help = "Example:\n  csu grant add 3fa9 \"Riverside CSU\" --role read")]
+    Grant(GrantVerb),
+    /// Show who may do what with a document, and by which chain of grants
+    #[command(after_help = "Example:\n  csu access 3fa9")]
+    Access(DocumentArg),
+    /// Show what this node did and disclosed, to whom, when
+    #[command(after_help = "Example:\n  csu log --document 3fa9 --verb disclosure")]
+    Log(LogArgs),
+    /// Show three nodes at work on this computer
+    #[command(after_help = "Example:\n  csu demo --once")]
+    Demo(DemoArgs),
+}
+
+/// `csu up`
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Where to listen (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// An address to tell others besides, such as a router's (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    pub announce: Vec<String>,
+    /// Do not look for neighbours on the local network
+    #[arg(long)]
+    pub no_mdns: bool,
+}
+
+/// `csu invite`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct InviteArgs {
+    /// For how many hours the ticket is good
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=168))]
+    pub hours: Option<u32>,
+}
+
+/// `csu join`
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The ticket, as the other organisation's `csu invite` printed it
+    #[arg(required = true, num_args = 1..)]
+    pub ticket: Vec<String>,
+}
+
+/// A document by its reference.
+#[derive(Debug, Clone, Args)]
+pub struct DocumentArg {
+    /// The document: its id, 4 or more letters of its beginning, or a draft's number such as d3
+    #[arg(value_name = "DOCUMENT")]
+    pub reference: String,
+}
+
+/// An organisation.
+#[derive(Debug, Clone, Args)]
+pub struct PeerArg {
+    /// The organisation: its name or a part of it, or its id
+    #[arg(value_name = "ORGANISATION")]
+    pub who: String,
+}
+
+/// `csu peer`
+#[derive(Debug, Subcommand)]
+pub enum PeerVerb {
+    /// List the neighbours
+    #[command(after_help = "Example:\n  csu peer list")]
+    List,
+    /// Confirm a neighbour after comparing the security number with them by telephone
+    #[command(after_help = "Example:\n  csu peer confirm \"Riverside CSU\"")]
+    Confirm(ConfirmArgs),
+    /// Stop exchanging with a neighbour for a while, or resume
+    #[command(after_help = "Example:\n  csu peer pause \"Riverside CSU\"\n  csu peer pause \"Riverside CSU\" --resume")]
+    Pause(PauseArgs),
+    /// End a pairing
+    #[command(after_help = "Example:\n  csu peer remove \"Riverside CSU\"")]
+    Remove(PeerArg),
+}
+
+/// `csu peer confirm`
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmArgs {
+    /// Whom.
+    #[command(flatten)]
+    pub peer: PeerArg,
+    /// The number that the other side read out; refused if it is not the same here
+    #[arg(long, conflicts_with = "yes")]
+    pub number: Option<String>,
+    /// The numbers were compared already
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `csu peer pause`
+#[derive(Debug, Clone, Args)]
+pub struct PauseArgs {
+    /// Whom.
+    #[command(flatten)]
+    pub peer: PeerArg,
+    /// Resume instead
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// `csu respond`
+#[derive(Debug, Clone, Args)]
+pub struct RespondArgs {
+    /// The document.
+    #[command(flatten)]
+    pub document: DocumentArg,
+    /// What: acknowledge, seen-here-too, comment, step-taken or endorse
+    pub remark: Remark,
+    /// In words
+    #[arg(long)]
+    pub text: Option<String>,
+}
+
+/// `csu export`
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// The document.
+    #[command(flatten)]
+    pub document: DocumentArg,
+    /// The format: cap, json or automerge
+    #[arg(long, default_value = "json")]
+    pub format: ExportFormat,
+    /// A new file to write to, if not the terminal
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `csu grant`
+#[derive(Debug, Subcommand)]
+pub enum GrantVerb {
+    /// Give a role
+    #[command(after_help = "Example:\n  csu grant add 3fa9 \"Riverside CSU\" --role read --until 2026-12-24T18:00:00+00:00")]
+    Add(GrantArgs),
+    /// List every grant ever made
+    #[command(after_help = "Example:\n  csu grant list 3fa9")]
+    List(DocumentArg),
+    /// Take an organisation's roles away
+    #[command(after_help = "Example:\n  csu grant revoke 3fa9 \"Riverside CSU\"")]
+    Revoke(RevokeArgs),
+}
+
+/// `csu grant add`
+#[derive(Debug, Clone, Args)]
+pub struct GrantArgs {
+    /// The document.
+    #[command(flatten)]
+    pub document: DocumentArg,
+    /// To whom: an organisation's name or a part of it, its id, or `anyone`
+    pub who: String,
+    /// What they may: relay, read, write or admin
+    #[arg(long, default_value = "read")]
+    pub role: Role,
+    /// Until when, as 2026-12-24T18:00:00+00:00
+    #[arg(long)]
+    pub until: Option<Moment>,
+}
+
+/// `csu grant revoke`
+#[derive(Debug, Clone, Args)]
+pub struct RevokeArgs {
+    /// The document.
+    #[command(flatten)]
+    pub document: DocumentArg,
+    /// From whom: an organisation's name or a part of it, its id, or `anyone`
+    pub who: String,
+}
+
+/// `csu log`
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// About this document only
+    #[arg(long)]
+    pub document: Option<String>,
+    /// Of this sort only: collection, alteration, consultation, disclosure, combination, erasure, network or access
+    #[arg(long)]
+    pub verb: Option<LogVerb>,
+    /// To or by this organisation or person only
+    #[arg(long)]
+    pub who: Option<String>,
+    /// Since this time only, as 2026-11-22T18:00:00+00:00
+    #[arg(long)]
+    pub since: Option<Moment>,
+    /// At most this many lines
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: Option<u32>,
+}
+
+/// Everything that can be typed, the commands of the kinds included.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut place = 0;
+    let command = Cli::command().mut_subcommands(|inner| {
+        // Documents are what people come for: they stand right behind the neighbours.
+        place += if inner.get_name() == "respond" { 100 } else { 1 };
+        inner.display_order(place)
+    });
+    let documents = kind::all().iter().enumerate().map(|(at, kind)| kinds::command(kind).display_order(50 + at));
+    command.subcommands(documents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(command: &clap::Command, path: &str, seen: &mut usize) {
+        *seen += 1;
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("Example:\n  csu "), "{path} has no example:\n{help}");
+        assert!(command.get_about().is_some(), "{path} says nothing");
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            walk(inner, &format!("{path} {}", inner.get_name()), seen);
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_help_with_an_example() {
+        let mut seen = 0;
+        walk(&command(), "csu", &mut seen);
+        assert!(seen > 40, "{seen}");
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_before_or_behind_it() {
+        for line in ["csu --json --data /x status", "csu status --json --data /x", "csu --data /x peer list --json"] {
+            let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+            let globals = <Globals as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
+            assert!(globals.json && globals.data.is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_what_is_allowed() {
+        let error = command().try_get_matches_from(["csu", "respond", "3fa9", "cheer"]).unwrap_err().to_string();
+        assert!(error.contains("seen-here-too"), "{error}");
+        let error = command().try_get_matches_from(["csu", "init", "--name", "x", "--kind", "gang"]).unwrap_err().to_string();
+        assert!(error.contains("union, police"), "{error}");
+    }
+}

@@ -1,0 +1,225 @@
+//! The commands that ask a running node and belong to no kind of document.
+
+use super::args::{ConfirmArgs, ExportArgs, GrantVerb, PeerVerb, Verb};
+use super::client::{Client, query, segment};
+use super::document::print_document;
+use super::failure::Failure;
+use super::output::Output;
+use super::{doctor, screen, words};
+use crate::config::Config;
+use crate::desk::{
+    AccessView, Check, ConfirmRequest, ExportFormat, GrantLine, GrantRequest, Invitation, InvitationRequest, JoinRequest, LogLine,
+    LogQuery, PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status,
+};
+use std::io::{BufRead, IsTerminal, Read, Write};
+
+/// Asks the node what the command says.
+///
+/// # Errors
+/// When it refuses, or cannot be asked.
+pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        Verb::Down => output.done(&client.post("/shutdown", &serde_json::json!({})).await?, "The node is stopping.\n"),
+        Verb::Status => output.show(&client.get("/status").await?, |found: Status| words::status(&found)),
+        Verb::Doctor => examine(config, client, output).await,
+        Verb::Invite(args) => {
+            let request = InvitationRequest { valid_hours: args.hours };
+            output.show(&client.post("/invitations", &request).await?, |found: Invitation| words::invitation(&found))
+        }
+        Verb::Join(args) => {
+            let answer = client.post("/join", &JoinRequest { ticket: args.ticket.concat() }).await?;
+            output.show(&answer, |found: Peer| words::peer(&found))
+        }
+        Verb::Peer(verb) => peer(verb, client, output).await,
+        Verb::Respond(args) => {
+            let request = RespondRequest { remark: args.remark, text: args.text };
+            let address = format!("/documents/{}/responses", segment(&args.document.reference));
+            print_document(&client.post(&address, &request).await?, output)
+        }
+        Verb::Export(args) => export(&args, client).await,
+        Verb::Grant(verb) => grant(verb, client, output).await,
+        Verb::Access(document) => {
+            let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
+            output.show(&answer, |found: AccessView| words::access(&found))
+        }
+        Verb::Log(args) => {
+            let asked = LogQuery { document: args.document, verb: args.verb, who: args.who, since: args.since, limit: args.limit };
+            output.show(&client.get(&format!("/log{}", query(&asked))).await?, |found: Vec<LogLine>| words::log(&found))
+        }
+        // Those that ask no node never come here.
+        Verb::Init(_) | Verb::Up(_) | Verb::Config | Verb::Demo(_) => Ok(()),
+    }
+}
+
+async fn examine(config: &Config, client: &Client, output: Output) -> Result<(), Failure> {
+    let found: Vec<Check> = doctor::examine(config, client).await;
+    match output {
+        Output::Words => screen::print(&words::checks(&found)),
+        Output::Json => screen::print(&screen::visible_json(&format!("{:#}\n", serde_json::json!(found)))),
+    }
+    let wrong = found.iter().filter(|check| !check.ok).count();
+    if wrong == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("{wrong} of {} things are wrong", found.len()), "do what stands beside each"))
+    }
+}
+
+async fn peer(verb: PeerVerb, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        PeerVerb::List => output.show(&client.get("/peers").await?, |found: Vec<Peer>| words::peers(&found)),
+        PeerVerb::Confirm(args) => confirm(&args, client, output).await,
+        PeerVerb::Pause(args) => {
+            let address = format!("/peers/{}/pause", segment(&args.peer.who));
+            let answer = client.post(&address, &PauseRequest { paused: !args.resume }).await?;
+            output.show(&answer, |found: Peer| words::peer(&found))
+        }
+        PeerVerb::Remove(args) => {
+            let answer = client.delete(&format!("/peers/{}", segment(&args.who))).await?;
+            output.done(&answer, "The pairing is ended. What was shared stays where it is.\n")
+        }
+    }
+}
+
+async fn confirm(args: &ConfirmArgs, client: &Client, output: Output) -> Result<(), Failure> {
+    let (who, number) = match (&args.number, args.yes) {
+        (Some(number), _) => (args.peer.who.clone(), Some(number.clone())),
+        (None, true) => (args.peer.who.clone(), None),
+        (None, false) => {
+            let (who, number) = compare(&args.peer.who, client, output).await?;
+            (who, Some(number))
+        }
+    };
+    let address = format!("/peers/{}/confirm", segment(&who));
+    output.show(&client.post(&address, &ConfirmRequest { number }).await?, |found: Peer| words::peer(&found))
+}
+
+/// Shows the security number and asks whether the other side reads the same. Comes back with the
+/// neighbour's id, so that what is confirmed is what was shown, and the number.
+async fn compare(who: &str, client: &Client, output: Output) -> Result<(String, String), Failure> {
+    if output == Output::Json || !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "nobody is here to compare the security number",
+            "give the number that the other side read out with --number, or --yes if it was compared already",
+        ));
+    }
+    let found: Vec<Peer> = client.get("/peers").await?.read()?;
+    let peer = pick(&found, who)?;
+    let Some(number) = &peer.number else {
+        return Err(Failure::new(
+            "there is no security number yet: the two nodes have not met",
+            "see with `csu peer list` whether the other node can be reached, and try again in a minute",
+        ));
+    };
+    let (name, shown) = (screen::visible(&peer.organisation.to_string()), screen::visible(number));
+    screen::print(&format!(
+        "The security number with {name} is\n\n    {shown}\n\n\
+         Ring them on a number you know from elsewhere. Let them read theirs to you.\n\
+         Is it the same, digit by digit? Type yes or no: "
+    ));
+    std::io::stdout().flush().ok();
+    let mut typed = String::new();
+    std::io::stdin()
+        .lock()
+        .take(100)
+        .read_line(&mut typed)
+        .map_err(|error| Failure::new(format!("the terminal cannot be read ({error})"), "give --number"))?;
+    match typed.trim().to_lowercase().as_str() {
+        "yes" | "y" => Ok((peer.organisation.id.to_string(), number.clone())),
+        _ => Err(Failure::new(
+            "it was not confirmed, and nothing was exchanged",
+            "if the numbers differ, somebody may stand between you: remove the pairing with `csu peer remove` and begin anew",
+        )),
+    }
+}
+
+/// The one organisation that a text can mean, as the node itself finds it.
+fn pick<'a>(peers: &'a [Peer], who: &str) -> Result<&'a Peer, Failure> {
+    let wanted = who.trim().to_lowercase();
+    let exact = peers.iter().filter(|peer| peer.organisation.name.to_lowercase() == wanted || peer.organisation.id.to_string() == wanted);
+    let near = peers
+        .iter()
+        .filter(|peer| peer.organisation.name.to_lowercase().contains(&wanted) || peer.organisation.id.to_string().starts_with(&wanted));
+    let (exact, near): (Vec<&Peer>, Vec<&Peer>) = (exact.collect(), near.collect());
+    match (exact.as_slice(), near.as_slice()) {
+        ([peer], _) | ([], [peer]) => Ok(peer),
+        ([], []) => Err(Failure::new(format!("no neighbour is called '{who}'"), "see `csu peer list`")),
+        _ => Err(Failure::new(format!("several neighbours are meant by '{who}'"), "give more of the name, or the id; see `csu peer list`")),
+    }
+}
+
+async fn grant(verb: GrantVerb, client: &Client, output: Output) -> Result<(), Failure> {
+    match verb {
+        GrantVerb::Add(args) => {
+            let address = format!("/documents/{}/grants", segment(&args.document.reference));
+            let request = GrantRequest { who: args.who, role: Some(args.role), until: args.until };
+            print_document(&client.post(&address, &request).await?, output)
+        }
+        GrantVerb::List(document) => {
+            let answer = client.get(&format!("/documents/{}/grants", segment(&document.reference))).await?;
+            output.show(&answer, |found: Vec<GrantLine>| words::grants(&found))
+        }
+        GrantVerb::Revoke(args) => {
+            let address = format!("/documents/{}/revocations", segment(&args.document.reference));
+            let answer = client.post(&address, &RevocationRequest { who: args.who }).await?;
+            output.show(&answer, |found: RevocationOutcome| words::revocation(&found))
+        }
+    }
+}
+
+/// Writes the file as it is; on a terminal, so that it does not act on it.
+async fn export(args: &ExportArgs, client: &Client) -> Result<(), Failure> {
+    let address = format!("/documents/{}/export?format={}", segment(&args.document.reference), args.format);
+    let answer = client.get(&address).await?;
+    let unwritten = |place: &str, error: std::io::Error| {
+        Failure::new(format!("{place} cannot be written ({error})"), "name a new file with --output; an existing file is never replaced")
+    };
+    if let Some(path) = &args.output {
+        return crate::keys::write_new_private(path, &answer.body).map_err(|error| unwritten(&path.display().to_string(), error));
+    }
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() {
+        if args.format == ExportFormat::Automerge {
+            return Err(Failure::usage("an Automerge document is no text for a terminal", "name a file with --output"));
+        }
+        screen::print(&screen::visible_lines(&String::from_utf8_lossy(&answer.body), ""));
+        return Ok(());
+    }
+    out.write_all(&answer.body).and_then(|()| out.flush()).map_err(|error| unwritten("the standard output", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::{Pairing, fake};
+    use csu_protocol::id::OrganisationId;
+
+    fn peer(byte: u8, name: &str) -> Peer {
+        let mut organisation = fake::organisation();
+        organisation.id = OrganisationId::new([byte; 32]);
+        organisation.name = name.into();
+        Peer {
+            organisation,
+            pairing: Pairing::Waiting,
+            we_confirmed: false,
+            they_confirmed: false,
+            number: None,
+            paused: false,
+            connected: false,
+            addresses: vec![],
+            since: fake::moment(),
+            fingerprint: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_neighbour_is_found_by_a_part_of_its_name_and_never_guessed() {
+        let peers = [peer(0xa1, "Brixton CSU"), peer(0xb2, "Brixton CSU North"), peer(0xb3, "Lambeth Police")];
+        assert_eq!(pick(&peers, "brixton csu").unwrap().organisation.id, peers[0].organisation.id);
+        assert_eq!(pick(&peers, "police").unwrap().organisation.id, peers[2].organisation.id);
+        assert_eq!(pick(&peers, "a1a1").unwrap().organisation.id, peers[0].organisation.id);
+        for who in ["brixton", "b", "leeds"] {
+            pick(&peers, who).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `csu doctor`: what is wrong, and what to do about it, whether the node runs or not.
+
+use super::client::{Client, ClientError};
+use crate::config::Config;
+use crate::desk::Check;
+use crate::keys::{DataLock, Keys};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Less room than this is a fault.
+const ROOM_BYTES: u64 = 256 * 1024 * 1024;
+/// How long a node that is asked about itself may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks at everything that can be looked at.
+pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
+    let mut checks = vec![folder(&config.data), keys(&config.data), room(&config.data)];
+    let running = match DataLock::held_by(&config.data) {
+        Ok(holder) => holder.is_some(),
+        Err(error) => {
+            checks.push(of_error("lock", &error));
+            false
+        }
+    };
+    match client.clone().with_timeout(PATIENCE).get("/doctor").await.and_then(|answer| answer.read::<Vec<Check>>()) {
+        Ok(more) => {
+            checks.push(Check::passed("node", format!("running, answers at {}", config.socket.display())));
+            checks.extend(more);
+        }
+        Err(ClientError::NotRunning { .. }) if !running => {
+            checks.push(Check::passed("node", "not running; start it with `csu up`"));
+            checks.extend(config.listen.iter().map(|address| port(address)));
+            checks.extend(database(config));
+        }
+        Err(error) => checks.push(Check::failed("node", error.to_string(), error.remedy())),
+    }
+    checks
+}
+
+/// What can be said of the database while the node does not run.
+fn database(_config: &Config) -> Option<Check> {
+    // integrator: version and integrity
+    None
+}
+
+fn of_error(name: &str, error: &dyn std::fmt::Display) -> Check {
+    let text = error.to_string();
+    let (detail, remedy) = text.rsplit_once(": ").unwrap_or((text.as_str(), "see what it says"));
+    Check::failed(name, detail, remedy)
+}
+
+fn folder(data: &Path) -> Check {
+    let shown = data.display();
+    match std::fs::metadata(data) {
+        Err(error) => Check::failed(
+            "data folder",
+            format!("{shown} cannot be looked at ({error})"),
+            "make an organisation with `csu init`, or name its folder with --data",
+        ),
+        Ok(metadata) if !metadata.is_dir() => Check::failed("data folder", format!("{shown} is no folder"), "name another with --data"),
+        Ok(metadata) if metadata.permissions().mode() & 0o027 != 0 => Check::failed(
+            "data folder",
+            format!("{shown} is open to others (mode {:03o})", metadata.permissions().mode() & 0o777),
+            format!("type `chmod 700 '{shown}'`"),
+        ),
+        Ok(_) => Check::passed("data folder", shown.to_string()),
+    }
+}
+
+fn keys(data: &Path) -> Check {
+    match Keys::load(data) {
+        Ok(keys) => Check::passed("keys", format!("of {}", keys.card().card().name.as_str())),
+        Err(error) => of_error("keys", &error),
+    }
+}
+
+fn room(data: &Path) -> Check {
+    match rustix::fs::statvfs(data) {
+        Err(error) => Check::failed("disk", format!("its room is not known ({error})"), "check the disk that holds the data folder"),
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let detail = format!("{} MiB free", free / 1024 / 1024);
+            if free < ROOM_BYTES {
+                Check::failed("disk", detail, "make room on the disk that holds the data folder")
+            } else {
+                Check::passed("disk", detail)
+            }
+        }
+    }
+}
+
+/// Whether a node could listen at this multiaddress.
+fn port(address: &str) -> Check {
+    let name = format!("listen {address}");
+    let parts: Vec<&str> = address.split('/').collect();
+    let tried = match parts.as_slice() {
+        ["", "ip4" | "ip6", ip, "udp", port, ..] => place(ip, port).map(|place| UdpSocket::bind(place).map(drop)),
+        ["", "ip4" | "ip6", ip, "tcp", port, ..] => place(ip, port).map(|place| TcpListener::bind(place).map(drop)),
+        _ => None,
+    };
+    match tried {
+        None => Check::passed(name, "not looked at: no plain IP address"),
+        Some(Ok(())) => Check::passed(name, "free"),
+        Some(Err(error)) => Check::failed(
+            name,
+            format!("cannot be used ({error})"),
+            "end the program that has the port, or set another `listen` in csu.toml",
+        ),
+    }
+}
+
+fn place(ip: &str, port: &str) -> Option<SocketAddr> {
+    Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::desk::Actor;
+
+    #[tokio::test]
+    async fn an_empty_place_is_told_to_be_initialised_and_a_taken_port_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = vec![format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port()), "/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
+        let flags = Flags { data: Some(folder.path().join("data")), listen, ..Flags::default() };
+        let config = Config::load(&flags, []).unwrap();
+        let checks = examine(&config, &Client::new(&config.socket, Actor::unnamed())).await;
+        let bad: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect();
+        let taken = format!("listen {}", config.listen[0]);
+        assert_eq!(bad, ["data folder", "keys", "disk", taken.as_str()]);
+        assert!(checks[1].remedy.as_ref().unwrap().contains("csu init"));
+    }
+
+    #[tokio::test]
+    async fn a_folder_whose_node_hangs_is_told_apart_from_one_whose_node_is_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::load(&Flags { data: Some(folder.path().to_owned()), ..Flags::default() }, []).unwrap();
+        let _lock = DataLock::acquire(folder.path()).unwrap();
+        let checks = examine(&config, &Client::new(&config.socket, Actor::unnamed())).await;
+        let node = checks.iter().find(|check| check.name == "node").unwrap();
+        assert!(!node.ok, "{node:?}");
+    }
+}
