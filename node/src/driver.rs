@@ -42,7 +42,9 @@ pub enum DriverError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The database is damaged.
-    #[error("the last stop was not in good order, and the check of the database found: {0}. Copy the data folder away, then restore a backup; neighbours still hold what was shared")]
+    #[error(
+        "the last stop was not in good order, and the check of the database found: {0}. Copy the data folder away, then restore a backup; neighbours still hold what was shared"
+    )]
     Damaged(String),
     /// The network could not be started.
     #[error(transparent)]

@@ -245,7 +245,8 @@ impl Office {
     }
 
     fn see(&mut self, device: &DeviceId, at: Timestamp) {
-        let organisation = self.machine.peers().map(|peer| peer.organisation).find(|id| self.machine.directory().device(id) == Some(*device));
+        let organisation =
+            self.machine.peers().map(|peer| peer.organisation).find(|id| self.machine.directory().device(id) == Some(*device));
         if let Some(organisation) = organisation
             && let Err(error) = self.storage.peer_seen(&organisation, at)
         {
@@ -405,10 +406,11 @@ impl Office {
     }
 
     fn set_targets(&self) {
-        let targets = self.machine.targets().into_iter().map(|(device, addresses)| Target {
-            device,
-            addresses: addresses.into_iter().map(String::from).collect(),
-        });
+        let targets = self
+            .machine
+            .targets()
+            .into_iter()
+            .map(|(device, addresses)| Target { device, addresses: addresses.into_iter().map(String::from).collect() });
         self.network.set_peers(targets.collect());
         let strangers = if self.machine.admits_strangers(now()) { Strangers::Admitted } else { Strangers::Refused };
         self.network.set_strangers(strangers);

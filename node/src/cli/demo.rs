@@ -17,7 +17,7 @@ pub struct DemoArgs {
 /// At the first difference from what should have happened.
 pub async fn demo(args: DemoArgs) -> Result<(), Failure> {
     let ending = if args.once { Ending::Once } else { Ending::Stay };
-    crate::demo::run(ending).await.map_err(|error| {
-        Failure::new(error.to_string(), "look at the nodes' logs in the folder named above, and report this with them")
-    })
+    crate::demo::run(ending)
+        .await
+        .map_err(|error| Failure::new(error.to_string(), "look at the nodes' logs in the folder named above, and report this with them"))
 }

@@ -29,13 +29,7 @@ impl Checks {
         }
     }
 
-    async fn until(
-        &mut self,
-        node: &Node,
-        reference: &str,
-        what: &str,
-        is: impl Fn(&Document) -> bool,
-    ) -> Result<Document, DemoError> {
+    async fn until(&mut self, node: &Node, reference: &str, what: &str, is: impl Fn(&Document) -> bool) -> Result<Document, DemoError> {
         let (document, took) = node.until(reference, what, is).await?;
         self.0 = self.0.saturating_add(1);
         println!("      {:<15} {what} (seen after {} ms)", node.name(), took.as_millis());
@@ -55,7 +49,11 @@ pub(super) async fn play(town: &mut Town) -> Result<u32, DemoError> {
         town.settle(name, kind, folder).await?;
         let node = town.node(town.nodes().len().saturating_sub(1))?;
         let status: Status = node.get("/status").await?;
-        checks.that(node, status.organisation.name == name, &format!("is up, {} of organisation {}", kind, status.organisation.id.short()))?;
+        checks.that(
+            node,
+            status.organisation.name == name,
+            &format!("is up, {} of organisation {}", kind, status.organisation.id.short()),
+        )?;
     }
     act(2, "They pair: a ticket, the same security number on both screens, and a confirmation on each side");
     for (one, other) in [(BRIXTON, KENNINGTON), (BRIXTON, POLICE), (KENNINGTON, POLICE)] {
@@ -87,7 +85,10 @@ async fn pair(one: &Node, other: &Node, checks: &mut Checks) -> Result<(), DemoE
                 break;
             }
             if Instant::now() > until {
-                return Err(DemoError::Difference { who: here.name().to_owned(), what: format!("pairing with {} was not complete in time", there.name()) });
+                return Err(DemoError::Difference {
+                    who: here.name().to_owned(),
+                    what: format!("pairing with {} was not complete in time", there.name()),
+                });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -101,7 +102,9 @@ async fn wait_for_number(node: &Node, of: &str) -> Result<String, DemoError> {
         match node.peer(of).await {
             Ok(Peer { number: Some(number), .. }) => return Ok(number),
             Ok(_) | Err(DemoError::Difference { .. }) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(20)).await,
-            Ok(_) => return Err(DemoError::Difference { who: node.name().to_owned(), what: format!("no security number with {of} in time") }),
+            Ok(_) => {
+                return Err(DemoError::Difference { who: node.name().to_owned(), what: format!("no security number with {of} in time") });
+            }
             Err(error) => return Err(error),
         }
     }
@@ -131,16 +134,23 @@ async fn bulletin(town: &Town, checks: &mut Checks) -> Result<String, DemoError>
     let other = brixton.import("two-languages.cap", include_str!("alerts/two-languages.cap")).await?;
     for imported in [&burglary, &other] {
         let draft = imported.document.state == "draft" && imported.document.id.is_none();
-        let what = format!("has draft {} \"{}\", with {} warnings", imported.document.reference, imported.document.title, imported.warnings.len());
+        let what =
+            format!("has draft {} \"{}\", with {} warnings", imported.document.reference, imported.document.title, imported.warnings.len());
         checks.that(brixton, draft, &what)?;
     }
     act(4, "Brixton issues the burglary bulletin: Kennington may read it, the police may revise it too");
-    let issued = brixton.step(&burglary.document.reference, "issue", &to(&[("Kennington CSU", Role::Read), ("Lambeth Police", Role::Write)])).await?;
+    let issued = brixton
+        .step(&burglary.document.reference, "issue", &to(&[("Kennington CSU", Role::Read), ("Lambeth Police", Role::Write)]))
+        .await?;
     let reference = id_of(&issued);
     checks.that(brixton, issued.state == "issued", &format!("issued {} \"{}\"", issued.reference, issued.title))?;
     for node in [kennington, police] {
         let found = checks.until(node, &reference, "holds it, opened and verified", |document| document.state == "issued").await?;
-        checks.that(node, found.fields == issued.fields && found.owner.name == "Brixton CSU", "reads the same words, signed by Brixton CSU")?;
+        checks.that(
+            node,
+            found.fields == issued.fields && found.owner.name == "Brixton CSU",
+            "reads the same words, signed by Brixton CSU",
+        )?;
     }
     checks.that(kennington, kennington.document(&reference).await?.access == AccessLevel::Read, "may read and respond")?;
     let refused = kennington.refusal(&format!("/documents/{reference}/steps/update"), &assign(&["headline=Changed"])).await;
@@ -148,16 +158,20 @@ async fn bulletin(town: &Town, checks: &mut Checks) -> Result<String, DemoError>
     act(5, "The police revise it, Kennington has seen the same; both reach everyone");
     police.step(&reference, "update", &assign(&["instruction=Lock rear windows. Report anything seen on 101."])).await?;
     for node in [brixton, kennington] {
-        checks.until(node, &reference, "reads the police's revision", |document| {
-            document.state == "updated" && first(document, "instruction").starts_with("Lock rear windows. Report")
-        }).await?;
+        checks
+            .until(node, &reference, "reads the police's revision", |document| {
+                document.state == "updated" && first(document, "instruction").starts_with("Lock rear windows. Report")
+            })
+            .await?;
     }
     let said = RespondRequest { remark: Remark::SeenHereToo, text: Some("One on Kennington Road, the same way in.".to_owned()) };
     let _document: Document = kennington.post(&format!("/documents/{reference}/responses"), &said).await?;
     for node in [brixton, police] {
-        checks.until(node, &reference, "reads Kennington's response", |document| {
-            document.responses.iter().any(|response| response.remark == Remark::SeenHereToo && response.by.name == "Kennington CSU")
-        }).await?;
+        checks
+            .until(node, &reference, "reads Kennington's response", |document| {
+                document.responses.iter().any(|response| response.remark == Remark::SeenHereToo && response.by.name == "Kennington CSU")
+            })
+            .await?;
     }
     let access: AccessView = brixton.get(&format!("/documents/{reference}/access")).await?;
     for row in &access.rows {
@@ -178,7 +192,11 @@ async fn guide(town: &Town, checks: &mut Checks) -> Result<(), DemoError> {
     let draft = kennington.draft("guide", &words, &[("Brixton CSU", Role::Read)]).await?;
     let published = kennington.step(&draft.reference, "publish", &StepRequest::default()).await?;
     let reference = id_of(&published);
-    checks.until(brixton, &reference, "reads the guide", |document| document.state == "published" && document.title == "Alley gates that stay shut").await?;
+    checks
+        .until(brixton, &reference, "reads the guide", |document| {
+            document.state == "published" && document.title == "Alley gates that stay shut"
+        })
+        .await?;
     let unknown = police.document(&reference).await;
     let none = matches!(&unknown, Err(DemoError::Refused { error: ClientError::Refused(problem), .. }) if problem.status() == 404);
     checks.that(police, none, "knows of no such document")
@@ -193,7 +211,11 @@ async fn note(town: &Town, checks: &mut Checks) -> Result<(), DemoError> {
     let reference = id_of(&sent);
     checks.until(police, &reference, "has the note", |document| document.state == "sent").await?;
     let closing = police.refusal(&format!("/documents/{reference}/steps/close"), &StepRequest::default()).await;
-    checks.that(police, matches!(closing, Some(ClientError::Refused(_))), "is refused when they try to close what is Brixton's to close")?;
+    checks.that(
+        police,
+        matches!(closing, Some(ClientError::Refused(_))),
+        "is refused when they try to close what is Brixton's to close",
+    )?;
     let answer = StepRequest { text: Some("The council does; we have passed it on.".to_owned()), ..StepRequest::default() };
     police.step(&reference, "answer", &answer).await?;
     checks.until(brixton, &reference, "has the answer", |document| document.state == "answered").await?;
@@ -226,7 +248,8 @@ async fn away(town: &mut Town, checks: &mut Checks, bulletin: &str) -> Result<()
 async fn revoke_and_withdraw(town: &Town, checks: &mut Checks, bulletin: &str) -> Result<(), DemoError> {
     let (brixton, kennington, police) = (town.node(BRIXTON)?, town.node(KENNINGTON)?, town.node(POLICE)?);
     act(9, "Brixton takes Kennington's role back, and updates once more");
-    let revoked: RevocationOutcome = brixton.post(&format!("/documents/{bulletin}/revocations"), &json!({ "who": "Kennington CSU" })).await?;
+    let revoked: RevocationOutcome =
+        brixton.post(&format!("/documents/{bulletin}/revocations"), &json!({ "who": "Kennington CSU" })).await?;
     checks.that(brixton, revoked.falls.iter().any(|who| who.name == "Kennington CSU"), "shows that Kennington loses it")?;
     checks.until(kennington, bulletin, "learns that its role has ended", |document| document.access == AccessLevel::Former).await?;
     brixton.step(bulletin, "update", &assign(&["headline=Two people arrested"])).await?;
@@ -238,7 +261,10 @@ async fn revoke_and_withdraw(town: &Town, checks: &mut Checks, bulletin: &str) -
         let found = checks
             .until(node, bulletin, "sees it withdrawn, by whom and why", |document| {
                 document.state == "withdrawn"
-                    && document.withdrawn.as_ref().is_some_and(|withdrawn| withdrawn.reason == Reason::NoLongerNeeded && withdrawn.by.name == "Brixton CSU")
+                    && document
+                        .withdrawn
+                        .as_ref()
+                        .is_some_and(|withdrawn| withdrawn.reason == Reason::NoLongerNeeded && withdrawn.by.name == "Brixton CSU")
             })
             .await?;
         if node.name() == kennington.name() {
@@ -247,5 +273,9 @@ async fn revoke_and_withdraw(town: &Town, checks: &mut Checks, bulletin: &str) -
         }
     }
     let cancel = police.text(&format!("/documents/{bulletin}/export?format=cap")).await?;
-    checks.that(police, cancel.contains("<msgType>Cancel</msgType>") && cancel.contains("<references>"), "exports it as a CAP Cancel with references")
+    checks.that(
+        police,
+        cancel.contains("<msgType>Cancel</msgType>") && cancel.contains("<references>"),
+        "exports it as a CAP Cancel with references",
+    )
 }

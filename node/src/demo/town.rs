@@ -109,7 +109,8 @@ impl Node {
         let output = open.map_err(|why| DemoError::System { what: "writing a node's log", why })?;
         let errors = output.try_clone().map_err(|why| DemoError::System { what: "writing a node's log", why })?;
         let mut up = Command::new(&self.program);
-        up.args(["up", "--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0", "--data"]).arg(&self.data);
+        up.args(["up", "--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0", "--data"])
+            .arg(&self.data);
         clean(&mut up);
         up.stdout(output).stderr(errors);
         let mut process = up.spawn().map_err(|why| DemoError::System { what: "starting `csu up`", why })?;
@@ -213,7 +214,9 @@ impl Node {
             let last = match found {
                 Ok(document) if is(&document) => return Ok((document, begun.elapsed())),
                 Ok(document) => format!("found it {} with {}", document.state, Value::Object(document.fields)),
-                Err(DemoError::Refused { error: ClientError::Refused(problem), .. }) if problem.status() == 404 => "it never arrived".to_owned(),
+                Err(DemoError::Refused { error: ClientError::Refused(problem), .. }) if problem.status() == 404 => {
+                    "it never arrived".to_owned()
+                }
                 Err(error) => return Err(error),
             };
             if begun.elapsed() > PATIENCE {

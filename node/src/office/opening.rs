@@ -42,7 +42,10 @@ impl Office {
     pub(super) fn find(&self, reference: &str) -> Result<Named, Problem> {
         if let Ok(number) = reference.parse::<DraftNumber>() {
             let draft = self.storage.draft(number)?.ok_or_else(|| {
-                Problem::not_found(format!("there is no draft {number}"), "list the drafts and documents there are with `csu bulletin list`")
+                Problem::not_found(
+                    format!("there is no draft {number}"),
+                    "list the drafts and documents there are with `csu bulletin list`",
+                )
             })?;
             return Ok(match draft.content.document {
                 Some(document) => Named::Document(document, self.draft_of(&document)?),
@@ -80,18 +83,17 @@ impl Office {
     pub(super) fn find_shared(&self, reference: &str) -> Result<DocumentId, Problem> {
         match self.find(reference)? {
             Named::Document(document, _) => Ok(document),
-            Named::Draft(draft) => Err(Problem::conflict(
-                format!("{} is a draft that nobody else has", draft.number),
-                "issue, publish or send it first",
-            )),
+            Named::Draft(draft) => {
+                Err(Problem::conflict(format!("{} is a draft that nobody else has", draft.number), "issue, publish or send it first"))
+            }
         }
     }
 
     pub(super) fn access_of(&self, document: &DocumentId) -> Result<&Access, Problem> {
         let holding = self.machine.document(document);
-        holding
-            .map(csu_protocol::sync::Holding::access)
-            .ok_or_else(|| Problem::not_found(format!("this node holds no document {}", document.short()), "wait until a neighbour has sent it"))
+        holding.map(csu_protocol::sync::Holding::access).ok_or_else(|| {
+            Problem::not_found(format!("this node holds no document {}", document.short()), "wait until a neighbour has sent it")
+        })
     }
 
     /// Opens a document, everything written before included.
@@ -105,7 +107,8 @@ impl Office {
         let snapshot = opened.content.snapshot();
         let owner = access.owner().unwrap_or(us);
         let withdrawal = access.withdrawal();
-        let level = if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) };
+        let level =
+            if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) };
         let kind = snapshot.kind.unwrap_or(&NO_KIND);
         let answers = opened.responses.iter().filter_map(|response| {
             let step = kind.step(&response.payload.step)?;

@@ -62,8 +62,7 @@ impl Office {
         known.push(ours);
         known.sort();
         known.dedup();
-        let named: Vec<(OrganisationId, String)> =
-            known.into_iter().map(|id| (id, self.organisation(&id).name.to_lowercase())).collect();
+        let named: Vec<(OrganisationId, String)> = known.into_iter().map(|id| (id, self.organisation(&id).name.to_lowercase())).collect();
         let by_id = |(id, _): &&(OrganisationId, String)| wanted.len() >= 4 && id.to_string().starts_with(&wanted);
         let whole = |(_, name): &&(OrganisationId, String)| *name == wanted;
         let part = |(_, name): &&(OrganisationId, String)| !wanted.is_empty() && name.contains(&wanted);

@@ -17,7 +17,8 @@ fn cap_problem(error: &cap::CapError) -> Problem {
 
 fn cap_time(at: Timestamp) -> Result<String, Problem> {
     let moment = i64::try_from(at.as_ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let moment = moment.ok_or_else(|| Problem::invalid("sent", "the bulletin's time cannot be written as a date", "check its author's clock"))?;
+    let moment =
+        moment.ok_or_else(|| Problem::invalid("sent", "the bulletin's time cannot be written as a date", "check its author's clock"))?;
     Ok(cap::timestamp(moment))
 }
 
@@ -114,13 +115,8 @@ impl Office {
                 text: format!("this is a {} of {}; it becomes a bulletin of its own", alert.msg_type, earlier.join(" ")),
             });
         }
-        let draft = DraftRequest {
-            kind: BULLETIN.to_owned(),
-            fields: alert.fields,
-            assign: Vec::new(),
-            marking: alert.marking,
-            to: Vec::new(),
-        };
+        let draft =
+            DraftRequest { kind: BULLETIN.to_owned(), fields: alert.fields, assign: Vec::new(), marking: alert.marking, to: Vec::new() };
         let document = self.begin_draft(actor, &draft)?;
         let detail = format!("imported {} of {} from {name} as draft {}", alert.identifier, alert.sender, document.reference);
         self.log(now(), LogVerb::Collection, actor.person().unwrap_or("somebody at this node"), None, None, None, detail)?;

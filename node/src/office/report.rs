@@ -83,9 +83,11 @@ impl Office {
         };
         let filter = LogFilter {
             document,
-            verb: query.verb.map(|verb| verb.as_str().parse::<LogVerb>()).transpose().map_err(|error| {
-                Problem::invalid("verb", error.to_string(), "use one of the verbs that `csu log --help` names")
-            })?,
+            verb: query
+                .verb
+                .map(|verb| verb.as_str().parse::<LogVerb>())
+                .transpose()
+                .map_err(|error| Problem::invalid("verb", error.to_string(), "use one of the verbs that `csu log --help` names"))?,
             who: query.who.clone(),
             since: query.since.map(desk::Moment::timestamp),
             limit: Some(query.limit.unwrap_or(LogQuery::DEFAULT_LIMIT).clamp(1, LogQuery::MAX_LIMIT)),

@@ -1,7 +1,7 @@
 //! Grants, revocations, and who may do what.
 
-use super::steps::{author_problem, check_audience};
 use super::opening::Named;
+use super::steps::{author_problem, check_audience};
 use super::{Office, now};
 use crate::desk::{
     AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient, RevocationOutcome,
@@ -193,7 +193,16 @@ impl Office {
                 let who = self.party(row.who);
                 let ended = self.why_ended(&document, row);
                 let sentence = sentence(&who, row, live, &chain, ended.as_deref());
-                AccessRow { who, role: row.role, live, chain, holds: holds(live, row.role), until: row.until.map(Into::into), ended, sentence }
+                AccessRow {
+                    who,
+                    role: row.role,
+                    live,
+                    chain,
+                    holds: holds(live, row.role),
+                    until: row.until.map(Into::into),
+                    ended,
+                    sentence,
+                }
             })
             .collect();
         Ok(AccessView { owner: self.organisation(&owner), rows })

@@ -64,7 +64,11 @@ impl Office {
         };
         let step = kind.step(verb).ok_or_else(|| {
             let known: Vec<&str> = kind.steps.iter().map(|step| step.verb).collect();
-            Problem::invalid("step", format!("a {} has no step '{}'", kind.label.to_lowercase(), shown(verb)), format!("use {}", known.join(", ")))
+            Problem::invalid(
+                "step",
+                format!("a {} has no step '{}'", kind.label.to_lowercase(), shown(verb)),
+                format!("use {}", known.join(", ")),
+            )
         })?;
         let possible = possible_steps(kind, state, level);
         if !possible.iter().any(|possible| possible == verb) {
@@ -229,14 +233,19 @@ impl Office {
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
         let audience = reading::audience(access, self.machine.directory(), now());
-        let (entry, key) = author::key(access, &self.acting(under), &audience, earlier, &mut entropy).map_err(|error| author_problem(&error))?;
+        let (entry, key) =
+            author::key(access, &self.acting(under), &audience, earlier, &mut entropy).map_err(|error| author_problem(&error))?;
         Ok((self.publish(entry)?, key))
     }
 
     fn withdraw(&mut self, actor: &Actor, document: &DocumentId, request: &StepRequest) -> Result<Document, Problem> {
         let reason = request.reason.ok_or_else(|| {
             let known: Vec<&str> = csu_protocol::entry::Reason::ALL.into_iter().map(csu_protocol::entry::Reason::as_str).collect();
-            Problem::invalid("reason", "a withdrawal says why, to former readers too", format!("give --reason with one of {}", known.join(", ")))
+            Problem::invalid(
+                "reason",
+                "a withdrawal says why, to former readers too",
+                format!("give --reason with one of {}", known.join(", ")),
+            )
         })?;
         let under = self.standing(document, Role::Admin, "withdrawing")?;
         let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Withdraw { reason });
@@ -275,8 +284,7 @@ impl Office {
         let audience: Audience = reading::audience(access, self.machine.directory(), now());
         // What a reader says is for the readers by name, even where anyone may read the document.
         let audience = Audience { openness: Openness::Recipients, ..audience };
-        let payload =
-            ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
+        let payload = ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
         let entry = author::response(access, &self.acting(under), &audience, &payload, &mut entropy);
         let entry = entry.map_err(|error| author_problem(&error))?;
         self.publish(entry)?;
@@ -286,7 +294,11 @@ impl Office {
 
 fn not_now(kind: &Kind, step: &Step, state: &str, possible: &[String]) -> Problem {
     let label = kind.label.to_lowercase();
-    let can = if possible.is_empty() { "nothing can be done with it from here".to_owned() } else { format!("what this organisation can do now: {}", possible.join(", ")) };
+    let can = if possible.is_empty() {
+        "nothing can be done with it from here".to_owned()
+    } else {
+        format!("what this organisation can do now: {}", possible.join(", "))
+    };
     if step.from.contains(&state) {
         Problem::denied(format!("'{}' is for another side of this {label} to do", step.verb), can)
     } else {

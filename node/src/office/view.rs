@@ -4,8 +4,8 @@ use super::listing::{received, title, updated};
 use super::opening::{Named, Open, kind_named};
 use super::{Office, now};
 use crate::desk::{
-    AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader, Recipient,
-    ResponseLine, Withdrawal,
+    AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader,
+    Recipient, ResponseLine, Withdrawal,
 };
 use crate::storage::{Cursor, Draft, ListingFilter, LogVerb};
 use csu_protocol::access::Access;
@@ -145,7 +145,8 @@ impl Office {
 
     fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
         let access = self.access_of(&open.id)?;
-        let arrived: BTreeMap<EntryId, Timestamp> = open.stored.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
+        let arrived: BTreeMap<EntryId, Timestamp> =
+            open.stored.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
         let when = |entry: &EntryId| arrived.get(entry).copied().unwrap_or_default();
         let readers = access.rows().into_iter().filter(|row| row.is_live(now()));
         let readers = readers.map(|row| Reader { who: self.party(row.who), role: row.role, since: when(&row.entry).into() }).collect();
