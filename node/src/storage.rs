@@ -39,12 +39,14 @@ pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
 pub use log::{LogFilter, LogLine, LogVerb, LogVerbError};
+pub use open::FILE;
 pub use records::Counts;
 
-use csu_protocol::id::DocumentId;
+use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};
 use error::Fault;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -219,5 +221,9 @@ impl Storage {
 impl Read for Storage {
     fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
         self.read(|db| entries::of_document(db, document)).map_err(|error| ReadError(error.to_string()))
+    }
+
+    fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
+        self.read(|db| entries::of_ids(db, document, ids)).map_err(|error| ReadError(error.to_string()))
     }
 }

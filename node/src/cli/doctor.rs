@@ -40,9 +40,19 @@ pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
 }
 
 /// What can be said of the database while the node does not run.
-fn database(_config: &Config) -> Option<Check> {
-    // integrator: version and integrity
-    None
+fn database(config: &Config) -> Option<Check> {
+    if !config.data.join(crate::storage::FILE).exists() {
+        return None;
+    }
+    Some(match crate::storage::check_now(&config.data) {
+        Ok(found) if found.is_empty() => Check::passed("database", "checked, and whole"),
+        Ok(found) => Check::failed(
+            "database",
+            found.join("; "),
+            "copy the data folder away, then restore a backup; neighbours still hold what was shared",
+        ),
+        Err(error) => of_error("database", &error),
+    })
 }
 
 fn of_error(name: &str, error: &dyn std::fmt::Display) -> Check {

@@ -206,10 +206,8 @@ impl Office {
         for stored in &open.stored {
             let Ok(header) = Header::from_canonical(&stored.entry.header) else { continue };
             let id = header.id();
-            let counts = match header.body {
-                Body::Revision { .. } => effective.contains(&id),
-                _ => access.is_authorised(&id),
-            };
+            let revises = matches!(header.body, Body::Revision { .. });
+            let counts = if revises { effective.contains(&id) } else { access.is_authorised(&id) };
             let mut line = HistoryLine {
                 entry: id,
                 kind: EntryKind::from(&header.body),
