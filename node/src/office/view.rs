@@ -118,7 +118,8 @@ impl Office {
             state: kind.draft_state().to_owned(),
             marking: marking.clone(),
             owner: self.organisation(&self.machine.organisation()),
-            fields: fields.as_map().clone(),
+            // What is published: nothing yet.
+            fields: serde_json::Map::new(),
             draft: Some(self.draft_view(draft, &fields, marking, &Fields::default())),
             withdrawn: None,
             access: AccessLevel::Owner,
