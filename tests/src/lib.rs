@@ -1,1 +1,3 @@
-//! (map to come)
+//! What the suites share: random histories of a document.
+
+pub mod history;
