@@ -22,8 +22,8 @@ pub const CONTROL_CHAIN_ENTRIES: u64 = 1 << 16;
 pub const CONTENT_CHAIN_ENTRIES: u64 = 1 << 20;
 /// Entries of one root key in a document: it has lost that many devices at most.
 pub const ROOT_CHAIN_ENTRIES: u64 = 64;
-/// Revocations in the past of an entry by anyone but the owner and root keys, who must always be
-/// able to act.
+/// Revocations by admins in the past of an entry by anyone but the owner and root keys, who must
+/// always be able to act.
 pub const PAST_REVOKES: usize = 2048;
 /// Bytes of a sealed payload.
 pub const PAYLOAD_BYTES: usize = 1024 * 1024;

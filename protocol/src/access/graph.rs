@@ -71,6 +71,9 @@ pub struct Access {
     author_index: BTreeMap<Author, AuthorIx>,
     pub(super) sets: Sets,
     pub(super) nothing: SetId,
+    /// The revocations that it takes an admin to sign: neither renunciations nor those by root keys,
+    /// which anyone ever named can sign at will and so must not use up what others may do.
+    pub(super) by_admins: SetId,
     pub(super) revokes: Vec<NodeIx>,
     /// Revocations by whom they name.
     pub(super) revokes_of: BTreeMap<Principal, Vec<RevokeIx>>,
@@ -98,6 +101,7 @@ impl Default for Access {
             author_index: BTreeMap::new(),
             sets,
             nothing,
+            by_admins: nothing,
             revokes: Vec::new(),
             revokes_of: BTreeMap::new(),
             naming: BTreeMap::new(),

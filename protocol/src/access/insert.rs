@@ -88,7 +88,7 @@ pub enum Unsound {
     #[error("no genesis or grant in its past names the organisation of its root key")]
     RootUnnamed,
     /// There are more revocations in its past than allowed.
-    #[error("its past holds more than {} revocations", limits::PAST_REVOKES)]
+    #[error("its past holds more than {} revocations by admins", limits::PAST_REVOKES)]
     Quota,
 }
 
@@ -222,7 +222,7 @@ impl Access {
         if !matches!(header.body, Body::Receipt { .. }) {
             self.check_authorised(standing, author, past.seen, renounces)?;
         }
-        if !self.is_top(standing) && self.sets.len(past.seen) > limits::PAST_REVOKES {
+        if !self.is_top(standing) && self.sets.common(past.seen, self.by_admins) > limits::PAST_REVOKES {
             return Err(Unsound::Quota);
         }
         Ok(self.depth(standing))
@@ -385,6 +385,10 @@ impl Access {
                 }
             }
             Act::Revoke { number, principal, .. } => {
+                let renounces = *principal == Principal::Organisation(self.organisation(node.organisation));
+                if node.under.is_some() && !renounces {
+                    self.by_admins = self.sets.with(self.by_admins, *number);
+                }
                 self.revokes_of.entry(*principal).or_default().push(*number);
                 self.revokes.push(ix);
                 self.memo.get_mut().forget_all_view();
