@@ -173,7 +173,7 @@ impl Office {
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
             Some(base) if !base.is_empty() => base,
-            Some(_) | None => open.opened.content.heads().iter().copied().collect(),
+            Some(_) | None => open.opened.content.heads().iter().copied().take(limits::DEPS).collect(),
         };
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
         let deps = open.opened.entries_of(change.deps());
