@@ -1,1 +1,3 @@
-//! (map to come)
+//! What the suites share.
+
+pub mod programs;
