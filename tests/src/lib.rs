@@ -1,3 +1,4 @@
 //! What the suites share.
 
 pub mod programs;
+pub mod vectors;
