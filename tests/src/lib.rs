@@ -1,3 +1,5 @@
-//! What the suites share: random histories of a document.
+//! What the suites share.
 
 pub mod history;
+pub mod programs;
+pub mod vectors;
