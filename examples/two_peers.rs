@@ -220,7 +220,7 @@ fn poll(peer: &mut Peer) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
                 peer.machine.handle(NOW, Input::Sent(device, 1));
             }
             Output::Notice(notice) => tell(&notice),
-            Output::Disconnect(_) => return Err("the other side broke a rule".into()),
+            Output::Disconnect(..) => return Err("the other side broke a rule".into()),
             // Whom to dial changed; nobody is dialled here.
             Output::Targets => {}
         }

@@ -33,4 +33,4 @@ mod session;
 mod tests;
 
 pub use holding::Holding;
-pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output};
+pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output, Parting};
