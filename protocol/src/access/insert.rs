@@ -1,7 +1,8 @@
 //! Rule 2: soundness, decided once, on an entry's own past.
 
-use super::graph::{Access, Act, AuthorIx, Node, NodeIx, OrgIx, Standing};
-use super::rules::View;
+use super::graph::{Access, Act, Node};
+use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
+use super::memo::View;
 use super::sets::SetId;
 use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Subject, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
