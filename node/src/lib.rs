@@ -26,6 +26,7 @@
 //! | [`desk`] | what may be asked of a node, as a trait and as the API's JSON |
 //! | [`office`] | the answers: drafting, steps, sharing, pairing, exports, the log |
 //! | [`http`] | the API on a Unix socket |
+//! | [`log_verb`] | what the access log records |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
 //! | [`cli`] | the `csu` command, a client of the API |
 //! | [`demo`] | three nodes and a day's work between them |
@@ -39,6 +40,7 @@ pub mod desk;
 pub mod driver;
 pub mod http;
 pub mod keys;
+pub mod log_verb;
 pub mod network;
 pub mod office;
 pub mod storage;

@@ -38,7 +38,7 @@ pub use check::check_now;
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
-pub use log::{LogFilter, LogLine, LogVerb, LogVerbError};
+pub use log::{LogFilter, LogLine};
 pub use open::FILE;
 pub use records::Counts;
 

@@ -3,7 +3,8 @@
 use super::opening::{Named, kind_named};
 use super::{Office, now};
 use crate::desk::{Actor, Document, DraftChange, DraftRequest, Problem, Recipient};
-use crate::storage::{Draft, DraftContent, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::{Draft, DraftContent};
 use csu_protocol::document::{FieldError, Fields, Kind, Marking};
 use csu_protocol::entry::{Grant, Role, Subject};
 use csu_protocol::id::DocumentId;

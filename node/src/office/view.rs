@@ -7,7 +7,8 @@ use crate::desk::{
     AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader,
     Recipient, ResponseLine, Withdrawal,
 };
-use crate::storage::{Cursor, Draft, ListingFilter, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::{Cursor, Draft, ListingFilter};
 use csu_protocol::access::Access;
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Fields, Kind, Means, Side};
