@@ -293,3 +293,22 @@ fn an_old_device_of_a_paired_organisation_is_refused_even_with_an_invitation() {
     assert_eq!(net.nodes[0].machine.connection(&paired), None);
     assert!(matches!(net.faults()[..], [Notice::Fault { fault: Fault::WrongCard, .. }]), "{:?}", net.faults());
 }
+
+#[test]
+fn frames_under_way_are_bounded_in_number_and_bytes() {
+    let mut session = session::Session::new(DeviceId::new([1; 32]), None, session::Phase::Joining, NOW);
+    for _ in 0..40 {
+        session.queue(vec![0; 1024 * 1024]);
+    }
+    let taken: Vec<usize> = std::iter::from_fn(|| session.next_frame()).map(|frame| frame.len()).collect();
+    assert_eq!(taken.iter().sum::<usize>(), crate::limits::WINDOW_BYTES);
+    session.sent(1);
+    assert!(session.next_frame().is_some() && session.next_frame().is_none());
+    let mut session = session::Session::new(DeviceId::new([1; 32]), None, session::Phase::Joining, NOW);
+    for _ in 0..40 {
+        session.queue(vec![0; 10]);
+    }
+    assert_eq!(std::iter::from_fn(|| session.next_frame()).count(), crate::limits::WINDOW_FRAMES);
+    session.sent(100);
+    assert_eq!(std::iter::from_fn(|| session.next_frame()).count(), crate::limits::WINDOW_FRAMES);
+}
