@@ -24,7 +24,8 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
     let (detail, remedy) = text.split_once("; ").unwrap_or((&text, "see `csu doctor` and `csu peer list`"));
     match error {
         CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
-        CommandError::OwnTicket | CommandError::OtherNumber | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
+        CommandError::OwnTicket | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
+        CommandError::OtherNumber => Problem::invalid("number", detail, remedy),
         CommandError::AlreadyPaired | CommandError::Incomplete => Problem::conflict(detail, remedy),
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }

@@ -132,7 +132,9 @@ pub enum CommandError {
     #[error("the ticket ended at {0}; ask the other organisation for a new one")]
     TicketEnded(Timestamp),
     /// The organisation is paired.
-    #[error("this organisation is already paired with this node; `csu peer list` shows it")]
+    #[error(
+        "this organisation is already paired with this node, or about to be; see `csu peer list`, and to pair anew end that first with `csu peer remove`"
+    )]
     AlreadyPaired,
     /// The number differs: somebody may stand between.
     #[error(
