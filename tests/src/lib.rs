@@ -1,11 +1,12 @@
 //! What the suites of real processes share.
 //!
 //! [`node`] runs `csu` as people do: a data folder, a process, commands, the API. [`town`] pairs
-//! several. [`chance`] draws from a seed that is printed, so that a failure can be played again.
+//! several, [`stranger`] breaks the rules of their protocol. [`chance`] draws from a seed that is printed, so that a failure can be played again.
 //!
 //! Everything here fails by a panic that names the node and shows the end of its log; every wait is
 //! bounded; every process ends with the value that started it.
 
 pub mod chance;
 pub mod node;
+pub mod stranger;
 pub mod town;
