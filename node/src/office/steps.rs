@@ -8,7 +8,7 @@ use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondReq
 use crate::storage::{Draft, DraftContent, LogVerb};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Step, Wanted};
+use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Side, Step, Wanted};
 use csu_protocol::entry::{Body, Grant, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
@@ -73,6 +73,16 @@ impl Office {
         })?;
         let possible = possible_steps(kind, state, level);
         if !possible.iter().any(|possible| possible == verb) {
+            if let Named::Document(document, _) = &named
+                && step.from.contains(&state)
+            {
+                // Whoever lacks only the role is told which, and who can give it.
+                match (step.by, step.means) {
+                    (_, Means::Withdraw) => self.standing(document, Role::Admin, step.verb).map(|_| ())?,
+                    (Side::Writer, _) => self.standing(document, Role::Write, step.verb).map(|_| ())?,
+                    (Side::Owner | Side::OtherReader, _) => {}
+                }
+            }
             return Err(not_now(kind, step, state, &possible));
         }
         match (step.means, named) {
