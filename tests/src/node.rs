@@ -120,7 +120,6 @@ impl Ran {
     /// # Panics
     /// When it failed, or printed none.
     #[track_caller]
-    #[must_use]
     pub fn json(self) -> Value {
         let ran = self.good();
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("csu {} printed no JSON ({error}): {}", ran.line, ran.stdout))
@@ -354,7 +353,6 @@ impl Node {
 
     /// Runs a command with --json.
     #[track_caller]
-    #[must_use]
     pub fn json(&self, line: &[&str]) -> Value {
         let line: Vec<&str> = line.iter().copied().chain(["--json"]).collect();
         self.csu(&line).json()
