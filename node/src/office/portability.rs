@@ -100,7 +100,10 @@ impl Office {
             marking: marking.as_deref(),
             fields: open.snapshot.fields.as_map(),
         };
-        cap::write(&export).map_err(|error| cap_problem(&error))
+        cap::write(&export).map_err(|error| {
+            let remedy = format!("correct it with `csu bulletin update {}`, or export it as json", open.id.short());
+            Problem::invalid("fields", error.to_string(), remedy)
+        })
     }
 
     pub(super) fn import_alert(&mut self, actor: &Actor, request: &ImportRequest) -> Result<Imported, Problem> {

@@ -9,7 +9,7 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Step, Wanted};
+use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Side, Step, Wanted};
 use csu_protocol::entry::{Body, Grant, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
@@ -25,7 +25,8 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
     let (detail, remedy) = text.split_once("; ").unwrap_or((&text, "see `csu doctor` and `csu peer list`"));
     match error {
         CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
-        CommandError::OwnTicket | CommandError::OtherNumber | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
+        CommandError::OwnTicket | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
+        CommandError::OtherNumber => Problem::invalid("number", detail, remedy),
         CommandError::AlreadyPaired | CommandError::Incomplete => Problem::conflict(detail, remedy),
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }
@@ -73,6 +74,16 @@ impl Office {
         })?;
         let possible = possible_steps(kind, state, level);
         if !possible.iter().any(|possible| possible == verb) {
+            if let Named::Document(document, _) = &named
+                && step.from.contains(&state)
+            {
+                // Whoever lacks only the role is told which, and who can give it.
+                match (step.by, step.means) {
+                    (_, Means::Withdraw) => self.standing(document, Role::Admin, step.verb).map(|_| ())?,
+                    (Side::Writer, _) => self.standing(document, Role::Write, step.verb).map(|_| ())?,
+                    (Side::Owner | Side::OtherReader, _) => {}
+                }
+            }
             return Err(not_now(kind, step, state, &possible));
         }
         match (step.means, named) {

@@ -19,11 +19,12 @@ const STEP: i64 = 256;
 /// means it is sound. Takes about a second for each 100 MB, and may run while a node writes.
 ///
 /// # Errors
-/// When there is no database that can be opened, or the disk fails meanwhile.
+/// When there is no database of this program and version that can be opened, or the disk fails meanwhile.
 pub fn check_now(folder: &Path) -> Result<Vec<String>, StorageError> {
     let path = folder.join(open::FILE);
+    let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
+    open::recognise(&db, &path)?;
     let run = || {
-        let db = open::reader(&path)?;
         let mut findings = Vec::new();
         structure(&db, &mut findings)?;
         references(&db, &mut findings)?;

@@ -35,7 +35,7 @@ pub struct LogFilter {
     pub document: Option<DocumentId>,
     /// Only this verb.
     pub verb: Option<LogVerb>,
-    /// Only what this person or organisation did, named exactly.
+    /// Only what this person or organisation did or was given, named whole, in whatever case.
     pub who: Option<String>,
     /// Only from this moment on.
     pub since: Option<Timestamp>,
@@ -66,7 +66,7 @@ pub(super) fn read(db: &Connection, filter: &LogFilter) -> Result<Vec<LogLine>, 
     let conditions: [(&str, Option<&dyn ToSql>); 4] = [
         ("document = ?", document.as_ref().map(|value| value as &dyn ToSql)),
         ("verb = ?", verb.as_ref().map(|value| value as &dyn ToSql)),
-        ("who = ?", filter.who.as_ref().map(|value| value as &dyn ToSql)),
+        ("? COLLATE NOCASE IN (who, recipient)", filter.who.as_ref().map(|value| value as &dyn ToSql)),
         ("at >= ?", since.as_ref().map(|value| value as &dyn ToSql)),
     ];
     let mut query = String::from("SELECT key, at, verb, who, document, recipient, why, detail FROM log WHERE TRUE");

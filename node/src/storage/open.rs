@@ -47,6 +47,9 @@ pub(super) fn writer(folder: &Path, max_pages: Option<u32>) -> Result<(Connectio
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let mut db = Connection::open_with_flags(&path, flags).map_err(|error| Fault::Sql(error).at(&path))?;
     recognise(&db, &path)?;
+    if db.is_readonly("main").map_err(|error| Fault::Sql(error).at(&path))? {
+        return Err(StorageError::Unreachable { path, why: "it may only be read".to_owned() });
+    }
     prepare(&mut db, max_pages).map_err(|fault| fault.at(&path))?;
     Ok((db, lock))
 }
@@ -81,9 +84,8 @@ fn keep_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses what is no database, another program's, a newer version's or may not be written, before
-/// anything is changed.
-fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError> {
+/// Refuses what is no database, another program's or a newer version's, before anything is changed.
+pub(super) fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError> {
     let fault = |error: rusqlite::Error| Fault::Sql(error).at(path);
     db.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     let number = |pragma: &str| db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).map_err(fault);
@@ -96,9 +98,6 @@ fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError> {
     }
     if version > VERSION {
         return Err(StorageError::Newer { path: path.to_owned(), found: version, known: VERSION });
-    }
-    if db.is_readonly("main").map_err(fault)? {
-        return Err(StorageError::Unreachable { path: path.to_owned(), why: "it may only be read".to_owned() });
     }
     Ok(())
 }

@@ -142,7 +142,7 @@ pub enum CommandError {
     TicketEnded(Timestamp),
     /// The organisation is paired.
     #[error(
-        "this organisation is already paired with this node; if the other side has ended the pairing, type `csu peer remove` and use the ticket again"
+        "this organisation is already paired with this node, or about to be; see `csu peer list`, and to pair anew end that first with `csu peer remove`"
     )]
     AlreadyPaired,
     /// The number differs: somebody may stand between.
