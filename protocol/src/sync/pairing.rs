@@ -168,18 +168,41 @@ impl Machine {
 
     /// A stranger shows an invitation's secret. The invitation is used up by that.
     pub(super) fn on_pair_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
-        let fits = |invitation: &&Invitation| now < invitation.expires && invitation.secret.proof(&device) == *proof;
-        let Some(secret) = self.invitations.iter().find(fits).map(|invitation| invitation.secret.clone()) else {
+        let Some(secret) = self.invitation_for(now, &device, proof) else {
             return self.fault_and_end(device, Fault::NotInvited);
         };
         let organisation = card.card().organisation;
         if card.card().device != device || organisation == self.organisation() {
             return self.fault_and_end(device, Fault::WrongCard);
         }
-        self.invitations.retain(|invitation| invitation.secret != secret);
-        self.outputs.push_back(Output::Write(Write::InvitationEnded(secret.clone())));
+        self.use_up(&secret);
+        if self.joinings.remove(&organisation).is_some() {
+            // We held a ticket of theirs as well; they used ours first.
+            self.outputs.push_back(Output::Write(Write::JoiningEnded(organisation)));
+        }
         self.begin_pairing(now, device, card, Vec::new(), &secret);
         self.send_hello(device, organisation);
+    }
+
+    fn invitation_for(&self, now: Timestamp, device: &DeviceId, proof: &PairingProof) -> Option<InvitationSecret> {
+        let fits = |invitation: &&Invitation| now < invitation.expires && invitation.secret.proof(device) == *proof;
+        self.invitations.iter().find(fits).map(|invitation| invitation.secret.clone())
+    }
+
+    fn use_up(&mut self, secret: &InvitationSecret) {
+        self.invitations.retain(|invitation| invitation.secret != *secret);
+        self.outputs.push_back(Output::Write(Write::InvitationEnded(secret.clone())));
+        self.outputs.push_back(Output::Targets);
+    }
+
+    /// Both invited each other and both joined: the one with the lower id answers, the other waits for that.
+    pub(super) fn on_mutual_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
+        if self.organisation() < card.card().organisation {
+            return self.on_pair_request(now, device, card, proof);
+        }
+        if let Some(secret) = self.invitation_for(now, &device, proof) {
+            self.use_up(&secret);
+        }
     }
 
     fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {

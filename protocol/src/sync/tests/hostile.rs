@@ -1,0 +1,60 @@
+//! Peers that lie, flood or pair in unusual orders.
+
+use super::*;
+use crate::entry::VerifiedEntry;
+use crate::limits;
+
+impl Net {
+    fn give(&mut self, from: usize, to: usize, message: Message) {
+        let device = self.nodes[from].key.device();
+        self.nodes[to].machine.handle(NOW, Input::Received(device, Box::new(message)));
+    }
+
+    fn number(&self, at: usize, of: usize) -> String {
+        self.nodes[at].machine.peer(&self.nodes[of].organisation()).unwrap().number.to_string()
+    }
+
+    fn is_in_sync(&self, at: usize, with: usize) -> bool {
+        self.nodes[at].machine.connection(&self.nodes[with].organisation()) == Some(Connection::InSync)
+    }
+}
+
+impl Node {
+    /// Applies what is to be written and loses what is to be sent; what it told.
+    fn write_only(&mut self) -> Vec<Notice> {
+        let mut told = Vec::new();
+        while let Some(output) = self.machine.poll_output(NOW, &self.store).unwrap() {
+            match output {
+                Output::Write(write) => self.store.apply(write),
+                Output::Notice(notice) => told.push(notice),
+                Output::Send(..) | Output::Disconnect(..) | Output::Targets => {}
+            }
+        }
+        told
+    }
+
+    fn stored(&self, document: &DocumentId, plane: Plane) -> Vec<VerifiedEntry> {
+        let entries = crate::store::Read::document(&self.store, document).unwrap().into_iter().map(|stored| stored.entry.verify().unwrap());
+        entries.filter(|entry| entry.header().plane() == plane).collect()
+    }
+}
+
+fn read(organisation: OrganisationId) -> Vec<Grant> {
+    vec![Grant { subject: Subject::Organisation(organisation), role: Role::Read, until: None }]
+}
+
+#[test]
+fn two_that_invite_each_other_and_both_join_are_paired_once() {
+    let mut net = Net::new(2);
+    let tickets: Vec<_> =
+        net.nodes.iter_mut().map(|node| node.machine.invite(NOW.plus_ms(1000), Vec::new(), &mut Entropy::from_seed([7; 32]))).collect();
+    net.nodes[0].machine.join(NOW, tickets[1].clone()).unwrap();
+    net.nodes[1].machine.join(NOW, tickets[0].clone()).unwrap();
+    net.connect(0, 1);
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+    assert_eq!(net.number(0, 1), net.number(1, 0));
+    for node in &net.nodes {
+        assert_eq!(node.machine.joinings().count(), 0);
+        assert!(!node.machine.admits_strangers(NOW), "both tickets are used");
+    }
+}
