@@ -424,8 +424,9 @@ impl Machine {
         match (message, phase, organisation) {
             (Message::PairRequest { card, proof }, Phase::Stranger { .. }, None) => self.on_pair_request(now, device, card, &proof),
             (Message::PairRequest { card, proof }, Phase::Joining, None) => self.on_mutual_request(now, device, card, &proof),
-            // The answer to an earlier request was lost, and we know the device by now: our Hello is on its way.
-            (Message::PairRequest { .. }, Phase::Greeting, Some(_)) => {}
+            (Message::PairRequest { card, proof }, Phase::Greeting, Some(organisation)) => {
+                self.on_repeated_request(now, device, organisation, &card, &proof);
+            }
             (Message::Hello { card, addresses, confirmed }, Phase::Joining | Phase::Greeting, _) => {
                 self.on_hello(now, device, card, addresses, confirmed);
             }

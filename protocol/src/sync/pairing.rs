@@ -205,6 +205,34 @@ impl Machine {
         }
     }
 
+    /// A device that we know shows an invitation: its organisation had forgotten us and pairs again, or
+    /// the answer to its first request was lost. Our Hello is on its way.
+    pub(super) fn on_repeated_request(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        card: &SignedCard,
+        proof: &PairingProof,
+    ) {
+        let Some(secret) = self.invitation_for(now, &device, proof) else { return };
+        if card.card().organisation != organisation {
+            return self.fault_and_end(device, Fault::WrongCard);
+        }
+        self.use_up(&secret);
+        let ours = self.card.card();
+        let number = SecurityNumber::of((ours.organisation, ours.device), (organisation, device), &secret);
+        if let Some(peer) = self.peers.get_mut(&organisation) {
+            // Both screens show the new number. What was confirmed before covered the same keys, and stays
+            // once complete; half a confirmation is begun anew.
+            peer.number = number;
+            if peer.pairing != Pairing::Confirmed {
+                peer.pairing = Pairing::Waiting { we_confirmed: false, they_confirmed: false };
+            }
+            self.write_peer(&organisation);
+        }
+    }
+
     fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {
         let organisation = card.card().organisation;
         let ours = self.card.card();

@@ -58,3 +58,20 @@ fn two_that_invite_each_other_and_both_join_are_paired_once() {
         assert!(!node.machine.admits_strangers(NOW), "both tickets are used");
     }
 }
+
+#[test]
+fn whoever_pairs_again_with_a_new_ticket_sees_the_number_that_the_other_sees() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let inviting = net.nodes[0].organisation();
+    net.nodes[1].machine.remove_peer(&inviting).unwrap();
+    net.run();
+    let ticket = net.nodes[0].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut Entropy::from_seed([7; 32]));
+    net.nodes[1].machine.join(NOW, ticket).unwrap();
+    net.connect(0, 1);
+    assert_eq!(net.number(0, 1), net.number(1, 0));
+    assert!(!net.nodes[0].machine.admits_strangers(NOW), "the ticket is used");
+    net.nodes[1].machine.confirm(NOW, &inviting, None).unwrap();
+    net.run();
+    assert!(net.is_in_sync(0, 1) && net.is_in_sync(1, 0));
+}
