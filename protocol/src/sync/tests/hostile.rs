@@ -75,3 +75,16 @@ fn whoever_pairs_again_with_a_new_ticket_sees_the_number_that_the_other_sees() {
     net.run();
     assert!(net.is_in_sync(0, 1) && net.is_in_sync(1, 0));
 }
+
+#[test]
+fn a_paused_peer_is_not_let_in_by_an_invitation_for_somebody_else() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let other = net.nodes[1].organisation();
+    net.nodes[0].machine.pause(&other, true).unwrap();
+    net.run();
+    net.nodes[0].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut Entropy::from_seed([7; 32]));
+    net.connect(0, 1);
+    assert!(net.nodes[0].machine.sessions.is_empty());
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
