@@ -354,12 +354,13 @@ impl Machine {
     fn on_connected(&mut self, now: Timestamp, device: DeviceId) {
         self.forget_session(device);
         let known = |peer: &&Peer| self.directory.device(&peer.organisation) == Some(device);
-        if self.peers.values().any(|peer| peer.paused && known(&peer)) {
+        if self.peers.values().any(|peer| known(&peer)) && self.peers.values().filter(known).all(|peer| peer.paused) {
             // Not as a stranger either: an invitation is for somebody else.
             self.outputs.push_back(Output::Disconnect(device, Parting::Done));
             return;
         }
-        let paired = self.peers.values().find(known);
+        // If several claim the device, its Hello says whose it is.
+        let paired = self.peers.values().filter(known).find(|peer| !peer.paused);
         if let Some(organisation) = paired.map(|peer| peer.organisation) {
             self.sessions.insert(device, Session::new(device, Some(organisation), Phase::Greeting, now));
             self.send_hello(device, organisation);

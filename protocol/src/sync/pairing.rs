@@ -233,6 +233,21 @@ impl Machine {
         }
     }
 
+    /// Cards are signed by root keys alone, so that several peers may claim one device. It belongs to
+    /// the one whose card it shows itself.
+    fn settle_claims(&mut self, device: DeviceId, card: &SignedCard) {
+        let organisation = card.card().organisation;
+        let claims = self.peers.get(&organisation).is_some_and(|peer| !peer.paused) && self.directory.device(&organisation) == Some(device);
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        if claims && session.organisation.is_some_and(|guessed| guessed != organisation) {
+            session.organisation = Some(organisation);
+            // The Hello that is on its way told how far we are with the other one.
+            if self.peers.get(&organisation).is_some_and(Peer::we_confirmed) {
+                self.queue(device, &Message::Confirmed);
+            }
+        }
+    }
+
     fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {
         let organisation = card.card().organisation;
         let ours = self.card.card();
@@ -270,6 +285,7 @@ impl Machine {
         confirmed: bool,
     ) {
         let joining = self.joinings.values().find(|joining| joining.device == device).cloned();
+        self.settle_claims(device, &card);
         let expected = match (self.sessions.get(&device).and_then(|session| session.organisation), &joining) {
             (Some(organisation), _) => organisation,
             (None, Some(joining)) => joining.organisation,

@@ -88,3 +88,20 @@ fn a_paused_peer_is_not_let_in_by_an_invitation_for_somebody_else() {
     assert!(net.nodes[0].machine.sessions.is_empty());
     assert!(net.faults().is_empty(), "{:?}", net.faults());
 }
+
+#[test]
+fn a_peer_that_claims_anothers_device_does_not_shut_that_one_out() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    net.pair(0, 2);
+    // Whichever of the two comes first by its id lies.
+    let (liar, honest) = if net.nodes[1].organisation() < net.nodes[2].organisation() { (1, 2) } else { (2, 1) };
+    let root = RootKey::from_secret([u8::try_from(liar).unwrap() + 1; 32]);
+    let device = net.nodes[honest].key.device();
+    let card = SignedCard::sign(&root, 1, device, Name::new("Liar").unwrap(), OrganisationKind::Union);
+    net.give(liar, 0, Message::Cards(vec![card]));
+    net.run();
+    net.disconnect(0, honest);
+    net.connect(0, honest);
+    assert!(net.is_in_sync(0, honest) && net.is_in_sync(honest, 0), "{:?}", net.faults());
+}
