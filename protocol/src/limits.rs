@@ -74,10 +74,12 @@ pub const SUMMARY_DOCUMENTS: usize = 1 << 20;
 pub const PENDING_ENTRIES: usize = 1024;
 /// Bytes of them.
 pub const PENDING_BYTES: usize = 8 * 1024 * 1024;
-/// Documents held in memory alone, because nothing received so far names this organisation.
+/// Documents of one peer held in memory alone, because nothing received so far names this organisation.
 pub const UNNAMED_DOCUMENTS: usize = 64;
 /// Entries of one of them.
 pub const UNNAMED_ENTRIES: usize = 4096;
+/// Bytes of them.
+pub const UNNAMED_BYTES: usize = 2 * 1024 * 1024;
 /// Unsound entries a peer may send in one session before it is disconnected.
 pub const FAULTS: u32 = 3;
 /// How long a peer may take to begin answering a request, in milliseconds.

@@ -15,6 +15,7 @@ pub struct Holding {
     access: Access,
     /// Entries not yet written, because nothing so far names this organisation.
     unwritten: Vec<StoredEntry>,
+    unwritten_bytes: usize,
     written: bool,
     pending: BTreeMap<EntryId, (VerifiedEntry, Missing)>,
     pending_bytes: usize,
@@ -133,11 +134,15 @@ impl Holding {
         from: Option<OrganisationId>,
         now: Timestamp,
     ) -> Option<Vec<StoredEntry>> {
+        let bytes = accepted.iter().map(|accepted| accepted.entry.size());
+        self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
         self.unwritten.extend(accepted.iter().map(|accepted| StoredEntry { entry: accepted.entry.clone(), from, received: now }));
         if self.access.was_ever_named(us) {
             self.written = true;
+            self.unwritten_bytes = 0;
             return Some(std::mem::take(&mut self.unwritten));
         }
-        (self.unwritten.len() <= limits::UNNAMED_ENTRIES).then(Vec::new)
+        let fits = self.unwritten.len() <= limits::UNNAMED_ENTRIES && self.unwritten_bytes <= limits::UNNAMED_BYTES;
+        fits.then(Vec::new)
     }
 }

@@ -491,7 +491,8 @@ impl Machine {
         entries: Vec<VerifiedEntry>,
     ) {
         if !self.holdings.contains_key(&document) {
-            if self.unnamed.len() >= limits::UNNAMED_DOCUMENTS {
+            // Counted for each peer, so that none uses up the room of another.
+            if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
                 return self.fault(device, Fault::TooMuch("documents that do not name this organisation"));
             }
             self.unnamed.insert(document, device);

@@ -105,3 +105,20 @@ fn a_peer_that_claims_anothers_device_does_not_shut_that_one_out() {
     net.connect(0, honest);
     assert!(net.is_in_sync(0, honest) && net.is_in_sync(honest, 0), "{:?}", net.faults());
 }
+
+#[test]
+fn documents_that_do_not_name_us_from_one_peer_keep_nothing_of_another_out() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    net.pair(0, 2);
+    let private: Vec<_> = (0..limits::UNNAMED_DOCUMENTS).map(|_| net.nodes[1].begin(&[])).collect();
+    net.run();
+    for document in private {
+        let entries = net.nodes[1].stored(&document, Plane::Control);
+        net.give(1, 0, Message::Entries { document, plane: Plane::Control, entries });
+    }
+    let us = net.nodes[0].organisation();
+    let document = net.nodes[2].begin(&[us]);
+    net.run();
+    assert_eq!(net.nodes[0].count(&document, Plane::Content), 2, "{:?}", net.faults());
+}
