@@ -56,6 +56,8 @@ pub const PERSON_BYTES: usize = 200;
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Items in one list of a message.
 pub const MESSAGE_ITEMS: usize = 4096;
+/// Cards in one message: with signatures they stay below [`MESSAGE_BYTES`].
+pub const MESSAGE_CARDS: usize = 2048;
 /// Entry ids in one message.
 pub const MESSAGE_IDS: usize = 65_536;
 /// Bytes of entries gathered into one message, unless one entry alone is longer.

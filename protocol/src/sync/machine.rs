@@ -646,8 +646,10 @@ impl Machine {
         }
         let Some(session) = self.sessions.get_mut(&device) else { return };
         needed.retain(|id, _| session.sent_cards.insert(*id));
-        if !needed.is_empty() {
-            self.queue(device, &Message::Cards(needed.into_values().collect()));
+        let mut needed = needed.into_values().peekable();
+        while needed.peek().is_some() {
+            let cards = needed.by_ref().take(limits::MESSAGE_CARDS).collect();
+            self.queue(device, &Message::Cards(cards));
         }
     }
 

@@ -122,3 +122,26 @@ fn documents_that_do_not_name_us_from_one_peer_keep_nothing_of_another_out() {
     net.run();
     assert_eq!(net.nodes[0].count(&document, Plane::Content), 2, "{:?}", net.faults());
 }
+
+#[test]
+fn a_document_that_names_thousands_is_passed_on_with_all_their_cards() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let mut grants = Vec::new();
+    for number in 0..4160_u16 {
+        let mut secret = [9; 32];
+        secret[..2].copy_from_slice(&number.to_le_bytes());
+        let root = RootKey::from_secret(secret);
+        let card = SignedCard::sign(&root, 0, DeviceId::new(secret), Name::new("x").unwrap(), OrganisationKind::Union);
+        grants.extend(read(card.card().organisation));
+        net.nodes[0].machine.learn_card(card, None);
+    }
+    let document = net.nodes[0].begin(&[]);
+    for grants in grants.chunks(limits::GRANTS) {
+        net.nodes[0].control(document, Body::Grant { grants: grants.to_vec() });
+    }
+    net.nodes[0].control(document, Body::Grant { grants: read(reader) });
+    net.run();
+    assert_eq!(net.nodes[1].count(&document, Plane::Control), 67, "{:?}", net.faults());
+}
