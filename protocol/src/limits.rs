@@ -64,6 +64,9 @@ pub const MESSAGE_IDS: usize = 65_536;
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.
 pub const WINDOW_FRAMES: usize = 16;
+/// Bytes of frames under way after which no further one is sent, so that with the longest frame they
+/// stay within what a connection queues.
+pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 /// Documents one node asks another for at a time.
