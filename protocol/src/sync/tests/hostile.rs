@@ -145,3 +145,26 @@ fn a_document_that_names_thousands_is_passed_on_with_all_their_cards() {
     net.run();
     assert_eq!(net.nodes[1].count(&document, Plane::Control), 67, "{:?}", net.faults());
 }
+
+#[test]
+fn a_peer_that_is_given_much_at_once_may_still_ask() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let documents: Vec<_> = (0..200).map(|_| net.nodes[0].begin(&[reader])).collect();
+    net.give(1, 0, Message::Have { document: documents[0], plane: Plane::Control, ids: Vec::new() });
+    assert!(!net.nodes[0].machine.sessions.is_empty(), "the peer asked once and was cut off");
+}
+
+#[test]
+fn a_peer_that_asks_the_same_again_before_it_was_answered_is_at_fault() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let document = net.nodes[0].begin(&[reader]);
+    net.run();
+    for _ in 0..3 {
+        net.give(1, 0, Message::Have { document, plane: Plane::Content, ids: Vec::new() });
+    }
+    assert!(net.nodes[0].machine.sessions.is_empty());
+}
