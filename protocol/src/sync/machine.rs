@@ -579,7 +579,15 @@ impl Machine {
         for (device, plane) in self.entitlements(&document, now) {
             let Some(holding) = self.holdings.get(&document) else { return };
             if !before.contains(&(device, plane)) {
-                let ids = holding.access().entries(plane).collect();
+                let mut ids: VecDeque<EntryId> = holding.access().entries(plane).collect();
+                if from == Some(device) {
+                    // It has what it just brought.
+                    let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
+                    ids.retain(|id| !brought.contains(id));
+                }
+                if ids.is_empty() {
+                    continue;
+                }
                 if let Some(session) = self.sessions.get_mut(&device) {
                     if session.serves.len() < limits::SERVES {
                         session.serves.push_back(Serve { document, plane, ids, asked: false });

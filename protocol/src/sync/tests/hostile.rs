@@ -168,3 +168,14 @@ fn a_peer_that_asks_the_same_again_before_it_was_answered_is_at_fault() {
     }
     assert!(net.nodes[0].machine.sessions.is_empty());
 }
+
+#[test]
+fn what_a_peer_sent_is_not_sent_back_to_it() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    net.nodes[0].begin(&[reader]);
+    net.run();
+    let back: Vec<_> = net.nodes[1].notices.iter().filter(|notice| matches!(notice, Notice::Disclosed { .. })).collect();
+    assert!(back.is_empty(), "{back:?}");
+}
