@@ -553,7 +553,8 @@ impl Machine {
 
     /// Of each connected peer, whether it may hold a document's control and content.
     fn entitlements(&self, document: &DocumentId, now: Timestamp) -> BTreeSet<(DeviceId, Plane)> {
-        let Some(holding) = self.holdings.get(document) else { return BTreeSet::new() };
+        // Of what is held back nothing was passed on yet, whoever may hold it.
+        let Some(holding) = self.document(document) else { return BTreeSet::new() };
         let live = self.sessions.values().filter(|session| session.is_live());
         let mut entitled = BTreeSet::new();
         for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {

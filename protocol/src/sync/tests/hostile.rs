@@ -179,3 +179,20 @@ fn what_a_peer_sent_is_not_sent_back_to_it() {
     let back: Vec<_> = net.nodes[1].notices.iter().filter(|notice| matches!(notice, Notice::Disclosed { .. })).collect();
     assert!(back.is_empty(), "{back:?}");
 }
+
+#[test]
+fn what_was_held_back_is_forwarded_whole_once_it_names_us() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    net.pair(1, 2);
+    let (us, reader) = (net.nodes[1].organisation(), net.nodes[2].organisation());
+    let document = net.nodes[0].begin(&[reader]);
+    net.nodes[0].control(document, Body::Grant { grants: read(us) });
+    net.nodes[0].write_only();
+    for entry in net.nodes[0].stored(&document, Plane::Control) {
+        net.give(0, 1, Message::Entries { document, plane: Plane::Control, entries: vec![entry] });
+    }
+    let told = net.nodes[1].write_only();
+    let sent = |notice: &&Notice| matches!(notice, Notice::Disclosed { to, plane: Plane::Control, entries: 2, .. } if *to == reader);
+    assert_eq!(told.iter().filter(sent).count(), 1, "{told:?}");
+}
