@@ -36,7 +36,7 @@ pub(super) struct Receipt {
     pub(super) accepted: Vec<Accepted>,
     /// Broke a rule.
     pub(super) unsound: Vec<(EntryId, Unsound)>,
-    /// Wait for something missing that nobody here has.
+    /// Some of them wait for something missing that nobody here has.
     pub(super) waiting: bool,
 }
 
@@ -83,11 +83,14 @@ impl Holding {
                     receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed() });
                     open.extend(self.no_longer_missing(&id));
                 }
-                Insertion::Pending(entry, missing) => self.wait(entry, missing),
+                Insertion::Pending(entry, missing) => {
+                    // What waited before was asked for when it came.
+                    receipt.waiting |= !self.pending.contains_key(&id);
+                    self.wait(entry, missing);
+                }
                 Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound)),
             }
         }
-        receipt.waiting = self.has_pending();
         receipt
     }
 
@@ -100,6 +103,9 @@ impl Holding {
 
     fn wait(&mut self, entry: VerifiedEntry, missing: Missing) {
         let bytes = self.pending_bytes.saturating_add(entry.signed().size());
+        if self.pending.contains_key(&entry.id()) {
+            return;
+        }
         if self.pending.len() < limits::PENDING_ENTRIES && bytes <= limits::PENDING_BYTES {
             self.pending_bytes = bytes;
             self.pending.insert(entry.id(), (entry, missing));

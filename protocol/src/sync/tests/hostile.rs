@@ -196,3 +196,41 @@ fn what_was_held_back_is_forwarded_whole_once_it_names_us() {
     let sent = |notice: &&Notice| matches!(notice, Notice::Disclosed { to, plane: Plane::Control, entries: 2, .. } if *to == reader);
     assert_eq!(told.iter().filter(sent).count(), 1, "{told:?}");
 }
+
+#[test]
+fn an_entry_whose_past_never_comes_does_not_make_every_later_one_a_question() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    net.pair(1, 2);
+    let (us, liar) = (net.nodes[1].organisation(), net.nodes[2].organisation());
+    let document = net.nodes[0].begin(&[us, liar]);
+    net.run();
+    // The liar's chain on a document begins with its second entry.
+    let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
+    let mut orphan = None;
+    let mut held = crate::access::Access::default();
+    for entry in Plane::ALL.into_iter().flat_map(|plane| net.nodes[2].stored(&document, plane)) {
+        held.insert(entry, |_, _| true);
+    }
+    for seed in 0..2 {
+        let payload = crate::entry::ResponsePayload {
+            at: NOW,
+            person: None,
+            remark: crate::entry::Remark::Comment,
+            step: String::new(),
+            text: "x".into(),
+        };
+        let acting = net.nodes[2].acting(document.into());
+        let entry = author::response(&held, &acting, &audience, &payload, &mut Entropy::from_seed([seed; 32])).unwrap();
+        held.insert(entry.clone(), |_, _| true);
+        orphan = Some(entry);
+    }
+    net.give(2, 1, Message::Entries { document, plane: Plane::Content, entries: vec![orphan.unwrap()] });
+    net.run();
+    let mut asked = 0;
+    for _ in 0..5 {
+        net.nodes[0].revise(document, b"more");
+        asked += net.run_counting(|message| matches!(message, Message::Have { .. }));
+    }
+    assert_eq!(asked, 0);
+}
