@@ -203,8 +203,8 @@ impl Machine {
             holdings.insert(document, holding);
         }
         Ok(Self {
+            addresses: directory.addresses(&card.card().device).cloned(),
             card,
-            addresses: None,
             directory,
             peers: start.peers.into_iter().map(|peer| (peer.organisation, peer)).collect(),
             invitations: start.invitations,

@@ -234,3 +234,13 @@ fn an_entry_whose_past_never_comes_does_not_make_every_later_one_a_question() {
     }
     assert_eq!(asked, 0);
 }
+
+#[test]
+fn a_restarted_machine_still_says_where_it_can_be_reached() {
+    let mut net = Net::new(1);
+    let signed = crate::identity::SignedAddresses::sign(&net.nodes[0].key, 1, Vec::new());
+    net.nodes[0].machine.announce(signed.clone());
+    net.run();
+    let again = Machine::new(net.nodes[0].machine.card().clone(), net.nodes[0].store.start(), &net.nodes[0].store).unwrap();
+    assert_eq!(again.addresses, Some(signed));
+}
