@@ -22,6 +22,8 @@ mod portability;
 mod report;
 mod sharing;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use crate::config::Config;
