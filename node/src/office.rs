@@ -390,6 +390,8 @@ impl Office {
                         Parting::Fault => Cause::Misbehaved,
                     };
                     self.network.disconnect(&device, cause);
+                    // If a newer session came up meanwhile, it ends with the one that this was meant for.
+                    self.machine.handle(now(), Input::Disconnected(device));
                 }
                 Output::Targets => targets = true,
                 Output::Write(_) | Output::Notice(_) => {}

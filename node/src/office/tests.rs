@@ -83,3 +83,45 @@ fn what_anyone_may_read_is_not_marked_as_for_a_few() {
     let problem = office.step(&actor, &published.reference, &verb, narrower).unwrap_err();
     assert!(problem.to_string().contains("anyone"), "{problem}");
 }
+
+#[test]
+fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembered_for_ever() {
+    let (_folder, mut office, _) = office();
+    let actor = Actor::default();
+    let card = SignedCard::sign(
+        &RootKey::from_secret([5; 32]),
+        0,
+        DeviceId::new([5; 32]),
+        Name::new("Vauxhall").unwrap(),
+        OrganisationKind::Union,
+    );
+    let ticket = csu_protocol::identity::Ticket {
+        organisation: card.card().organisation,
+        device: DeviceId::new([5; 32]),
+        addresses: Vec::new(),
+        secret: csu_protocol::identity::InvitationSecret::from_bytes([6; 32]),
+        expires: now().plus_ms(60_000),
+    };
+    office.join(&actor, crate::desk::JoinRequest { ticket: ticket.to_string() }).unwrap();
+    office.settle().unwrap();
+    let device = card.card().device;
+    let connected = |number| {
+        Arrival::Event(Event::Connected {
+            device,
+            session: SessionNumber::new(number),
+            address: "/ip4/127.0.0.1/tcp/1".to_owned(),
+            direction: Direction::Accepted,
+        })
+    };
+    office.take(connected(1));
+    office.settle().unwrap();
+    let hello = Message::Hello { card: card.clone(), addresses: None, confirmed: false };
+    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(hello))));
+    office.settle().unwrap();
+    assert!(office.machine.connection(&card.card().organisation).is_some());
+    // A fault ends the first; the second is up before that is carried out.
+    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(Message::Cards(Vec::new())))));
+    office.take(connected(2));
+    office.settle().unwrap();
+    assert_eq!(office.machine.connection(&card.card().organisation).is_some(), office.sessions.contains_key(&device));
+}
