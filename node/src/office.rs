@@ -450,15 +450,18 @@ impl Office {
             reply(Ok(()));
             return Ok(());
         }
-        match self.settle() {
+        match self.try_settle() {
             Ok(()) => {
+                self.release();
                 reply(Ok(()));
                 Ok(())
             }
-            // Settled back to what is on disk; the request is answered with the reason.
+            // The request is answered with the reason. If what is on disk cannot be read either, the
+            // machine knows more than the disk: the office must not go on.
             Err(error) => {
+                let rebuilt = self.rebuild();
                 reply(Err(error.into()));
-                Ok(())
+                rebuilt
             }
         }
     }
