@@ -104,6 +104,8 @@ pub struct Office {
     spoiled: bool,
     /// Whether somebody asked the node to stop.
     stopping: bool,
+    /// A write that failed where nobody could be told; the group is given up for it.
+    failed: Option<StorageError>,
 }
 
 impl std::fmt::Debug for Office {
@@ -155,6 +157,7 @@ impl Office {
             changed: BTreeSet::new(),
             spoiled: false,
             stopping: false,
+            failed: None,
         };
         office.announce()?;
         office.set_targets();
@@ -254,6 +257,7 @@ impl Office {
             && let Err(error) = self.storage.peer_seen(&organisation, at)
         {
             tracing::warn!(%error, "could not note when a neighbour was last seen");
+            self.failed = Some(error);
         }
     }
 
@@ -370,6 +374,9 @@ impl Office {
     }
 
     fn try_settle(&mut self) -> Result<(), OfficeError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         self.pump()?;
         for document in std::mem::take(&mut self.changed) {
             self.list_again(&document)?;
