@@ -217,7 +217,8 @@ impl Machine {
     ) {
         let Some(secret) = self.invitation_for(now, &device, proof) else { return };
         if card.card().organisation != organisation {
-            return self.fault_and_end(device, Fault::WrongCard);
+            // A peer's card claimed the device of one that is only now pairing.
+            return self.on_pair_request(now, device, card.clone(), proof);
         }
         self.use_up(&secret);
         let ours = self.card.card();

@@ -244,3 +244,15 @@ fn a_restarted_machine_still_says_where_it_can_be_reached() {
     let again = Machine::new(net.nodes[0].machine.card().clone(), net.nodes[0].store.start(), &net.nodes[0].store).unwrap();
     assert_eq!(again.addresses, Some(signed));
 }
+
+#[test]
+fn a_peer_that_claims_the_device_of_one_that_is_to_be_invited_does_not_keep_it_out() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    let device = net.nodes[2].key.device();
+    let card = SignedCard::sign(&RootKey::from_secret([2; 32]), 1, device, Name::new("Liar").unwrap(), OrganisationKind::Union);
+    net.give(1, 0, Message::Cards(vec![card]));
+    net.run();
+    net.pair(0, 2);
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
