@@ -22,6 +22,8 @@ mod portability;
 mod report;
 mod sharing;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use crate::config::Config;
@@ -102,6 +104,8 @@ pub struct Office {
     spoiled: bool,
     /// Whether somebody asked the node to stop.
     stopping: bool,
+    /// A write that failed where nobody could be told; the group is given up for it.
+    failed: Option<StorageError>,
 }
 
 impl std::fmt::Debug for Office {
@@ -153,6 +157,7 @@ impl Office {
             changed: BTreeSet::new(),
             spoiled: false,
             stopping: false,
+            failed: None,
         };
         office.announce()?;
         office.set_targets();
@@ -252,6 +257,7 @@ impl Office {
             && let Err(error) = self.storage.peer_seen(&organisation, at)
         {
             tracing::warn!(%error, "could not note when a neighbour was last seen");
+            self.failed = Some(error);
         }
     }
 
@@ -368,6 +374,9 @@ impl Office {
     }
 
     fn try_settle(&mut self) -> Result<(), OfficeError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         self.pump()?;
         for document in std::mem::take(&mut self.changed) {
             self.list_again(&document)?;
@@ -388,6 +397,8 @@ impl Office {
                         Parting::Fault => Cause::Misbehaved,
                     };
                     self.network.disconnect(&device, cause);
+                    // If a newer session came up meanwhile, it ends with the one that this was meant for.
+                    self.machine.handle(now(), Input::Disconnected(device));
                 }
                 Output::Targets => targets = true,
                 Output::Write(_) | Output::Notice(_) => {}
@@ -446,15 +457,18 @@ impl Office {
             reply(Ok(()));
             return Ok(());
         }
-        match self.settle() {
+        match self.try_settle() {
             Ok(()) => {
+                self.release();
                 reply(Ok(()));
                 Ok(())
             }
-            // Settled back to what is on disk; the request is answered with the reason.
+            // The request is answered with the reason. If what is on disk cannot be read either, the
+            // machine knows more than the disk: the office must not go on.
             Err(error) => {
+                let rebuilt = self.rebuild();
                 reply(Err(error.into()));
-                Ok(())
+                rebuilt
             }
         }
     }

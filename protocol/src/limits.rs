@@ -56,14 +56,17 @@ pub const PERSON_BYTES: usize = 200;
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Items in one list of a message.
 pub const MESSAGE_ITEMS: usize = 4096;
+/// Cards in one message: with signatures they stay below [`MESSAGE_BYTES`].
+pub const MESSAGE_CARDS: usize = 2048;
 /// Entry ids in one message.
 pub const MESSAGE_IDS: usize = 65_536;
 /// Bytes of entries gathered into one message, unless one entry alone is longer.
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.
 pub const WINDOW_FRAMES: usize = 16;
-/// Bytes of them. One frame more may be under way, however long: at most this and [`MESSAGE_BYTES`].
-pub const WINDOW_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of frames under way after which no further one is sent, so that with the longest frame they
+/// stay within what a connection queues.
+pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 /// Documents one node asks another for at a time.
@@ -76,10 +79,12 @@ pub const SUMMARY_DOCUMENTS: usize = 1 << 20;
 pub const PENDING_ENTRIES: usize = 1024;
 /// Bytes of them.
 pub const PENDING_BYTES: usize = 8 * 1024 * 1024;
-/// Documents held in memory alone, because nothing received so far names this organisation.
+/// Documents of one peer held in memory alone, because nothing received so far names this organisation.
 pub const UNNAMED_DOCUMENTS: usize = 64;
 /// Entries of one of them.
 pub const UNNAMED_ENTRIES: usize = 4096;
+/// Bytes of them.
+pub const UNNAMED_BYTES: usize = 2 * 1024 * 1024;
 /// Unsound entries a peer may send in one session before it is disconnected.
 pub const FAULTS: u32 = 3;
 /// How long a peer may take to begin answering a request, in milliseconds.

@@ -48,20 +48,22 @@ impl Office {
             Named::Document(document, _) => {
                 let open = self.open_document(&document)?;
                 let marking = open.snapshot.marking.unwrap_or(csu_protocol::document::Marking::Red);
-                let mut audience: Vec<Grant> = Vec::new();
-                for row in self.access_of(&document)?.rows().into_iter().filter(|row| row.is_live(now())) {
-                    audience.retain(|known| known.subject != row.who);
-                    audience.push(Grant { subject: row.who, role: row.role, until: row.until });
-                }
-                for grant in &grants {
-                    audience.retain(|known| known.subject != grant.subject);
-                    audience.push(*grant);
-                }
-                check_audience(open.kind, marking, &audience)?;
+                check_audience(open.kind, marking, &self.audience_with(&document, &grants)?)?;
                 self.grant_roles(actor, &document, grants)?;
                 self.show_document(&document)
             }
         }
+    }
+
+    /// Who has a role on a document now, and who would with `more`.
+    pub(super) fn audience_with(&self, document: &DocumentId, more: &[Grant]) -> Result<Vec<Grant>, Problem> {
+        let mut audience: Vec<Grant> = Vec::new();
+        let live = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now()));
+        for grant in live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied()) {
+            audience.retain(|known| known.subject != grant.subject);
+            audience.push(grant);
+        }
+        Ok(audience)
     }
 
     /// Signs grants, and starts an epoch that opens the document to new readers.

@@ -178,8 +178,10 @@ impl Office {
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
+        if !content.audience.is_empty() || open.snapshot.marking != Some(wanted.marking) {
+            check_audience(kind, wanted.marking, &self.audience_with(document, &content.audience)?)?;
+        }
         if !content.audience.is_empty() {
-            check_audience(kind, wanted.marking, &content.audience)?;
             self.grant_roles(actor, document, content.audience.clone())?;
         }
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.

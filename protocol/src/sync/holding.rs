@@ -15,6 +15,7 @@ pub struct Holding {
     access: Access,
     /// Entries not yet written, because nothing so far names this organisation.
     unwritten: Vec<StoredEntry>,
+    unwritten_bytes: usize,
     written: bool,
     pending: BTreeMap<EntryId, (VerifiedEntry, Missing)>,
     pending_bytes: usize,
@@ -35,7 +36,7 @@ pub(super) struct Receipt {
     pub(super) accepted: Vec<Accepted>,
     /// Broke a rule.
     pub(super) unsound: Vec<(EntryId, Unsound)>,
-    /// Wait for something missing that nobody here has.
+    /// Some of them wait for something missing that nobody here has.
     pub(super) waiting: bool,
 }
 
@@ -82,11 +83,14 @@ impl Holding {
                     receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed() });
                     open.extend(self.no_longer_missing(&id));
                 }
-                Insertion::Pending(entry, missing) => self.wait(entry, missing),
+                Insertion::Pending(entry, missing) => {
+                    // What waited before was asked for when it came.
+                    receipt.waiting |= !self.pending.contains_key(&id);
+                    self.wait(entry, missing);
+                }
                 Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound)),
             }
         }
-        receipt.waiting = self.has_pending();
         receipt
     }
 
@@ -99,6 +103,9 @@ impl Holding {
 
     fn wait(&mut self, entry: VerifiedEntry, missing: Missing) {
         let bytes = self.pending_bytes.saturating_add(entry.signed().size());
+        if self.pending.contains_key(&entry.id()) {
+            return;
+        }
         if self.pending.len() < limits::PENDING_ENTRIES && bytes <= limits::PENDING_BYTES {
             self.pending_bytes = bytes;
             self.pending.insert(entry.id(), (entry, missing));
@@ -133,11 +140,15 @@ impl Holding {
         from: Option<OrganisationId>,
         now: Timestamp,
     ) -> Option<Vec<StoredEntry>> {
+        let bytes = accepted.iter().map(|accepted| accepted.entry.size());
+        self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
         self.unwritten.extend(accepted.iter().map(|accepted| StoredEntry { entry: accepted.entry.clone(), from, received: now }));
         if self.access.was_ever_named(us) {
             self.written = true;
+            self.unwritten_bytes = 0;
             return Some(std::mem::take(&mut self.unwritten));
         }
-        (self.unwritten.len() <= limits::UNNAMED_ENTRIES).then(Vec::new)
+        let fits = self.unwritten.len() <= limits::UNNAMED_ENTRIES && self.unwritten_bytes <= limits::UNNAMED_BYTES;
+        fits.then(Vec::new)
     }
 }

@@ -203,8 +203,8 @@ impl Machine {
             holdings.insert(document, holding);
         }
         Ok(Self {
+            addresses: directory.addresses(&card.card().device).cloned(),
             card,
-            addresses: None,
             directory,
             peers: start.peers.into_iter().map(|peer| (peer.organisation, peer)).collect(),
             invitations: start.invitations,
@@ -353,7 +353,14 @@ impl Machine {
 
     fn on_connected(&mut self, now: Timestamp, device: DeviceId) {
         self.forget_session(device);
-        let paired = self.peers.values().find(|peer| !peer.paused && self.directory.device(&peer.organisation) == Some(device));
+        let known = |peer: &&Peer| self.directory.device(&peer.organisation) == Some(device);
+        if self.peers.values().any(|peer| known(&peer)) && self.peers.values().filter(known).all(|peer| peer.paused) {
+            // Not as a stranger either: an invitation is for somebody else.
+            self.outputs.push_back(Output::Disconnect(device, Parting::Done));
+            return;
+        }
+        // If several claim the device, its Hello says whose it is.
+        let paired = self.peers.values().filter(known).find(|peer| !peer.paused);
         if let Some(organisation) = paired.map(|peer| peer.organisation) {
             self.sessions.insert(device, Session::new(device, Some(organisation), Phase::Greeting, now));
             self.send_hello(device, organisation);
@@ -423,8 +430,10 @@ impl Machine {
         let (phase, organisation) = (session.phase, session.organisation);
         match (message, phase, organisation) {
             (Message::PairRequest { card, proof }, Phase::Stranger { .. }, None) => self.on_pair_request(now, device, card, &proof),
-            // The answer to an earlier request was lost, and we know the device by now: our Hello is on its way.
-            (Message::PairRequest { .. }, Phase::Greeting, Some(_)) => {}
+            (Message::PairRequest { card, proof }, Phase::Joining, None) => self.on_mutual_request(now, device, card, &proof),
+            (Message::PairRequest { card, proof }, Phase::Greeting, Some(organisation)) => {
+                self.on_repeated_request(now, device, organisation, &card, &proof);
+            }
             (Message::Hello { card, addresses, confirmed }, Phase::Joining | Phase::Greeting, _) => {
                 self.on_hello(now, device, card, addresses, confirmed);
             }
@@ -482,7 +491,8 @@ impl Machine {
         entries: Vec<VerifiedEntry>,
     ) {
         if !self.holdings.contains_key(&document) {
-            if self.unnamed.len() >= limits::UNNAMED_DOCUMENTS {
+            // Counted for each peer, so that none uses up the room of another.
+            if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
                 return self.fault(device, Fault::TooMuch("documents that do not name this organisation"));
             }
             self.unnamed.insert(document, device);
@@ -543,7 +553,8 @@ impl Machine {
 
     /// Of each connected peer, whether it may hold a document's control and content.
     fn entitlements(&self, document: &DocumentId, now: Timestamp) -> BTreeSet<(DeviceId, Plane)> {
-        let Some(holding) = self.holdings.get(document) else { return BTreeSet::new() };
+        // Of what is held back nothing was passed on yet, whoever may hold it.
+        let Some(holding) = self.document(document) else { return BTreeSet::new() };
         let live = self.sessions.values().filter(|session| session.is_live());
         let mut entitled = BTreeSet::new();
         for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {
@@ -569,7 +580,15 @@ impl Machine {
         for (device, plane) in self.entitlements(&document, now) {
             let Some(holding) = self.holdings.get(&document) else { return };
             if !before.contains(&(device, plane)) {
-                let ids = holding.access().entries(plane).collect();
+                let mut ids: VecDeque<EntryId> = holding.access().entries(plane).collect();
+                if from == Some(device) {
+                    // It has what it just brought.
+                    let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
+                    ids.retain(|id| !brought.contains(id));
+                }
+                if ids.is_empty() {
+                    continue;
+                }
                 if let Some(session) = self.sessions.get_mut(&device) {
                     if session.serves.len() < limits::SERVES {
                         session.serves.push_back(Serve { document, plane, ids, asked: false });
@@ -636,8 +655,10 @@ impl Machine {
         }
         let Some(session) = self.sessions.get_mut(&device) else { return };
         needed.retain(|id, _| session.sent_cards.insert(*id));
-        if !needed.is_empty() {
-            self.queue(device, &Message::Cards(needed.into_values().collect()));
+        let mut needed = needed.into_values().peekable();
+        while needed.peek().is_some() {
+            let cards = needed.by_ref().take(limits::MESSAGE_CARDS).collect();
+            self.queue(device, &Message::Cards(cards));
         }
     }
 

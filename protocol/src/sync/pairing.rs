@@ -168,18 +168,85 @@ impl Machine {
 
     /// A stranger shows an invitation's secret. The invitation is used up by that.
     pub(super) fn on_pair_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
-        let fits = |invitation: &&Invitation| now < invitation.expires && invitation.secret.proof(&device) == *proof;
-        let Some(secret) = self.invitations.iter().find(fits).map(|invitation| invitation.secret.clone()) else {
+        let Some(secret) = self.invitation_for(now, &device, proof) else {
             return self.fault_and_end(device, Fault::NotInvited);
         };
         let organisation = card.card().organisation;
         if card.card().device != device || organisation == self.organisation() {
             return self.fault_and_end(device, Fault::WrongCard);
         }
-        self.invitations.retain(|invitation| invitation.secret != secret);
-        self.outputs.push_back(Output::Write(Write::InvitationEnded(secret.clone())));
+        self.use_up(&secret);
+        if self.joinings.remove(&organisation).is_some() {
+            // We held a ticket of theirs as well; they used ours first.
+            self.outputs.push_back(Output::Write(Write::JoiningEnded(organisation)));
+        }
         self.begin_pairing(now, device, card, Vec::new(), &secret);
         self.send_hello(device, organisation);
+    }
+
+    fn invitation_for(&self, now: Timestamp, device: &DeviceId, proof: &PairingProof) -> Option<InvitationSecret> {
+        let fits = |invitation: &&Invitation| now < invitation.expires && invitation.secret.proof(device) == *proof;
+        self.invitations.iter().find(fits).map(|invitation| invitation.secret.clone())
+    }
+
+    fn use_up(&mut self, secret: &InvitationSecret) {
+        self.invitations.retain(|invitation| invitation.secret != *secret);
+        self.outputs.push_back(Output::Write(Write::InvitationEnded(secret.clone())));
+        self.outputs.push_back(Output::Targets);
+    }
+
+    /// Both invited each other and both joined: the one with the lower id answers, the other waits for that.
+    pub(super) fn on_mutual_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
+        if self.organisation() < card.card().organisation {
+            return self.on_pair_request(now, device, card, proof);
+        }
+        if let Some(secret) = self.invitation_for(now, &device, proof) {
+            self.use_up(&secret);
+        }
+    }
+
+    /// A device that we know shows an invitation: its organisation had forgotten us and pairs again, or
+    /// the answer to its first request was lost. Our Hello is on its way.
+    pub(super) fn on_repeated_request(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        card: &SignedCard,
+        proof: &PairingProof,
+    ) {
+        let Some(secret) = self.invitation_for(now, &device, proof) else { return };
+        if card.card().organisation != organisation {
+            // A peer's card claimed the device of one that is only now pairing.
+            return self.on_pair_request(now, device, card.clone(), proof);
+        }
+        self.use_up(&secret);
+        let ours = self.card.card();
+        let number = SecurityNumber::of((ours.organisation, ours.device), (organisation, device), &secret);
+        if let Some(peer) = self.peers.get_mut(&organisation) {
+            // Both screens show the new number. What was confirmed before covered the same keys, and stays
+            // once complete; half a confirmation is begun anew.
+            peer.number = number;
+            if peer.pairing != Pairing::Confirmed {
+                peer.pairing = Pairing::Waiting { we_confirmed: false, they_confirmed: false };
+            }
+            self.write_peer(&organisation);
+        }
+    }
+
+    /// Cards are signed by root keys alone, so that several peers may claim one device. It belongs to
+    /// the one whose card it shows itself.
+    fn settle_claims(&mut self, device: DeviceId, card: &SignedCard) {
+        let organisation = card.card().organisation;
+        let claims = self.peers.get(&organisation).is_some_and(|peer| !peer.paused) && self.directory.device(&organisation) == Some(device);
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        if claims && session.organisation.is_some_and(|guessed| guessed != organisation) {
+            session.organisation = Some(organisation);
+            // The Hello that is on its way told how far we are with the other one.
+            if self.peers.get(&organisation).is_some_and(Peer::we_confirmed) {
+                self.queue(device, &Message::Confirmed);
+            }
+        }
     }
 
     fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {
@@ -219,6 +286,7 @@ impl Machine {
         confirmed: bool,
     ) {
         let joining = self.joinings.values().find(|joining| joining.device == device).cloned();
+        self.settle_claims(device, &card);
         let expected = match (self.sessions.get(&device).and_then(|session| session.organisation), &joining) {
             (Some(organisation), _) => organisation,
             (None, Some(joining)) => joining.organisation,

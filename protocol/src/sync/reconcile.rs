@@ -203,8 +203,14 @@ impl Machine {
         let holding = self.document(&document).filter(|holding| holding.access().may_hold(&organisation, plane, now));
         let missing = holding.map(|holding| holding.access().entries(plane).filter(|id| !theirs.contains(id)).collect());
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        if session.serves.len() >= limits::SERVES {
+        // What this side began to send by itself is not the peer's doing.
+        let mut asked = session.serves.iter().filter(|serve| serve.asked);
+        if asked.clone().count() >= limits::SERVES {
             return self.fault_and_end(device, Fault::TooMuch("requests"));
+        }
+        // Each request holds the ids of a whole plane: nobody gets to pile up the same ones.
+        if asked.any(|serve| serve.document == document && serve.plane == plane) {
+            return self.fault_and_end(device, Fault::OutOfTurn("a request that is being answered"));
         }
         session.serves.push_back(Serve { document, plane, ids: missing.unwrap_or_default(), asked: true });
     }

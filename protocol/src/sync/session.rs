@@ -55,7 +55,7 @@ pub(super) struct Session {
     pub(super) they_confirmed: bool,
     outbox: VecDeque<Vec<u8>>,
     outbox_bytes: usize,
-    /// The lengths of the frames that the connection has been given and not taken, oldest first.
+    /// The lengths of frames under way, in order.
     in_flight: VecDeque<usize>,
     in_flight_bytes: usize,
     pub(super) sent_cards: BTreeSet<CardId>,
@@ -105,13 +105,9 @@ impl Session {
         self.outbox.push_back(frame);
     }
 
-    fn has_room(&self) -> bool {
-        self.in_flight.len() < limits::WINDOW_FRAMES && self.in_flight_bytes < limits::WINDOW_BYTES
-    }
-
     /// The next frame, if the connection has room for one more.
     pub(super) fn next_frame(&mut self) -> Option<Vec<u8>> {
-        if !self.has_room() {
+        if !self.has_window() {
             return None;
         }
         let frame = self.outbox.pop_front()?;
@@ -122,14 +118,18 @@ impl Session {
     }
 
     pub(super) fn sent(&mut self, frames: usize) {
-        for length in self.in_flight.drain(..frames.min(self.in_flight.len())) {
-            self.in_flight_bytes = self.in_flight_bytes.saturating_sub(length);
+        for bytes in self.in_flight.drain(..frames.min(self.in_flight.len())) {
+            self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
         }
+    }
+
+    fn has_window(&self) -> bool {
+        self.in_flight.len() < limits::WINDOW_FRAMES && self.in_flight_bytes < limits::WINDOW_BYTES
     }
 
     /// Whether answers should be prepared: nothing waits to be sent.
     pub(super) fn is_drained(&self) -> bool {
-        self.outbox.is_empty() && self.has_room()
+        self.outbox.is_empty() && self.has_window()
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -155,5 +155,22 @@ impl Session {
                 waits.then(|| self.progress.plus_ms(limits::ANSWER_MS))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_frames_under_way_are_bounded_in_bytes_and_each_that_was_taken_makes_room() {
+        let mut session = Session::new(DeviceId::new([1; 32]), None, Phase::Live, Timestamp::default());
+        for _ in 0..limits::WINDOW_FRAMES {
+            session.queue(vec![0; 1024 * 1024]);
+        }
+        let sent = std::iter::from_fn(|| session.next_frame()).count();
+        assert_eq!(sent, 4);
+        session.sent(1);
+        assert!(session.next_frame().is_some() && session.next_frame().is_none());
     }
 }

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 use crate::wire::Message;
 use std::collections::VecDeque;
 
+mod hostile;
+
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
 struct Node {
@@ -112,6 +114,12 @@ impl Net {
     }
 
     fn run(&mut self) {
+        self.run_counting(|_| false);
+    }
+
+    /// Runs until nothing is under way; how many of the messages were of a kind.
+    fn run_counting(&mut self, counts: impl Fn(&Message) -> bool) -> usize {
+        let mut counted = 0;
         loop {
             for from in 0..self.nodes.len() {
                 loop {
@@ -132,10 +140,11 @@ impl Net {
                     }
                 }
             }
-            let Some((from, to, frame)) = self.wires.pop_front() else { break };
+            let Some((from, to, frame)) = self.wires.pop_front() else { return counted };
             let (sender, receiver) = (self.nodes[from].key.device(), self.nodes[to].key.device());
             self.nodes[from].machine.handle(NOW, Input::Sent(receiver, 1));
             let message = Message::receive(&frame).unwrap();
+            counted += usize::from(counts(&message));
             self.nodes[to].machine.handle(NOW, Input::Received(sender, Box::new(message)));
         }
     }

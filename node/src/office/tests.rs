@@ -1,0 +1,127 @@
+//! The office over real storage, with a network that only listens.
+
+use super::*;
+use crate::config::{Config, Flags};
+use crate::desk::{Actor, Desk, DraftRequest, Recipient, StepRequest};
+use crate::keys::Birth;
+use crate::network::{Direction, TicketError};
+use crate::storage::Options;
+use csu_protocol::id::OrganisationId;
+use csu_protocol::identity::{Name, OrganisationKind, RootKey, SignedCard};
+use csu_protocol::store::Write;
+use zeroize::Zeroizing;
+
+struct Nowhere;
+
+impl Sessions for Nowhere {
+    fn try_send(&self, _: &DeviceId, _: SessionNumber, _: Vec<u8>) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    fn disconnect(&self, _: &DeviceId, _: Cause) {}
+
+    fn set_peers(&self, _: Vec<Target>) {}
+
+    fn set_strangers(&self, _: Strangers) {}
+
+    fn dial_ticket(&self, _: &DeviceId, _: &[String]) -> Result<(), TicketError> {
+        Ok(())
+    }
+}
+
+/// An office of its own folder that knows two other organisations by their cards.
+fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
+    let config = Config::load(&flags, []).unwrap();
+    let name = |text| Name::new(text).unwrap();
+    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name("Brixton"), OrganisationKind::Union).unwrap();
+    let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
+    let others = [3, 4].map(|byte| {
+        let card = SignedCard::sign(
+            &RootKey::from_secret([byte; 32]),
+            0,
+            DeviceId::new([byte; 32]),
+            name(if byte == 3 { "Police" } else { "Council" }),
+            OrganisationKind::Other,
+        );
+        storage.apply(&Write::Card { card: card.clone(), brought_by: None }).unwrap();
+        card.card().organisation
+    });
+    storage.commit().unwrap();
+    let office = Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap();
+    (folder, office, others)
+}
+
+fn to(who: &str) -> Vec<Recipient> {
+    vec![Recipient { who: who.to_owned(), role: None, until: None }]
+}
+
+#[test]
+fn a_liaison_note_that_was_sent_is_not_sent_to_a_third() {
+    let (_folder, mut office, _) = office();
+    let actor = Actor::default();
+    let assign = vec!["subject=Lamps".to_owned(), "text=Who mends them?".to_owned()];
+    let request = DraftRequest { kind: "note".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    let sent = office.step(&actor, &draft.reference, "send", StepRequest::default()).unwrap();
+    let again = StepRequest { assign: vec!["text=Who mends them now?".to_owned()], to: to("Council"), ..StepRequest::default() };
+    office.step(&actor, &sent.reference, "send", again).unwrap_err();
+}
+
+#[test]
+fn what_anyone_may_read_is_not_marked_as_for_a_few() {
+    let (_folder, mut office, _) = office();
+    let actor = Actor::default();
+    let assign = vec!["title=Gates".to_owned(), "problem=Alleys".to_owned(), "summary=Gates".to_owned(), "evidenceBasis=claim".to_owned()];
+    let request =
+        DraftRequest { kind: "guide".to_owned(), assign, to: to("anyone"), marking: Some("CLEAR".to_owned()), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    let published = office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap();
+    let verb = published.steps.iter().find(|verb| *verb != "withdraw" && *verb != "retire").unwrap().clone();
+    let narrower = StepRequest { marking: Some("RED".to_owned()), ..StepRequest::default() };
+    let problem = office.step(&actor, &published.reference, &verb, narrower).unwrap_err();
+    assert!(problem.to_string().contains("anyone"), "{problem}");
+}
+
+#[test]
+fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembered_for_ever() {
+    let (_folder, mut office, _) = office();
+    let actor = Actor::default();
+    let card = SignedCard::sign(
+        &RootKey::from_secret([5; 32]),
+        0,
+        DeviceId::new([5; 32]),
+        Name::new("Vauxhall").unwrap(),
+        OrganisationKind::Union,
+    );
+    let ticket = csu_protocol::identity::Ticket {
+        organisation: card.card().organisation,
+        device: DeviceId::new([5; 32]),
+        addresses: Vec::new(),
+        secret: csu_protocol::identity::InvitationSecret::from_bytes([6; 32]),
+        expires: now().plus_ms(60_000),
+    };
+    office.join(&actor, crate::desk::JoinRequest { ticket: ticket.to_string() }).unwrap();
+    office.settle().unwrap();
+    let device = card.card().device;
+    let connected = |number| {
+        Arrival::Event(Event::Connected {
+            device,
+            session: SessionNumber::new(number),
+            address: "/ip4/127.0.0.1/tcp/1".to_owned(),
+            direction: Direction::Accepted,
+        })
+    };
+    office.take(connected(1));
+    office.settle().unwrap();
+    let hello = Message::Hello { card: card.clone(), addresses: None, confirmed: false };
+    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(hello))));
+    office.settle().unwrap();
+    assert!(office.machine.connection(&card.card().organisation).is_some());
+    // A fault ends the first; the second is up before that is carried out.
+    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(Message::Cards(Vec::new())))));
+    office.take(connected(2));
+    office.settle().unwrap();
+    assert_eq!(office.machine.connection(&card.card().organisation).is_some(), office.sessions.contains_key(&device));
+}
