@@ -20,16 +20,27 @@ pub struct Known {
 pub struct Directory {
     cards: BTreeMap<OrganisationId, Vec<Known>>,
     addresses: BTreeMap<DeviceId, SignedAddresses>,
+    /// How many cards each peer brought of others.
+    brought: BTreeMap<OrganisationId, usize>,
 }
 
 impl Directory {
-    /// Takes a card; whether it was new. Of one organisation at most [`limits::CARDS_EACH`] are kept.
+    /// Takes a card; whether it was new. Of one organisation at most [`limits::CARDS_EACH`] are kept,
+    /// and of those that one peer brings at most [`limits::CARDS_BROUGHT`].
     pub fn add(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) -> bool {
-        let known = self.cards.entry(card.card().organisation).or_default();
+        let organisation = card.card().organisation;
+        let known = self.cards.get(&organisation).map_or(&[][..], Vec::as_slice);
         if known.len() >= limits::CARDS_EACH || known.iter().any(|known| known.card.id() == card.id()) {
             return false;
         }
-        known.push(Known { card, brought_by });
+        if let Some(by) = brought_by {
+            let brought = self.brought.entry(by).or_default();
+            if *brought >= limits::CARDS_BROUGHT {
+                return false;
+            }
+            *brought = brought.saturating_add(1);
+        }
+        self.cards.entry(organisation).or_default().push(Known { card, brought_by });
         true
     }
 

@@ -78,7 +78,9 @@ pub const SUMMARY_DOCUMENTS: usize = 1 << 20;
 /// Entries of one document that wait for something missing.
 pub const PENDING_ENTRIES: usize = 1024;
 /// Bytes of them.
-pub const PENDING_BYTES: usize = 8 * 1024 * 1024;
+pub const PENDING_BYTES: usize = 4 * 1024 * 1024;
+/// Documents of which something waits; of others it is forgotten until the next round.
+pub const PENDING_DOCUMENTS: usize = 32;
 /// Documents of one peer held in memory alone, because nothing received so far names this organisation.
 pub const UNNAMED_DOCUMENTS: usize = 64;
 /// Entries of one of them.
@@ -93,3 +95,5 @@ pub const ANSWER_MS: u64 = 60_000;
 pub const STRANGER_MS: u64 = 10_000;
 /// Cards of one organisation that are kept.
 pub const CARDS_EACH: usize = 64;
+/// Cards that one peer may bring of others.
+pub const CARDS_BROUGHT: usize = 8192;

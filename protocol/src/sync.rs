@@ -23,6 +23,8 @@
 //! wait for their past. A peer too slow for live entries misses them and gets them in its next
 //! round. A fault of a peer is an output, never a panic.
 
+mod events;
+mod exchange;
 mod holding;
 mod machine;
 mod pairing;
@@ -32,5 +34,6 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use events::{CommandError, Connection, Fault, Input, Notice, Output, Parting};
 pub use holding::Holding;
-pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output, Parting};
+pub use machine::Machine;

@@ -48,11 +48,25 @@ impl Office {
             Named::Document(document, _) => {
                 let open = self.open_document(&document)?;
                 let marking = open.snapshot.marking.unwrap_or(csu_protocol::document::Marking::Red);
+                if self.not_yet_given(&document, &grants)?.is_empty() {
+                    return Err(Problem::conflict(
+                        "that role, or a higher one, is given already",
+                        "see `csu access`; to lower a role take it back with `csu grant revoke`, then give the lower one",
+                    ));
+                }
                 check_audience(open.kind, marking, &self.audience_with(&document, &grants)?)?;
                 self.grant_roles(actor, &document, grants)?;
                 self.show_document(&document)
             }
         }
+    }
+
+    /// Those of `grants` that give more than their subjects have. A grant never lowers a role: the highest holds.
+    pub(super) fn not_yet_given(&self, document: &DocumentId, grants: &[Grant]) -> Result<Vec<Grant>, Problem> {
+        let live: Vec<Row> = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now())).collect();
+        let outlasts = |row: &Row, grant: &Grant| row.until.is_none_or(|until| grant.until.is_some_and(|wanted| wanted <= until));
+        let given = |grant: &Grant| live.iter().any(|row| row.who == grant.subject && row.role >= grant.role && outlasts(row, grant));
+        Ok(grants.iter().filter(|grant| !given(grant)).copied().collect())
     }
 
     /// Who has a role on a document now, and who would with `more`.

@@ -178,18 +178,20 @@ impl Office {
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
-        if !content.audience.is_empty() || open.snapshot.marking != Some(wanted.marking) {
-            check_audience(kind, wanted.marking, &self.audience_with(document, &content.audience)?)?;
-        }
-        if !content.audience.is_empty() {
-            self.grant_roles(actor, document, content.audience.clone())?;
+        let grants = self.not_yet_given(document, &content.audience)?;
+        if !grants.is_empty() || open.snapshot.marking != Some(wanted.marking) {
+            check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
         }
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
             Some(base) if !base.is_empty() => base,
             Some(_) | None => open.opened.content.heads().iter().copied().take(limits::DEPS).collect(),
         };
+        // Nothing is signed before the change is known to be one.
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
+        if !grants.is_empty() {
+            self.grant_roles(actor, document, grants)?;
+        }
         let deps = open.opened.entries_of(change.deps());
         let epoch = self.current_epoch(document, under)?;
         self.publish_change(actor, document, under, &epoch, deps, change.bytes())?;

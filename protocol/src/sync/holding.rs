@@ -113,6 +113,12 @@ impl Holding {
         // Beyond the bounds it is forgotten; the next round of reconciliation brings it again.
     }
 
+    /// Forgets what waits.
+    pub(super) fn forget_pending(&mut self) {
+        self.pending.clear();
+        self.pending_bytes = 0;
+    }
+
     fn take_pending(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
         let (entry, _) = self.pending.remove(id)?;
         self.pending_bytes = self.pending_bytes.saturating_sub(entry.signed().size());

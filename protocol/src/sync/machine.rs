@@ -1,162 +1,17 @@
-//! The machine: its state, its inputs and outputs, and what commands ask of it.
+//! The machine: its state, and how inputs find their way.
 
-use super::holding::{Accepted, Holding, Receipt};
-use super::session::{Phase, Serve, Session};
-use crate::access::Unsound;
-use crate::codec::Canonical;
+use super::events::{Connection, Fault, Input, Notice, Output, Parting};
+use super::holding::Holding;
+use super::session::{Phase, Session};
 use crate::directory::{Directory, Known};
-use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
-use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use crate::entry::SignedEntry;
+use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{Address, Name, SignedAddresses, SignedCard};
 use crate::limits;
 use crate::store::{Invitation, Joining, Peer, Read, ReadError, Start, Write};
 use crate::time::Timestamp;
-use crate::wire::{Message, WireError};
+use crate::wire::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// What happens to a node.
-#[derive(Debug)]
-pub enum Input {
-    /// A session with a device is open. The connection proves that it is that device.
-    Connected(DeviceId),
-    /// It is over.
-    Disconnected(DeviceId),
-    /// A message, its signatures checked.
-    Received(DeviceId, Box<Message>),
-    /// A frame that was refused.
-    Refused(DeviceId, WireError),
-    /// So many frames were taken by the connection.
-    Sent(DeviceId, usize),
-    /// Time passed; see [`Machine::wake_at`].
-    Tick,
-}
-
-/// What a peer did wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It sent a frame that is refused.
-    #[error("it sent a faulty message: {0}")]
-    Frame(#[from] WireError),
-    /// It sent an entry that breaks a rule.
-    #[error("it sent entry {entry} of document {document}, which breaks a rule: {rule}")]
-    Unsound {
-        /// The document.
-        document: DocumentId,
-        /// The entry.
-        entry: EntryId,
-        /// The rule.
-        rule: Unsound,
-    },
-    /// It sent a message that has no place at this point.
-    #[error("it sent {0} out of turn")]
-    OutOfTurn(&'static str),
-    /// Its card is not that of the organisation or device it should be.
-    #[error("its card names another organisation or device than expected")]
-    WrongCard,
-    /// It showed no invitation, or one that is used or over.
-    #[error("it is not paired with this node and showed no valid invitation")]
-    NotInvited,
-    /// It sent more of something than is allowed.
-    #[error("it sent more {0} than allowed")]
-    TooMuch(&'static str),
-    /// It did not answer.
-    #[error("it did not answer in time")]
-    Silent,
-}
-
-/// What the operator, the log and the pages may want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// Entries became sound.
-    Changed {
-        /// Of which document.
-        document: DocumentId,
-        /// Which, in causal order.
-        entries: Vec<EntryId>,
-        /// Who brought them; none if they are this node's own.
-        from: Option<OrganisationId>,
-    },
-    /// Entries were sent to a peer.
-    Disclosed {
-        /// Of which document.
-        document: DocumentId,
-        /// Of which plane.
-        plane: Plane,
-        /// How many.
-        entries: usize,
-        /// To whom.
-        to: OrganisationId,
-    },
-    /// A peer did something wrong.
-    Fault {
-        /// Which device.
-        device: DeviceId,
-        /// Whose, if it is known.
-        organisation: Option<OrganisationId>,
-        /// What.
-        fault: Fault,
-    },
-    /// Pairing with an organisation began, went on or is complete.
-    Pairing(OrganisationId),
-    /// This node now has all that a peer offered.
-    InSync(OrganisationId),
-    /// A card came that was not known.
-    Card(OrganisationId),
-}
-
-/// Why a session is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parting {
-    /// There is nothing to talk about, or it begins anew.
-    Done,
-    /// The peer did something wrong: it should not be back at once.
-    Fault,
-}
-
-/// What the machine wants done, in order.
-#[derive(Debug)]
-pub enum Output {
-    /// Make a record durable, before anything that follows leaves the node.
-    Write(Write),
-    /// Send a frame, once all writes before it are durable.
-    Send(DeviceId, Vec<u8>),
-    /// End a session.
-    Disconnect(DeviceId, Parting),
-    /// [`Machine::targets`] or [`Machine::admits_strangers`] changed.
-    Targets,
-    /// Tell whoever wants to know.
-    Notice(Notice),
-}
-
-/// Why a command was refused. Whoever gave it can mend it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// No such peer.
-    #[error("no organisation {0} is paired or being paired with this node; `csu peer list` shows those that are")]
-    UnknownPeer(OrganisationId),
-    /// The ticket is one's own.
-    #[error("this ticket was given out by this organisation itself; hand it to the other one")]
-    OwnTicket,
-    /// The ticket is over.
-    #[error("the ticket ended at {0}; ask the other organisation for a new one")]
-    TicketEnded(Timestamp),
-    /// The organisation is paired.
-    #[error(
-        "this organisation is already paired with this node, or about to be; see `csu peer list`, and to pair anew end that first with `csu peer remove`"
-    )]
-    AlreadyPaired,
-    /// The number differs: somebody may stand between.
-    #[error(
-        "the number is not the one this node shows: somebody may stand between you. Do not confirm; remove the peer and pair again with a new ticket"
-    )]
-    OtherNumber,
-    /// The node's own entry breaks a rule.
-    #[error("the access rules refuse it: {0}")]
-    Refused(#[from] Unsound),
-    /// The node's own entry names something that is not here.
-    #[error("something that it builds on is not on this node; wait until the neighbours are connected and try again")]
-    Incomplete,
-}
 
 /// One node's share in the network, without any I/O.
 #[derive(Debug)]
@@ -170,6 +25,8 @@ pub struct Machine {
     pub(super) holdings: BTreeMap<DocumentId, Holding>,
     /// Documents in memory alone, and who brought them.
     pub(super) unnamed: BTreeMap<DocumentId, DeviceId>,
+    /// Documents of which something waits for its past or a card.
+    pub(super) waiting: BTreeSet<DocumentId>,
     pub(super) sessions: BTreeMap<DeviceId, Session>,
     pub(super) outputs: VecDeque<Output>,
     /// Whose turn it was last to be served.
@@ -211,6 +68,7 @@ impl Machine {
             joinings: start.joinings.into_iter().map(|joining| (joining.organisation, joining)).collect(),
             holdings,
             unnamed: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             sessions: BTreeMap::new(),
             outputs: VecDeque::new(),
             served_last: None,
@@ -469,214 +327,6 @@ impl Machine {
         }
     }
 
-    fn on_cards(&mut self, now: Timestamp, cards: Vec<SignedCard>, brought_by: Option<OrganisationId>) {
-        for card in cards {
-            let direct = brought_by == Some(card.card().organisation);
-            self.learn_card(card, if direct { None } else { brought_by });
-        }
-        let waiting: Vec<DocumentId> =
-            self.holdings.iter().filter(|(_, holding)| holding.has_pending()).map(|(document, _)| *document).collect();
-        for document in waiting {
-            self.absorb(now, document, brought_by, None, Holding::retry_cards);
-        }
-    }
-
-    fn on_entries(
-        &mut self,
-        now: Timestamp,
-        device: DeviceId,
-        organisation: OrganisationId,
-        document: DocumentId,
-        plane: Plane,
-        entries: Vec<VerifiedEntry>,
-    ) {
-        if !self.holdings.contains_key(&document) {
-            // Counted for each peer, so that none uses up the room of another.
-            if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
-                return self.fault(device, Fault::TooMuch("documents that do not name this organisation"));
-            }
-            self.unnamed.insert(document, device);
-        }
-        let receipt =
-            self.absorb(now, document, Some(organisation), Some(device), |holding, directory| holding.receive(entries, directory));
-        let Some(receipt) = receipt else {
-            return self.fault(device, Fault::TooMuch("entries of a document that does not name this organisation"));
-        };
-        for (entry, rule) in &receipt.unsound {
-            self.fault(device, Fault::Unsound { document, entry: *entry, rule: *rule });
-        }
-        let faults = u32::try_from(receipt.unsound.len()).unwrap_or(u32::MAX);
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        session.progress = now;
-        session.faults = session.faults.saturating_add(faults);
-        if session.faults >= limits::FAULTS {
-            self.forget_session(device);
-            return self.outputs.push_back(Output::Disconnect(device, Parting::Fault));
-        }
-        if receipt.waiting {
-            self.ask_for_past(device, document, plane);
-        }
-    }
-
-    /// Lets `take` put entries into a document's holding, and passes on what became sound. None if
-    /// the document had to be forgotten.
-    fn absorb(
-        &mut self,
-        now: Timestamp,
-        document: DocumentId,
-        from: Option<OrganisationId>,
-        from_device: Option<DeviceId>,
-        take: impl FnOnce(&mut Holding, &Directory) -> Receipt,
-    ) -> Option<Receipt> {
-        let us = self.organisation();
-        let before = self.entitlements(&document, now);
-        let holding = self.holdings.entry(document).or_default();
-        let receipt = take(holding, &self.directory);
-        let Some(stored) = holding.record(&receipt.accepted, &us, from, now) else {
-            self.holdings.remove(&document);
-            self.unnamed.remove(&document);
-            return None;
-        };
-        if holding.is_written() {
-            self.unnamed.remove(&document);
-        }
-        for stored in stored {
-            self.outputs.push_back(Output::Write(Write::Entry { document, stored }));
-        }
-        if !receipt.accepted.is_empty() && !self.unnamed.contains_key(&document) {
-            let entries = receipt.accepted.iter().map(|accepted| accepted.id).collect();
-            self.notice(Notice::Changed { document, entries, from });
-            self.push(now, document, &receipt.accepted, from_device, &before);
-        }
-        Some(receipt)
-    }
-
-    /// Of each connected peer, whether it may hold a document's control and content.
-    fn entitlements(&self, document: &DocumentId, now: Timestamp) -> BTreeSet<(DeviceId, Plane)> {
-        // Of what is held back nothing was passed on yet, whoever may hold it.
-        let Some(holding) = self.document(document) else { return BTreeSet::new() };
-        let live = self.sessions.values().filter(|session| session.is_live());
-        let mut entitled = BTreeSet::new();
-        for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {
-            for plane in Plane::ALL {
-                if holding.access().may_hold(&organisation, plane, now) {
-                    entitled.insert((session.device, plane));
-                }
-            }
-        }
-        entitled
-    }
-
-    /// Passes entries on to every connected peer that may hold them; to one that may only now, all
-    /// that came before too.
-    fn push(
-        &mut self,
-        now: Timestamp,
-        document: DocumentId,
-        accepted: &[Accepted],
-        from: Option<DeviceId>,
-        before: &BTreeSet<(DeviceId, Plane)>,
-    ) {
-        for (device, plane) in self.entitlements(&document, now) {
-            let Some(holding) = self.holdings.get(&document) else { return };
-            if !before.contains(&(device, plane)) {
-                let mut ids: VecDeque<EntryId> = holding.access().entries(plane).collect();
-                if from == Some(device) {
-                    // It has what it just brought.
-                    let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
-                    ids.retain(|id| !brought.contains(id));
-                }
-                if ids.is_empty() {
-                    continue;
-                }
-                if let Some(session) = self.sessions.get_mut(&device) {
-                    if session.serves.len() < limits::SERVES {
-                        session.serves.push_back(Serve { document, plane, ids, asked: false });
-                    } else {
-                        session.behind = true;
-                    }
-                }
-                continue;
-            }
-            if from == Some(device) {
-                continue;
-            }
-            if self.sessions.get(&device).is_some_and(Session::is_full) {
-                if let Some(session) = self.sessions.get_mut(&device) {
-                    session.behind = true;
-                }
-                continue;
-            }
-            let entries: Vec<SignedEntry> =
-                accepted.iter().filter(|accepted| accepted.plane == plane).map(|accepted| accepted.entry.clone()).collect();
-            self.send_entries(device, document, plane, entries);
-        }
-    }
-
-    /// Queues entries to a peer, the cards they need before them.
-    pub(super) fn send_entries(&mut self, device: DeviceId, document: DocumentId, plane: Plane, entries: Vec<SignedEntry>) {
-        let Some(organisation) = self.sessions.get(&device).and_then(|session| session.organisation) else { return };
-        if entries.is_empty() {
-            return;
-        }
-        self.send_cards(device, &entries);
-        self.notice(Notice::Disclosed { document, plane, entries: entries.len(), to: organisation });
-        let mut chunk = Vec::new();
-        let mut bytes = 0_usize;
-        for entry in entries {
-            let size = entry.size();
-            if !chunk.is_empty() && (bytes.saturating_add(size) > limits::ENTRIES_BYTES || chunk.len() >= limits::MESSAGE_ITEMS) {
-                self.queue(device, &Message::Entries { document, plane, entries: std::mem::take(&mut chunk) });
-                bytes = 0;
-            }
-            bytes = bytes.saturating_add(size);
-            chunk.push(entry);
-        }
-        self.queue(device, &Message::Entries { document, plane, entries: chunk });
-    }
-
-    /// The cards by which entries' authors may author, and those of whom they name, so that a reader
-    /// can be wrapped for and called by its name.
-    fn send_cards(&mut self, device: DeviceId, entries: &[SignedEntry]) {
-        let mut needed: BTreeMap<_, SignedCard> = BTreeMap::new();
-        for header in entries.iter().filter_map(|entry| Header::from_canonical(&entry.header).ok()) {
-            let mut need = |card: Option<&SignedCard>| {
-                if let Some(card) = card {
-                    needed.insert(*card.id(), card.clone());
-                }
-            };
-            need(self.directory.card_of(&header.organisation, &header.author));
-            need(self.directory.current(&header.organisation).map(|known| &known.card));
-            for grant in header.body.grants() {
-                if let Subject::Organisation(organisation) = grant.subject {
-                    need(self.directory.current(&organisation).map(|known| &known.card));
-                }
-            }
-        }
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        needed.retain(|id, _| session.sent_cards.insert(*id));
-        let mut needed = needed.into_values().peekable();
-        while needed.peek().is_some() {
-            let cards = needed.by_ref().take(limits::MESSAGE_CARDS).collect();
-            self.queue(device, &Message::Cards(cards));
-        }
-    }
-
-    /// Counts entries of this node's own making, orders them written and passes them on.
-    ///
-    /// # Errors
-    /// When a rule refuses one. What came before it was counted: whoever drives the machine rolls
-    /// its transaction back and builds the machine anew from storage.
-    pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
-        let (document, id) = (entry.document(), entry.id());
-        let receipt = self.absorb(now, document, None, None, |holding, directory| holding.receive(vec![entry], directory));
-        let receipt = receipt.ok_or(CommandError::Incomplete)?;
-        if let Some((_, rule)) = receipt.unsound.first() {
-            return Err((*rule).into());
-        }
-        if receipt.accepted.iter().any(|accepted| accepted.id == id) { Ok(id) } else { Err(CommandError::Incomplete) }
-    }
-
     /// Announces where this node's device can be reached.
     pub fn announce(&mut self, addresses: SignedAddresses) {
         self.directory.add_addresses(addresses.clone());
@@ -708,15 +358,4 @@ impl Machine {
         let known = self.directory.current(organisation)?;
         Some((&known.card.card().name, Some(known)))
     }
-}
-
-/// How a peer's session is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connection {
-    /// Open; a confirmation or Hello is missing.
-    Greeting,
-    /// Data moves; not all is here yet.
-    Syncing,
-    /// This node has all that the peer offered.
-    InSync,
 }

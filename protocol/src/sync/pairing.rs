@@ -1,6 +1,7 @@
 //! Invitations, Hellos and confirmations.
 
-use super::machine::{CommandError, Fault, Machine, Notice, Output};
+use super::events::{CommandError, Fault, Notice, Output};
+use super::machine::Machine;
 use super::session::Phase;
 use crate::entropy::Entropy;
 use crate::id::{DeviceId, OrganisationId};

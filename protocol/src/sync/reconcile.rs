@@ -8,7 +8,8 @@
 //! range-based set reconciliation will stand: `begin_round` and `on_summary` decide *which*
 //! documents differ, and nothing else in the machine knows how.
 
-use super::machine::{Fault, Machine, Notice};
+use super::events::{Fault, Notice};
+use super::machine::Machine;
 use super::session::{Serve, Session};
 use crate::entry::{Body, Grant, Plane, SignedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};

@@ -1,0 +1,233 @@
+//! Entries on their way: taken from peers and from this node's own people, ordered written, and
+//! passed on to whoever may hold them.
+
+use super::events::{CommandError, Fault, Notice, Output, Parting};
+use super::holding::{Accepted, Holding, Receipt};
+use super::machine::Machine;
+use super::session::{Serve, Session};
+use crate::codec::Canonical;
+use crate::directory::Directory;
+use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
+use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use crate::identity::SignedCard;
+use crate::limits;
+use crate::store::Write;
+use crate::time::Timestamp;
+use crate::wire::Message;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+impl Machine {
+    pub(super) fn on_cards(&mut self, now: Timestamp, cards: Vec<SignedCard>, brought_by: Option<OrganisationId>) {
+        for card in cards {
+            let direct = brought_by == Some(card.card().organisation);
+            self.learn_card(card, if direct { None } else { brought_by });
+        }
+        for document in self.waiting.clone() {
+            self.absorb(now, document, brought_by, None, Holding::retry_cards);
+        }
+    }
+
+    pub(super) fn on_entries(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        document: DocumentId,
+        plane: Plane,
+        entries: Vec<VerifiedEntry>,
+    ) {
+        if !self.holdings.contains_key(&document) {
+            // Counted for each peer, so that none uses up the room of another.
+            if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
+                return self.fault(device, Fault::TooMuch("documents that do not name this organisation"));
+            }
+            self.unnamed.insert(document, device);
+        }
+        let receipt =
+            self.absorb(now, document, Some(organisation), Some(device), |holding, directory| holding.receive(entries, directory));
+        let Some(receipt) = receipt else {
+            return self.fault(device, Fault::TooMuch("entries of a document that does not name this organisation"));
+        };
+        for (entry, rule) in &receipt.unsound {
+            self.fault(device, Fault::Unsound { document, entry: *entry, rule: *rule });
+        }
+        let faults = u32::try_from(receipt.unsound.len()).unwrap_or(u32::MAX);
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        session.progress = now;
+        session.faults = session.faults.saturating_add(faults);
+        if session.faults >= limits::FAULTS {
+            self.forget_session(device);
+            return self.outputs.push_back(Output::Disconnect(device, Parting::Fault));
+        }
+        if receipt.waiting {
+            self.ask_for_past(device, document, plane);
+        }
+    }
+
+    /// Lets `take` put entries into a document's holding, and passes on what became sound. None if
+    /// the document had to be forgotten.
+    fn absorb(
+        &mut self,
+        now: Timestamp,
+        document: DocumentId,
+        from: Option<OrganisationId>,
+        from_device: Option<DeviceId>,
+        take: impl FnOnce(&mut Holding, &Directory) -> Receipt,
+    ) -> Option<Receipt> {
+        let us = self.organisation();
+        let before = self.entitlements(&document, now);
+        let holding = self.holdings.entry(document).or_default();
+        let receipt = take(holding, &self.directory);
+        if !holding.has_pending() {
+            self.waiting.remove(&document);
+        } else if self.waiting.len() < limits::PENDING_DOCUMENTS {
+            self.waiting.insert(document);
+        } else if !self.waiting.contains(&document) {
+            // The next round of reconciliation brings it again, with what it waits for.
+            holding.forget_pending();
+        }
+        let Some(stored) = holding.record(&receipt.accepted, &us, from, now) else {
+            self.holdings.remove(&document);
+            self.unnamed.remove(&document);
+            return None;
+        };
+        if holding.is_written() {
+            self.unnamed.remove(&document);
+        }
+        for stored in stored {
+            self.outputs.push_back(Output::Write(Write::Entry { document, stored }));
+        }
+        if !receipt.accepted.is_empty() && !self.unnamed.contains_key(&document) {
+            let entries = receipt.accepted.iter().map(|accepted| accepted.id).collect();
+            self.notice(Notice::Changed { document, entries, from });
+            self.push(now, document, &receipt.accepted, from_device, &before);
+        }
+        Some(receipt)
+    }
+
+    /// Of each connected peer, whether it may hold a document's control and content.
+    fn entitlements(&self, document: &DocumentId, now: Timestamp) -> BTreeSet<(DeviceId, Plane)> {
+        // Of what is held back nothing was passed on yet, whoever may hold it.
+        let Some(holding) = self.document(document) else { return BTreeSet::new() };
+        let live = self.sessions.values().filter(|session| session.is_live());
+        let mut entitled = BTreeSet::new();
+        for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {
+            for plane in Plane::ALL {
+                if holding.access().may_hold(&organisation, plane, now) {
+                    entitled.insert((session.device, plane));
+                }
+            }
+        }
+        entitled
+    }
+
+    /// Passes entries on to every connected peer that may hold them; to one that may only now, all
+    /// that came before too.
+    fn push(
+        &mut self,
+        now: Timestamp,
+        document: DocumentId,
+        accepted: &[Accepted],
+        from: Option<DeviceId>,
+        before: &BTreeSet<(DeviceId, Plane)>,
+    ) {
+        for (device, plane) in self.entitlements(&document, now) {
+            let Some(holding) = self.holdings.get(&document) else { return };
+            if !before.contains(&(device, plane)) {
+                let mut ids: VecDeque<EntryId> = holding.access().entries(plane).collect();
+                if from == Some(device) {
+                    // It has what it just brought.
+                    let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
+                    ids.retain(|id| !brought.contains(id));
+                }
+                if ids.is_empty() {
+                    continue;
+                }
+                if let Some(session) = self.sessions.get_mut(&device) {
+                    if session.serves.len() < limits::SERVES {
+                        session.serves.push_back(Serve { document, plane, ids, asked: false });
+                    } else {
+                        session.behind = true;
+                    }
+                }
+                continue;
+            }
+            if from == Some(device) {
+                continue;
+            }
+            if self.sessions.get(&device).is_some_and(Session::is_full) {
+                if let Some(session) = self.sessions.get_mut(&device) {
+                    session.behind = true;
+                }
+                continue;
+            }
+            let entries: Vec<SignedEntry> =
+                accepted.iter().filter(|accepted| accepted.plane == plane).map(|accepted| accepted.entry.clone()).collect();
+            self.send_entries(device, document, plane, entries);
+        }
+    }
+
+    /// Queues entries to a peer, the cards they need before them.
+    pub(super) fn send_entries(&mut self, device: DeviceId, document: DocumentId, plane: Plane, entries: Vec<SignedEntry>) {
+        let Some(organisation) = self.sessions.get(&device).and_then(|session| session.organisation) else { return };
+        if entries.is_empty() {
+            return;
+        }
+        self.send_cards(device, &entries);
+        self.notice(Notice::Disclosed { document, plane, entries: entries.len(), to: organisation });
+        let mut chunk = Vec::new();
+        let mut bytes = 0_usize;
+        for entry in entries {
+            let size = entry.size();
+            if !chunk.is_empty() && (bytes.saturating_add(size) > limits::ENTRIES_BYTES || chunk.len() >= limits::MESSAGE_ITEMS) {
+                self.queue(device, &Message::Entries { document, plane, entries: std::mem::take(&mut chunk) });
+                bytes = 0;
+            }
+            bytes = bytes.saturating_add(size);
+            chunk.push(entry);
+        }
+        self.queue(device, &Message::Entries { document, plane, entries: chunk });
+    }
+
+    /// The cards by which entries' authors may author, and those of whom they name, so that a reader
+    /// can be wrapped for and called by its name.
+    fn send_cards(&mut self, device: DeviceId, entries: &[SignedEntry]) {
+        let mut needed: BTreeMap<_, SignedCard> = BTreeMap::new();
+        for header in entries.iter().filter_map(|entry| Header::from_canonical(&entry.header).ok()) {
+            let mut need = |card: Option<&SignedCard>| {
+                if let Some(card) = card {
+                    needed.insert(*card.id(), card.clone());
+                }
+            };
+            need(self.directory.card_of(&header.organisation, &header.author));
+            need(self.directory.current(&header.organisation).map(|known| &known.card));
+            for grant in header.body.grants() {
+                if let Subject::Organisation(organisation) = grant.subject {
+                    need(self.directory.current(&organisation).map(|known| &known.card));
+                }
+            }
+        }
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        needed.retain(|id, _| session.sent_cards.insert(*id));
+        let mut needed = needed.into_values().peekable();
+        while needed.peek().is_some() {
+            let cards = needed.by_ref().take(limits::MESSAGE_CARDS).collect();
+            self.queue(device, &Message::Cards(cards));
+        }
+    }
+
+    /// Counts entries of this node's own making, orders them written and passes them on.
+    ///
+    /// # Errors
+    /// When a rule refuses one. What came before it was counted: whoever drives the machine rolls
+    /// its transaction back and builds the machine anew from storage.
+    pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
+        let (document, id) = (entry.document(), entry.id());
+        let receipt = self.absorb(now, document, None, None, |holding, directory| holding.receive(vec![entry], directory));
+        let receipt = receipt.ok_or(CommandError::Incomplete)?;
+        if let Some((_, rule)) = receipt.unsound.first() {
+            return Err((*rule).into());
+        }
+        if receipt.accepted.iter().any(|accepted| accepted.id == id) { Ok(id) } else { Err(CommandError::Incomplete) }
+    }
+}
