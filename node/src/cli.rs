@@ -190,6 +190,8 @@ mod tests {
         assert!(csu(folder.path(), &export).await);
         assert_eq!(std::fs::read(&out).unwrap(), b"<alert/>");
         assert!(!csu(folder.path(), &export).await, "a file was replaced");
+        let again = folder.path().join("again.cap");
+        assert!(csu(folder.path(), &["bulletin", "export", "3fa9", "--format", "cap", "-o", again.to_str().unwrap()]).await);
     }
 
     #[tokio::test]

@@ -201,7 +201,7 @@ impl Config {
             check_file(file)?;
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Variables(settings_of(&variables))).merge(Serialized::globals(flags));
+        figment = figment.merge(Variables(settings_of(&variables))).merge(Serialized::defaults(flags));
         let settings: Settings = figment.extract_lossy().map_err(refusal)?;
 
         if explicit.is_none() && settings.data.is_some() {

@@ -33,10 +33,10 @@ pub use moment::{Moment, MomentError};
 pub use party::{OrgRef, Party};
 pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
 pub use problem::{Blame, Problem};
-pub use record::{
-    AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, LogLine, LogQuery, LogVerb, RevocationOutcome, RevocationRequest,
-};
+pub use record::{AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, LogLine, LogQuery, RevocationOutcome, RevocationRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
+
+pub use crate::log_verb::LogVerb;
 
 use csu_protocol::limits;
 

@@ -1,4 +1,36 @@
-//! One organisation's node.
+//! One organisation's node of CSU Link: it performs what `csu-protocol` decides.
+//!
+//! # The loop
+//!
+//! ```text
+//!   csu commands, pages, integrators          neighbours' nodes
+//!            │ HTTP on a Unix socket                 │ libp2p: one session a neighbour
+//!          http ──► desk ──► jobs ─┐      ┌─ arrivals ◄── network
+//!                                  ▼      ▼               ▲  signatures are checked on the way,
+//!                                 office (one thread)     │  several frames at once
+//!                       protocol's machine │ storage      │
+//!                                  │  one transaction     │
+//!                                  └─ commit ─ then ──────┘  frames go out, answers are given
+//! ```
+//!
+//! [`driver`] joins the parts, which know nothing of each other; [`office`] is the only one that
+//! touches storage and the machine. Nothing is answered or sent before it is on disk.
+//!
+//! # The map
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`], [`keys`] | settings in one order of precedence; secrets in files that only their owner reads |
+//! | [`storage`] | SQLite: entries, cards, peers, drafts, listings, the access log |
+//! | [`network`] | sessions with devices over libp2p; knows nothing of entries |
+//! | [`desk`] | what may be asked of a node, as a trait and as the API's JSON |
+//! | [`office`] | the answers: drafting, steps, sharing, pairing, exports, the log |
+//! | [`http`] | the API on a Unix socket |
+//! | [`log_verb`] | what the access log records |
+//! | [`cap`] | the Common Alerting Protocol, in and out |
+//! | [`cli`] | the `csu` command, a client of the API |
+//! | [`demo`] | three nodes and a day's work between them |
+//! | [`driver`] | all of it, running |
 
 pub mod cap;
 pub mod cli;
@@ -8,6 +40,7 @@ pub mod desk;
 pub mod driver;
 pub mod http;
 pub mod keys;
+pub mod log_verb;
 pub mod network;
 pub mod office;
 pub mod storage;

@@ -27,13 +27,14 @@ mod view;
 use crate::config::Config;
 use crate::desk::{Integrity, IntegrityResult, Problem};
 use crate::keys::Keys;
+use crate::log_verb::LogVerb;
 use crate::network::{Cause, Event, SendError, SessionNumber, Sessions, Strangers, Target};
-use crate::storage::{LogLine, LogVerb, Storage, StorageError};
+use crate::storage::{LogLine, Storage, StorageError};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::id::{DeviceId, DocumentId};
 use csu_protocol::identity::{Address, SignedAddresses};
 use csu_protocol::store::ReadError;
-use csu_protocol::sync::{Input, Machine, Notice, Output};
+use csu_protocol::sync::{Input, Machine, Notice, Output, Parting};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::{Message, WireError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,7 +288,7 @@ impl Office {
             match output {
                 Output::Write(write) => self.storage.apply(&write)?,
                 Output::Notice(notice) => self.note(at, notice)?,
-                Output::Send(..) | Output::Disconnect(_) | Output::Targets => self.held.push(output),
+                Output::Send(..) | Output::Disconnect(..) | Output::Targets => self.held.push(output),
             }
         }
         Ok(())
@@ -380,9 +381,13 @@ impl Office {
         for output in std::mem::take(&mut self.held) {
             match output {
                 Output::Send(device, frame) => self.send(&device, frame),
-                Output::Disconnect(device) => {
+                Output::Disconnect(device, parting) => {
                     self.sessions.remove(&device);
-                    self.network.disconnect(&device, Cause::Finished);
+                    let cause = match parting {
+                        Parting::Done => Cause::Finished,
+                        Parting::Fault => Cause::Misbehaved,
+                    };
+                    self.network.disconnect(&device, cause);
                 }
                 Output::Targets => targets = true,
                 Output::Write(_) | Output::Notice(_) => {}

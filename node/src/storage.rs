@@ -38,21 +38,17 @@ pub use check::check_now;
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
-pub use log::{LogFilter, LogLine, LogVerb, LogVerbError};
+pub use log::{LogFilter, LogLine};
+pub use open::FILE;
 pub use records::Counts;
 
-use csu_protocol::id::DocumentId;
+use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};
 use error::Fault;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// Whether there is a database in `folder`, whole or damaged.
-#[must_use]
-pub fn exists(folder: &Path) -> bool {
-    folder.join(open::FILE).symlink_metadata().is_ok()
-}
 
 /// How to open storage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -225,5 +221,9 @@ impl Storage {
 impl Read for Storage {
     fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
         self.read(|db| entries::of_document(db, document)).map_err(|error| ReadError(error.to_string()))
+    }
+
+    fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
+        self.read(|db| entries::of_ids(db, document, ids)).map_err(|error| ReadError(error.to_string()))
     }
 }

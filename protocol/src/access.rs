@@ -26,7 +26,9 @@
 //! forgotten when a revocation arrives.
 
 mod graph;
+mod index;
 mod insert;
+mod memo;
 mod rights;
 mod rules;
 mod sets;

@@ -12,6 +12,7 @@ use crate::entry::{
 };
 use crate::id::{DocumentId, EntryId, OrganisationId};
 use crate::limits;
+use std::collections::BTreeSet;
 
 /// Why an entry could not be made. The caller's mistake, or its request is too large.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,11 +85,11 @@ fn header(access: &Access, acting: &Acting<'_>, body: Body) -> Result<Header, Au
     };
     // With more heads than fit, some are named now and the rest by whoever writes next.
     let half = limits::PARENTS / 2;
-    let mut parents: Vec<EntryId> = match plane {
-        Plane::Control => access.heads(Plane::Control).take(limits::PARENTS).collect(),
+    let parents: BTreeSet<EntryId> = match plane {
+        Plane::Control if access.heads(Plane::Control).count() > limits::PARENTS => first_parents(access, acting, &body),
+        Plane::Control => access.heads(Plane::Control).collect(),
         Plane::Content => access.heads(Plane::Control).take(half).chain(access.heads(Plane::Content).take(half)).collect(),
     };
-    parents.sort();
     Ok(Header {
         document: Some(document),
         organisation: acting.organisation,
@@ -96,11 +97,39 @@ fn header(access: &Access, acting: &Acting<'_>, body: Body) -> Result<Header, Au
         under: acting.under,
         seq,
         previous,
-        parents,
+        parents: parents.into_iter().collect(),
         body,
         payload: None,
         wraps: None,
     })
+}
+
+/// The parents of a control entry when there are more heads than fit: first those without which it would
+/// not be sound or not do what it says, or else whoever floods a document with forks could keep the
+/// owner from evicting it. What a revocation keeps must be in its past; a grant gives again only what
+/// the organisation's own revocations in its past took.
+fn first_parents(access: &Access, acting: &Acting<'_>, body: &Body) -> BTreeSet<EntryId> {
+    let kept = match body {
+        Body::Revoke { keep, .. } => keep.as_slice(),
+        Body::Genesis { .. }
+        | Body::Grant { .. }
+        | Body::Withdraw { .. }
+        | Body::Erase
+        | Body::Receipt { .. }
+        | Body::Key { .. }
+        | Body::Revision { .. }
+        | Body::Response { .. } => &[],
+    };
+    let own = access.keep_all_of(&acting.organisation);
+    let needed = kept.iter().chain(&own).filter(|keep| keep.plane == Plane::Control && access.contains(&keep.entry));
+    let mut parents = BTreeSet::new();
+    for parent in needed.map(|keep| keep.entry).chain(access.heads(Plane::Control)) {
+        if parents.len() == limits::PARENTS {
+            break;
+        }
+        parents.insert(parent);
+    }
+    parents
 }
 
 /// A control entry other than a genesis.

@@ -22,8 +22,8 @@ pub const CONTROL_CHAIN_ENTRIES: u64 = 1 << 16;
 pub const CONTENT_CHAIN_ENTRIES: u64 = 1 << 20;
 /// Entries of one root key in a document: it has lost that many devices at most.
 pub const ROOT_CHAIN_ENTRIES: u64 = 64;
-/// Revocations in the past of an entry by anyone but the owner and root keys, who must always be
-/// able to act.
+/// Revocations by admins in the past of an entry by anyone but the owner and root keys, who must
+/// always be able to act.
 pub const PAST_REVOKES: usize = 2048;
 /// Bytes of a sealed payload.
 pub const PAYLOAD_BYTES: usize = 1024 * 1024;
@@ -62,6 +62,8 @@ pub const MESSAGE_IDS: usize = 65_536;
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.
 pub const WINDOW_FRAMES: usize = 16;
+/// Bytes of them. One frame more may be under way, however long: at most this and [`MESSAGE_BYTES`].
+pub const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 /// Documents one node asks another for at a time.

@@ -17,7 +17,7 @@
 //!
 //! Two paired nodes say Hello, then reconcile the control planes of all documents that both may
 //! hold, then the content planes, and from then on push entries as they come. Each pulls what it
-//! lacks; neither sends what the other may not hold. See [`reconcile`].
+//! lacks; neither sends what the other may not hold. See `reconcile`.
 //!
 //! Bounded throughout: frames under way, frames waiting, requests asked and served, entries that
 //! wait for their past. A peer too slow for live entries misses them and gets them in its next
@@ -33,4 +33,4 @@ mod session;
 mod tests;
 
 pub use holding::Holding;
-pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output};
+pub use machine::{CommandError, Connection, Fault, Input, Machine, Notice, Output, Parting};

@@ -232,15 +232,35 @@ impl Message<VerifiedEntry> {
     /// card; do it off whatever must stay quick.
     ///
     /// # Errors
-    /// When the frame is too long, malformed or holds a forgery. Nothing of it is to be used.
+    /// When the frame is too long, malformed, not canonical or holds a forgery. Nothing of it is to be used.
     pub fn receive(frame: &[u8]) -> Result<Self, WireError> {
         if frame.len() > limits::MESSAGE_BYTES {
             let found = u64::try_from(frame.len()).unwrap_or(u64::MAX);
             return Err(CodecError::TooLong { offset: 0, what: "a message", limit: limits::MESSAGE_BYTES, found }.into());
         }
         let mut r = Reader::new(frame);
-        let message = Self::read(&mut r)?;
-        if r.offset() == frame.len() { Ok(message) } else { Err(CodecError::NotCanonical.into()) }
+        let message = Message::<SignedEntry>::read(&mut r)?;
+        if r.offset() != frame.len() || message.encode() != frame {
+            return Err(CodecError::NotCanonical.into());
+        }
+        message.verify()
+    }
+}
+
+impl Message<SignedEntry> {
+    fn verify(self) -> Result<Message, WireError> {
+        Ok(match self {
+            Self::Entries { document, plane, entries } => {
+                Message::Entries { document, plane, entries: verified_entries(document, plane, entries)? }
+            }
+            Self::Hello { card, addresses, confirmed } => Message::Hello { card, addresses, confirmed },
+            Self::PairRequest { card, proof } => Message::PairRequest { card, proof },
+            Self::Confirmed => Message::Confirmed,
+            Self::Cards(cards) => Message::Cards(cards),
+            Self::Summary { plane, items, last } => Message::Summary { plane, items, last },
+            Self::Have { document, plane, ids } => Message::Have { document, plane, ids },
+            Self::Served { document, plane } => Message::Served { document, plane },
+        })
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -285,7 +305,7 @@ impl Message<VerifiedEntry> {
             (6, 4) => {
                 let (document, plane) = read_place(r)?;
                 let entries = r.list(limits::MESSAGE_ITEMS, "entries", SignedEntry::read)?;
-                Self::Entries { document, plane, entries: verified_entries(document, plane, entries)? }
+                Self::Entries { document, plane, entries }
             }
             (7, 3) => {
                 let (document, plane) = read_place(r)?;
@@ -365,6 +385,15 @@ mod tests {
     }
 
     #[test]
+    fn a_second_way_to_write_a_message_is_refused() {
+        let confirmed = Message::<SignedEntry>::Confirmed.encode();
+        assert_eq!(confirmed, [0x81, 0x02]);
+        for other in [[0x81, 0x18, 0x02], [0x98, 0x01, 0x02]] {
+            assert_eq!(Message::receive(&other), Err(WireError::Codec(CodecError::NotCanonical)));
+        }
+    }
+
+    #[test]
     fn a_frame_cut_short_lengthened_or_changed_is_refused_without_a_panic() {
         for message in messages() {
             let frame = message.encode();
@@ -377,7 +406,7 @@ mod tests {
                 changed[at] ^= 0x41;
                 // Some changes give another valid message (an id, a version); none may panic.
                 if let Ok(read) = Message::receive(&changed) {
-                    assert_eq!(as_signed(read).encode().len(), changed.len());
+                    assert_eq!(as_signed(read).encode(), changed);
                 }
             }
         }

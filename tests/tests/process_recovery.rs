@@ -118,17 +118,12 @@ fn pair_insisting(nodes: &[Node], one: usize, other: usize, ledger: &Ledger) {
 fn share(node: &Node, index: usize, draft: &Value, verb: &str, state: &'static str, ledger: &Ledger) -> String {
     let begun: Document = insist(node, "draft", || node.post("/documents", draft), || None);
     let number = begun.reference.clone();
-    let kept = begun.fields.clone();
+    let kept = begun.draft.expect("a draft").fields;
+    assert!(!kept.is_empty());
     ledger.acknowledged(index, "a draft", {
         let number = number.clone();
         move |node| match node.document(&number) {
-            Ok(found)
-                if found.id.is_some()
-                    || found.draft.as_ref().map_or(&found.fields, |draft| &draft.fields) == &kept
-                    || found.fields == kept =>
-            {
-                Ok(())
-            }
+            Ok(found) if found.id.is_some() || found.draft.as_ref().is_some_and(|draft| draft.fields == kept) => Ok(()),
             found => Err(format!("{found:?}")),
         }
     });

@@ -167,8 +167,11 @@ async fn grant(verb: GrantVerb, client: &Client, output: Output) -> Result<(), F
     }
 }
 
-/// Writes the file as it is; on a terminal, so that it does not act on it.
-async fn export(args: &ExportArgs, client: &Client) -> Result<(), Failure> {
+/// Writes a document in another format: as it is; on a terminal, so that it does not act on it.
+///
+/// # Errors
+/// When the node refuses, or the file is there already or cannot be written.
+pub async fn export(args: &ExportArgs, client: &Client) -> Result<(), Failure> {
     let address = format!("/documents/{}/export?format={}", segment(&args.document.reference), args.format);
     let answer = client.get(&address).await?;
     let unwritten = |place: &str, error: std::io::Error| {

@@ -1,6 +1,8 @@
 //! The commands of a kind of document, made from its description.
 
+use super::args::ExportArgs;
 use super::client::{Answer, Client, query, segment};
+use super::commands::export;
 use super::document::{print_document, render_history, render_list};
 use super::edit;
 use super::failure::Failure;
@@ -10,7 +12,7 @@ use crate::desk::{
     Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, Recipient, StepRequest,
 };
 use crate::http::BODY_BYTES;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use csu_protocol::document::{Kind, Marking, Means, Step, kind};
 use csu_protocol::entry::{Reason, Role};
 use serde_json::{Map, Value};
@@ -52,6 +54,10 @@ pub fn command(kind: &'static Kind) -> Command {
         )
         .subcommand(verb("show", "Show it whole".to_owned(), "show 3fa9").arg(reference()))
         .subcommand(verb("history", "Show who did what to it, and what counts".to_owned(), "history 3fa9").arg(reference()));
+    // The same arguments as `csu export`; their own description would replace that of the command.
+    let about = "Write it in another format".to_owned();
+    let export = ExportArgs::augment_args(verb("export", about.clone(), "export 3fa9 --format json --output FILE")).about(about);
+    command = command.subcommand(export);
     if name == "bulletin" {
         command = command.subcommand(
             verb("import", "Make a draft of a Common Alerting Protocol file".to_owned(), "import alert.cap").arg(
@@ -235,6 +241,10 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
         }
         "show" => print_document(&client.get(&address).await?, output),
         "history" => output.show(&client.get(&format!("{address}/history")).await?, |lines: Vec<HistoryLine>| render_history(&lines)),
+        "export" => {
+            let args = ExportArgs::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), "see its --help"))?;
+            export(&args, client).await
+        }
         "import" => import(matches, client, output).await,
         verb => match kind.step(verb) {
             Some(step) => take(kind, step, &address, matches, client, output).await,
@@ -345,7 +355,11 @@ mod tests {
     fn no_step_of_any_kind_takes_a_name_that_every_kind_has() {
         for kind in kind::all() {
             for step in kind.steps {
-                assert!(!["draft", "edit", "discard", "list", "show", "history", "import", "help"].contains(&step.verb), "{}", step.verb);
+                assert!(
+                    !["draft", "edit", "discard", "list", "show", "history", "export", "import", "help"].contains(&step.verb),
+                    "{}",
+                    step.verb
+                );
             }
         }
     }

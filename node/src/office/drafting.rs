@@ -3,7 +3,8 @@
 use super::opening::{Named, kind_named};
 use super::{Office, now};
 use crate::desk::{Actor, Document, DraftChange, DraftRequest, Problem, Recipient};
-use crate::storage::{Draft, DraftContent, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::{Draft, DraftContent};
 use csu_protocol::document::{FieldError, Fields, Kind, Marking};
 use csu_protocol::entry::{Grant, Role, Subject};
 use csu_protocol::id::DocumentId;
@@ -103,13 +104,18 @@ impl Office {
         if open.withdrawal.is_some() {
             return Err(Problem::conflict("the document is withdrawn, for good", "begin a new one"));
         }
+        // A revision joins a bounded number of versions written at once; the next one joins the rest.
+        let mut base = open.opened.heads();
+        base.truncate(csu_protocol::limits::DEPS);
+        let changes = open.opened.changes_of(&base).unwrap_or_default();
+        let snapshot = open.opened.content.snapshot_at(&changes).unwrap_or(open.snapshot);
         Ok(DraftContent {
             kind: kind_named(open.kind.name)?.name.to_owned(),
             document: Some(*document),
-            fields: open.snapshot.fields.as_map().clone(),
-            marking: open.snapshot.marking.map(|marking| marking.to_string()),
+            fields: snapshot.fields.into_map(),
+            marking: snapshot.marking.map(|marking| marking.to_string()),
             audience: Vec::new(),
-            base: open.opened.heads(),
+            base,
             person: actor.person().map(str::to_owned),
         })
     }

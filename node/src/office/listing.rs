@@ -18,9 +18,10 @@ impl Office {
                 return Ok(());
             }
         };
-        let ours = open.owner == self.machine.organisation();
-        let line = line(&open, !ours || before.is_some_and(|before| before.unread));
-        self.storage.put_listing(&Listed { unread: !ours, ..line })?;
+        // What this node did itself is no news here.
+        let news = open.stored.last().is_some_and(|stored| stored.from.is_some());
+        let unread = news || before.is_some_and(|before| before.unread);
+        self.storage.put_listing(&line(&open, unread))?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::steps::command_problem;
 use super::{Office, now};
 use crate::desk::{Actor, Invitation, InvitationRequest, OrgRef, Pairing, Peer, Problem};
-use crate::storage::LogVerb;
+use crate::log_verb::LogVerb;
 use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::{Ticket, TicketError};
 use csu_protocol::store;

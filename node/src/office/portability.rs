@@ -5,7 +5,7 @@ use super::view::moments;
 use super::{Office, now};
 use crate::cap;
 use crate::desk::{Actor, DraftRequest, ExportFormat, Exported, ImportRequest, ImportWarning, Imported, Problem};
-use crate::storage::LogVerb;
+use crate::log_verb::LogVerb;
 use csu_protocol::time::Timestamp;
 use serde_json::json;
 

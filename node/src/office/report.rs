@@ -3,7 +3,8 @@
 use super::opening::shown;
 use super::{Office, count, now};
 use crate::desk::{self, Check, Identity, IntegrityResult, LogQuery, PeerState, PeerStatus, Problem, Status};
-use crate::storage::{LogFilter, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::LogFilter;
 use csu_protocol::store::{Pairing, Peer};
 use csu_protocol::sync::Connection;
 
@@ -101,7 +102,7 @@ impl Office {
             };
             shown_lines.push(desk::LogLine {
                 at: line.at.into(),
-                verb: line.verb.as_str().parse().map_err(|error: String| Problem::storage(error, "run `csu doctor`"))?,
+                verb: line.verb,
                 who: line.who,
                 what,
                 reference: line.document.map(|document| document.short()),

@@ -7,7 +7,7 @@ use crate::desk::{
     AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient, RevocationOutcome,
     RevocationRequest,
 };
-use crate::storage::LogVerb;
+use crate::log_verb::LogVerb;
 use csu_protocol::access::Row;
 use csu_protocol::author;
 use csu_protocol::entry::{Body, Grant, Principal, Role, Subject};

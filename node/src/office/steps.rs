@@ -5,7 +5,8 @@ use super::opening::{Named, kind_named, shown};
 use super::view::possible_steps;
 use super::{Office, now};
 use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, StepRequest};
-use crate::storage::{Draft, DraftContent, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Side, Step, Wanted};
@@ -184,7 +185,7 @@ impl Office {
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
             Some(base) if !base.is_empty() => base,
-            Some(_) | None => open.opened.content.heads().iter().copied().collect(),
+            Some(_) | None => open.opened.content.heads().iter().copied().take(limits::DEPS).collect(),
         };
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
         let deps = open.opened.entries_of(change.deps());

@@ -7,7 +7,8 @@ use crate::desk::{
     AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader,
     Recipient, ResponseLine, Withdrawal,
 };
-use crate::storage::{Cursor, Draft, ListingFilter, LogVerb};
+use crate::log_verb::LogVerb;
+use crate::storage::{Cursor, Draft, ListingFilter};
 use csu_protocol::access::Access;
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Fields, Kind, Means, Side};
@@ -118,7 +119,8 @@ impl Office {
             state: kind.draft_state().to_owned(),
             marking: marking.clone(),
             owner: self.organisation(&self.machine.organisation()),
-            fields: fields.as_map().clone(),
+            // What is published: nothing yet.
+            fields: serde_json::Map::new(),
             draft: Some(self.draft_view(draft, &fields, marking, &Fields::default())),
             withdrawn: None,
             access: AccessLevel::Owner,
@@ -206,10 +208,8 @@ impl Office {
         for stored in &open.stored {
             let Ok(header) = Header::from_canonical(&stored.entry.header) else { continue };
             let id = header.id();
-            let counts = match header.body {
-                Body::Revision { .. } => effective.contains(&id),
-                _ => access.is_authorised(&id),
-            };
+            let revises = matches!(header.body, Body::Revision { .. });
+            let counts = if revises { effective.contains(&id) } else { access.is_authorised(&id) };
             let mut line = HistoryLine {
                 entry: id,
                 kind: EntryKind::from(&header.body),

@@ -8,6 +8,7 @@ use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::Signature;
 use csu_protocol::store::StoredEntry;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The plane as a column.
 const fn plane(plane: Plane) -> u8 {
@@ -54,32 +55,49 @@ fn document_key(db: &Connection, document: &DocumentId) -> Result<i64, Fault> {
     }
 }
 
+const COLUMNS: &str = "key, id, header, signature, payload, wraps, from_organisation, received";
+
+fn read(cells: &Cells<'_>) -> Result<StoredEntry, Fault> {
+    let header: Vec<u8> = cells.get("header")?;
+    if cells.id("id", Hash::new)? != Hash::of(&header) {
+        return Err(cells.wrong("the header is not the one that the entry's id is the hash of"));
+    }
+    Ok(StoredEntry {
+        entry: SignedEntry {
+            header,
+            signature: Signature::new(cells.get("signature")?),
+            payload: cells.get("payload")?,
+            wraps: cells.get("wraps")?,
+        },
+        from: cells.id_or_null("from_organisation", OrganisationId::new)?,
+        received: cells.ms("received")?,
+    })
+}
+
 /// All entries of a document, in the order they were written.
 pub(super) fn of_document(db: &Connection, document: &DocumentId) -> Result<Vec<StoredEntry>, Fault> {
-    let mut statement = db.prepare_cached(
-        "SELECT key, id, header, signature, payload, wraps, from_organisation, received FROM entry
-         WHERE document = (SELECT key FROM document WHERE id = ?1) ORDER BY key",
-    )?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) ORDER BY key"))?;
     let mut rows = statement.query([document.as_bytes()])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        let cells = Cells::new("entry", row)?;
-        let header: Vec<u8> = cells.get("header")?;
-        if cells.id("id", Hash::new)? != Hash::of(&header) {
-            return Err(cells.wrong("the header is not the one that the entry's id is the hash of"));
-        }
-        entries.push(StoredEntry {
-            entry: SignedEntry {
-                header,
-                signature: Signature::new(cells.get("signature")?),
-                payload: cells.get("payload")?,
-                wraps: cells.get("wraps")?,
-            },
-            from: cells.id_or_null("from_organisation", OrganisationId::new)?,
-            received: cells.ms("received")?,
-        });
+        entries.push(read(&Cells::new("entry", row)?)?);
     }
     Ok(entries)
+}
+
+/// Those entries of a document that `ids` name, in the order they were written.
+pub(super) fn of_ids(db: &Connection, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, Fault> {
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE id = ?1 AND document = (SELECT key FROM document WHERE id = ?2)"))?;
+    let mut entries: BTreeMap<i64, StoredEntry> = BTreeMap::new();
+    for id in ids {
+        let mut rows = statement.query(params![id.as_bytes(), document.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            entries.insert(row.get("key")?, read(&Cells::new("entry", row)?)?);
+        }
+    }
+    Ok(entries.into_values().collect())
 }
 
 /// Every document, in the order they were first seen.

@@ -4,81 +4,10 @@
 
 use super::column::{Cells, ms, ms_bound};
 use super::error::Fault;
+use crate::log_verb::LogVerb;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, ToSql, params};
-use std::fmt;
-use std::str::FromStr;
-
-/// What was done. The first six are those that section 62 names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogVerb {
-    /// Something was taken in.
-    Collection,
-    /// Something was changed.
-    Alteration,
-    /// Somebody looked at something.
-    Consultation,
-    /// Something was given to somebody.
-    Disclosure,
-    /// Things were brought together.
-    Combination,
-    /// Something was erased.
-    Erasure,
-    /// A neighbour was invited, confirmed, paused or removed.
-    Network,
-    /// Rights were granted or revoked.
-    Access,
-}
-
-impl LogVerb {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Collection,
-        Self::Alteration,
-        Self::Consultation,
-        Self::Disclosure,
-        Self::Combination,
-        Self::Erasure,
-        Self::Network,
-        Self::Access,
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Collection => "collection",
-            Self::Alteration => "alteration",
-            Self::Consultation => "consultation",
-            Self::Disclosure => "disclosure",
-            Self::Combination => "combination",
-            Self::Erasure => "erasure",
-            Self::Network => "network",
-            Self::Access => "access",
-        }
-    }
-}
-
-impl fmt::Display for LogVerb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why a text is no verb of the log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is nothing the log records: use collection, alteration, consultation, disclosure, combination, erasure, network or access")]
-pub struct LogVerbError(String);
-
-impl FromStr for LogVerb {
-    type Err = LogVerbError;
-
-    fn from_str(text: &str) -> Result<Self, LogVerbError> {
-        let known = Self::ALL.into_iter().find(|verb| verb.as_str() == text);
-        known.ok_or_else(|| LogVerbError(text.chars().take(40).collect()))
-    }
-}
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The database's name in the node's folder.
-pub(super) const FILE: &str = "node.sqlite";
+/// The name of the database in a data folder.
+pub const FILE: &str = "node.sqlite";
 /// Locked by whoever writes the database.
 const LOCK_FILE: &str = "node.lock";
 

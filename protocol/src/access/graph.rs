@@ -1,30 +1,12 @@
 //! The graph of one document's sound entries, and the indexes that rules and rights are read from.
 
-use super::rules::Memo;
+use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
+use super::memo::Memo;
 use super::sets::{RevokeIx, SetId, Sets};
 use crate::entry::{Author, Grant, Plane, Principal, Reason, Role, Subject};
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// An entry, counted in the order of arrival, which is a causal order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NodeIx(u32);
-
-/// An organisation, by the order in which it first appeared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OrgIx(u32);
-
-/// An author, by the order in which it first appeared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AuthorIx(u32);
-
-/// Rule 1: who holds a role by which genesis or grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Standing {
-    pub(super) grant: NodeIx,
-    pub(super) organisation: OrgIx,
-}
 
 /// What an entry does, as far as access needs it.
 #[derive(Debug, Clone)]
@@ -71,6 +53,9 @@ pub struct Access {
     author_index: BTreeMap<Author, AuthorIx>,
     pub(super) sets: Sets,
     pub(super) nothing: SetId,
+    /// The revocations that it takes an admin to sign: neither renunciations nor those by root keys,
+    /// which anyone ever named can sign at will and so must not use up what others may do.
+    pub(super) by_admins: SetId,
     pub(super) revokes: Vec<NodeIx>,
     /// Revocations by whom they name.
     pub(super) revokes_of: BTreeMap<Principal, Vec<RevokeIx>>,
@@ -98,6 +83,7 @@ impl Default for Access {
             author_index: BTreeMap::new(),
             sets,
             nothing,
+            by_admins: nothing,
             revokes: Vec::new(),
             revokes_of: BTreeMap::new(),
             naming: BTreeMap::new(),

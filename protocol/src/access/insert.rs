@@ -1,7 +1,8 @@
 //! Rule 2: soundness, decided once, on an entry's own past.
 
-use super::graph::{Access, Act, AuthorIx, Node, NodeIx, OrgIx, Standing};
-use super::rules::View;
+use super::graph::{Access, Act, Node};
+use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
+use super::memo::View;
 use super::sets::SetId;
 use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Subject, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
@@ -88,7 +89,7 @@ pub enum Unsound {
     #[error("no genesis or grant in its past names the organisation of its root key")]
     RootUnnamed,
     /// There are more revocations in its past than allowed.
-    #[error("its past holds more than {} revocations", limits::PAST_REVOKES)]
+    #[error("its past holds more than {} revocations by admins", limits::PAST_REVOKES)]
     Quota,
 }
 
@@ -222,7 +223,7 @@ impl Access {
         if !matches!(header.body, Body::Receipt { .. }) {
             self.check_authorised(standing, author, past.seen, renounces)?;
         }
-        if !self.is_top(standing) && self.sets.len(past.seen) > limits::PAST_REVOKES {
+        if !self.is_top(standing) && self.sets.common(past.seen, self.by_admins) > limits::PAST_REVOKES {
             return Err(Unsound::Quota);
         }
         Ok(self.depth(standing))
@@ -235,9 +236,14 @@ impl Access {
         if !self.authorised_in(standing.grant, view) {
             return Err(Unsound::Revoked);
         }
-        let bearing = self.bearing(standing, author, view);
-        let forgiven = if renounces { self.renunciations(standing, view) } else { Vec::new() };
-        if bearing.iter().all(|revoke| forgiven.contains(revoke)) { Ok(()) } else { Err(Unsound::Revoked) }
+        // A renunciation does not ask for those before it: a chain of them would ask for all, each time.
+        let none = if renounces {
+            let above = self.above(standing, view);
+            above.is_empty() && self.on_author(standing, author, view, &above).is_empty()
+        } else {
+            self.bearing(standing, author, view).is_empty()
+        };
+        if none { Ok(()) } else { Err(Unsound::Revoked) }
     }
 
     fn depth(&self, standing: Standing) -> u8 {
@@ -380,6 +386,10 @@ impl Access {
                 }
             }
             Act::Revoke { number, principal, .. } => {
+                let renounces = *principal == Principal::Organisation(self.organisation(node.organisation));
+                if node.under.is_some() && !renounces {
+                    self.by_admins = self.sets.with(self.by_admins, *number);
+                }
                 self.revokes_of.entry(*principal).or_default().push(*number);
                 self.revokes.push(ix);
                 self.memo.get_mut().forget_all_view();

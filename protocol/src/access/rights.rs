@@ -1,7 +1,8 @@
 //! What follows from the rules: who may do what now, what counts, and why.
 
-use super::graph::{Access, Act, NodeIx, Standing};
-use super::rules::View;
+use super::graph::{Access, Act};
+use super::index::{NodeIx, Standing};
+use super::memo::View;
 use crate::entry::{Plane, Reason, Role, Subject};
 use crate::id::{EntryId, OrganisationId};
 use crate::time::Timestamp;

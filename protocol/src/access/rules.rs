@@ -1,36 +1,11 @@
 //! Rules 4 to 8.
 
-use super::graph::{Access, Act, AuthorIx, NodeIx, Standing};
-use super::sets::{RevokeIx, SetId};
+use super::graph::{Access, Act};
+use super::index::{AuthorIx, NodeIx, Standing};
+use super::memo::View;
+use super::sets::RevokeIx;
 use crate::entry::{Author, Principal};
-use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// Which entries a verdict is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum View {
-    /// All that are known.
-    All,
-    /// The past of some entry: of revocations, those in the set. Genesis and grants need no such
-    /// list, because a verdict asks only for those that the entry acts under, which are in its past.
-    Past(SetId),
-}
-
-/// Verdicts already found. Those over all entries are forgotten when a revocation arrives.
-#[derive(Debug, Default)]
-pub(super) struct Memo {
-    authorised: BTreeMap<(View, NodeIx), bool>,
-    above: BTreeMap<(View, Standing), Rc<[RevokeIx]>>,
-    bearing: BTreeMap<(View, Standing, AuthorIx), Rc<[RevokeIx]>>,
-}
-
-impl Memo {
-    pub(super) fn forget_all_view(&mut self) {
-        self.authorised.retain(|(view, _), _| *view != View::All);
-        self.above.retain(|(view, _), _| *view != View::All);
-        self.bearing.retain(|(view, _, _), _| *view != View::All);
-    }
-}
 
 impl Access {
     fn in_view(&self, view: View, revoke: RevokeIx) -> bool {
@@ -57,12 +32,12 @@ impl Access {
 
     /// Rule 5, for the standing of an organisation.
     pub(super) fn above(&self, standing: Standing, view: View) -> Rc<[RevokeIx]> {
-        if let Some(known) = self.memo.borrow().above.get(&(view, standing)) {
+        if let Some(known) = self.memo.borrow().of(view).above.get(&(view, standing)) {
             return Rc::clone(known);
         }
         let principal = Principal::Organisation(self.organisation(standing.organisation));
         let found: Rc<[RevokeIx]> = self.above_principal(principal, standing.grant, self.parent(standing), view).into();
-        self.memo.borrow_mut().above.insert((view, standing), Rc::clone(&found));
+        self.memo.borrow_mut().of_mut(view).above.insert((view, standing), Rc::clone(&found));
         found
     }
 
@@ -93,7 +68,7 @@ impl Access {
     }
 
     /// Rule 6 (b) and (c): what bears on a device or root key rather than on its organisation.
-    fn on_author(&self, standing: Standing, author: AuthorIx, view: View, above: &[RevokeIx]) -> Vec<RevokeIx> {
+    pub(super) fn on_author(&self, standing: Standing, author: AuthorIx, view: View, above: &[RevokeIx]) -> Vec<RevokeIx> {
         let Author::Device(device) = self.author(author) else { return Vec::new() };
         let bears = |revoke: &RevokeIx| {
             let node = self.revoke(*revoke);
@@ -111,7 +86,7 @@ impl Access {
 
     /// Rule 6.
     pub(super) fn bearing(&self, standing: Standing, author: AuthorIx, view: View) -> Rc<[RevokeIx]> {
-        if let Some(known) = self.memo.borrow().bearing.get(&(view, standing, author)) {
+        if let Some(known) = self.memo.borrow().of(view).bearing.get(&(view, standing, author)) {
             return Rc::clone(known);
         }
         let above = self.above(standing, view);
@@ -119,7 +94,7 @@ impl Access {
         found.extend(self.renunciations(standing, view));
         found.extend(self.on_author(standing, author, view, &above));
         let found: Rc<[RevokeIx]> = found.into();
-        self.memo.borrow_mut().bearing.insert((view, standing, author), Rc::clone(&found));
+        self.memo.borrow_mut().of_mut(view).bearing.insert((view, standing, author), Rc::clone(&found));
         found
     }
 
@@ -138,13 +113,13 @@ impl Access {
     /// revocations made from proper ancestors of its standing; only renunciations are made from the
     /// standing itself, and their own verdict leaves renunciations out.
     pub(super) fn authorised_in(&self, ix: NodeIx, view: View) -> bool {
-        if let Some(known) = self.memo.borrow().authorised.get(&(view, ix)) {
+        if let Some(known) = self.memo.borrow().of(view).authorised.get(&(view, ix)) {
             return *known;
         }
         let found = self.find_authorised(ix, view);
         // Only control entries are asked for again and again.
         if matches!(self.node(ix).act, Act::Grant { .. } | Act::Revoke { .. }) {
-            self.memo.borrow_mut().authorised.insert((view, ix), found);
+            self.memo.borrow_mut().of_mut(view).authorised.insert((view, ix), found);
         }
         found
     }

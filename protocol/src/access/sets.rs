@@ -86,9 +86,10 @@ impl Sets {
         self.words(set).get(word).is_some_and(|found| found & bit != 0)
     }
 
-    /// How many revocations are in `set`.
-    pub(super) fn len(&self, set: SetId) -> usize {
-        self.words(set).iter().map(|word| usize::try_from(word.count_ones()).unwrap_or(0)).fold(0, usize::saturating_add)
+    /// How many revocations are in both.
+    pub(super) fn common(&self, one: SetId, other: SetId) -> usize {
+        let both = self.words(one).iter().zip(self.words(other)).map(|(one, other)| one & other);
+        both.map(|word| usize::try_from(word.count_ones()).unwrap_or(0)).fold(0, usize::saturating_add)
     }
 }
 
@@ -106,6 +107,6 @@ mod tests {
         assert_eq!(sets.union(b, a), ab);
         assert_eq!(sets.union(empty, a), a);
         assert!(sets.contains(ab, 3) && sets.contains(ab, 130) && !sets.contains(ab, 4) && !sets.contains(a, 1000));
-        assert_eq!(sets.len(ab), 2);
+        assert_eq!((sets.common(ab, ab), sets.common(ab, a), sets.common(a, b)), (2, 1, 0));
     }
 }

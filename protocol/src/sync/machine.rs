@@ -104,6 +104,15 @@ pub enum Notice {
     Card(OrganisationId),
 }
 
+/// Why a session is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// There is nothing to talk about, or it begins anew.
+    Done,
+    /// The peer did something wrong: it should not be back at once.
+    Fault,
+}
+
 /// What the machine wants done, in order.
 #[derive(Debug)]
 pub enum Output {
@@ -112,7 +121,7 @@ pub enum Output {
     /// Send a frame, once all writes before it are durable.
     Send(DeviceId, Vec<u8>),
     /// End a session.
-    Disconnect(DeviceId),
+    Disconnect(DeviceId, Parting),
     /// [`Machine::targets`] or [`Machine::admits_strangers`] changed.
     Targets,
     /// Tell whoever wants to know.
@@ -133,7 +142,7 @@ pub enum CommandError {
     TicketEnded(Timestamp),
     /// The organisation is paired.
     #[error(
-        "this organisation is already paired with this node, or about to be; see `csu peer list`, and to pair anew end that first with `csu peer remove`"
+        "this organisation is already paired with this node; if the other side has ended the pairing, type `csu peer remove` and use the ticket again"
     )]
     AlreadyPaired,
     /// The number differs: somebody may stand between.
@@ -355,7 +364,7 @@ impl Machine {
             let until = now.plus_ms(limits::STRANGER_MS);
             self.sessions.insert(device, Session::new(device, None, Phase::Stranger { until }, now));
         } else {
-            self.outputs.push_back(Output::Disconnect(device));
+            self.outputs.push_back(Output::Disconnect(device, Parting::Done));
         }
     }
 
@@ -370,7 +379,7 @@ impl Machine {
 
     pub(super) fn end_session(&mut self, device: DeviceId) {
         self.forget_session(device);
-        self.outputs.push_back(Output::Disconnect(device));
+        self.outputs.push_back(Output::Disconnect(device, Parting::Done));
     }
 
     fn on_tick(&mut self, now: Timestamp) {
@@ -381,7 +390,9 @@ impl Machine {
             .map(|session| session.device)
             .collect();
         for device in late {
-            self.fault_and_end(device, Fault::Silent);
+            // Slow is not hostile: it may be back at once.
+            self.fault(device, Fault::Silent);
+            self.end_session(device);
         }
         self.end_invitations(now);
     }
@@ -397,7 +408,8 @@ impl Machine {
 
     pub(super) fn fault_and_end(&mut self, device: DeviceId, fault: Fault) {
         self.fault(device, fault);
-        self.end_session(device);
+        self.forget_session(device);
+        self.outputs.push_back(Output::Disconnect(device, Parting::Fault));
     }
 
     pub(super) fn queue(&mut self, device: DeviceId, message: &Message<SignedEntry>) {
@@ -488,7 +500,8 @@ impl Machine {
         session.progress = now;
         session.faults = session.faults.saturating_add(faults);
         if session.faults >= limits::FAULTS {
-            return self.end_session(device);
+            self.forget_session(device);
+            return self.outputs.push_back(Output::Disconnect(device, Parting::Fault));
         }
         if receipt.waiting {
             self.ask_for_past(device, document, plane);

@@ -196,6 +196,10 @@ impl Machine {
             since: now,
         };
         self.learn_card(card, None);
+        if self.directory.device(&organisation) != Some(device) {
+            // An older device of an organisation that acts through another one now, stolen perhaps.
+            return self.fault_and_end(device, Fault::WrongCard);
+        }
         // An organisation that is paired stays as it was confirmed, whatever tickets are shown.
         self.peers.entry(organisation).or_insert(peer);
         self.write_peer(&organisation);

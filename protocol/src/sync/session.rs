@@ -55,7 +55,9 @@ pub(super) struct Session {
     pub(super) they_confirmed: bool,
     outbox: VecDeque<Vec<u8>>,
     outbox_bytes: usize,
-    in_flight: usize,
+    /// The lengths of the frames that the connection has been given and not taken, oldest first.
+    in_flight: VecDeque<usize>,
+    in_flight_bytes: usize,
     pub(super) sent_cards: BTreeSet<CardId>,
     pub(super) serves: VecDeque<Serve>,
     pub(super) control: Pull,
@@ -78,7 +80,8 @@ impl Session {
             they_confirmed: false,
             outbox: VecDeque::new(),
             outbox_bytes: 0,
-            in_flight: 0,
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
             sent_cards: BTreeSet::new(),
             serves: VecDeque::new(),
             control: Pull::default(),
@@ -102,24 +105,31 @@ impl Session {
         self.outbox.push_back(frame);
     }
 
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < limits::WINDOW_FRAMES && self.in_flight_bytes < limits::WINDOW_BYTES
+    }
+
     /// The next frame, if the connection has room for one more.
     pub(super) fn next_frame(&mut self) -> Option<Vec<u8>> {
-        if self.in_flight >= limits::WINDOW_FRAMES {
+        if !self.has_room() {
             return None;
         }
         let frame = self.outbox.pop_front()?;
         self.outbox_bytes = self.outbox_bytes.saturating_sub(frame.len());
-        self.in_flight = self.in_flight.saturating_add(1);
+        self.in_flight_bytes = self.in_flight_bytes.saturating_add(frame.len());
+        self.in_flight.push_back(frame.len());
         Some(frame)
     }
 
     pub(super) fn sent(&mut self, frames: usize) {
-        self.in_flight = self.in_flight.saturating_sub(frames);
+        for length in self.in_flight.drain(..frames.min(self.in_flight.len())) {
+            self.in_flight_bytes = self.in_flight_bytes.saturating_sub(length);
+        }
     }
 
     /// Whether answers should be prepared: nothing waits to be sent.
     pub(super) fn is_drained(&self) -> bool {
-        self.outbox.is_empty() && self.in_flight < limits::WINDOW_FRAMES
+        self.outbox.is_empty() && self.has_room()
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -123,7 +123,7 @@ impl Net {
                             let to = self.at(&device);
                             self.wires.push_back((from, to, frame));
                         }
-                        Output::Disconnect(device) => {
+                        Output::Disconnect(device, _) => {
                             let to = self.at(&device);
                             self.disconnect(from, to);
                         }
@@ -272,4 +272,43 @@ fn a_removed_or_paused_peer_is_not_spoken_to() {
     net.run();
     net.connect(0, 1);
     assert_eq!(net.nodes[0].machine.connection(&other), None);
+}
+
+#[test]
+fn an_old_device_of_a_paired_organisation_is_refused_even_with_an_invitation() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let (root, thief) = (RootKey::from_secret([2; 32]), net.nodes[1].key.device());
+    let newer = SignedCard::sign(&root, 1, DeviceId::new([9; 32]), Name::new("Union 2").unwrap(), OrganisationKind::Union);
+    let own = net.nodes[0].organisation();
+    net.nodes[0].machine.handle(NOW, Input::Received(thief, Box::new(Message::Cards(vec![newer]))));
+    net.run();
+    assert_eq!(net.nodes[1].machine.connection(&own), None, "the newer card ends the older device's session");
+    let mut entropy = net.nodes[0].entropy();
+    let ticket = net.nodes[0].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut entropy);
+    net.nodes[1].machine.remove_peer(&own).unwrap();
+    net.nodes[1].machine.join(NOW, ticket).unwrap();
+    net.connect(0, 1);
+    let paired = net.nodes[1].organisation();
+    assert_eq!(net.nodes[0].machine.connection(&paired), None);
+    assert!(matches!(net.faults()[..], [Notice::Fault { fault: Fault::WrongCard, .. }]), "{:?}", net.faults());
+}
+
+#[test]
+fn frames_under_way_are_bounded_in_number_and_bytes() {
+    let mut session = session::Session::new(DeviceId::new([1; 32]), None, session::Phase::Joining, NOW);
+    for _ in 0..40 {
+        session.queue(vec![0; 1024 * 1024]);
+    }
+    let taken: Vec<usize> = std::iter::from_fn(|| session.next_frame()).map(|frame| frame.len()).collect();
+    assert_eq!(taken.iter().sum::<usize>(), crate::limits::WINDOW_BYTES);
+    session.sent(1);
+    assert!(session.next_frame().is_some() && session.next_frame().is_none());
+    let mut session = session::Session::new(DeviceId::new([1; 32]), None, session::Phase::Joining, NOW);
+    for _ in 0..40 {
+        session.queue(vec![0; 10]);
+    }
+    assert_eq!(std::iter::from_fn(|| session.next_frame()).count(), crate::limits::WINDOW_FRAMES);
+    session.sent(100);
+    assert_eq!(std::iter::from_fn(|| session.next_frame()).count(), crate::limits::WINDOW_FRAMES);
 }

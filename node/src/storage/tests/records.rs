@@ -1,6 +1,7 @@
 //! The node's own records.
 
 use super::*;
+use crate::log_verb::LogVerb;
 
 fn draft(kind: &str, document: Option<DocumentId>) -> DraftContent {
     DraftContent {
