@@ -50,12 +50,6 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Whether there is a database in `folder`, whole or damaged.
-#[must_use]
-pub fn exists(folder: &Path) -> bool {
-    folder.join(open::FILE).symlink_metadata().is_ok()
-}
-
 /// How to open storage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {

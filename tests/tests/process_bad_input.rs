@@ -274,6 +274,9 @@ fn fields_and_references_that_cannot_be_are_refused_with_the_nearest_that_can() 
     assert_eq!((drafts.items.len(), drafts.items[0].state.as_str()), (1, "draft"));
 }
 
+/// What a peer does, by name.
+type Act<'a> = (&'static str, &'a dyn Fn(&Stranger));
+
 fn faults(node: &Node) -> Vec<LogLine> {
     tokio::task::block_in_place(|| node.acts("?verb=network&limit=500")).unwrap()
 }
@@ -307,7 +310,7 @@ async fn a_paired_peer_that_breaks_the_rules_is_cut_off_and_named_in_the_log_and
         let card = SignedCard::sign(&stranger.root, 0, csu_protocol::id::DeviceId::new([9; 32]), name, OrganisationKind::Other);
         Said::Hello { card, addresses: None, confirmed: true }
     };
-    let acts: [(&str, &dyn Fn(&Stranger)); 9] = [
+    let acts: [Act<'_>; 9] = [
         ("garbage", &|stranger| stranger.send(b"\xff\x00garbage".to_vec())),
         ("an unknown message", &|stranger| stranger.send(vec![0x81, 0x18, 0xff])),
         ("a huge length", &|stranger| stranger.send(vec![0x82, 0x03, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),

@@ -4,7 +4,6 @@ use super::client::{Client, ClientError};
 use crate::config::Config;
 use crate::desk::Check;
 use crate::keys::{DataLock, Keys};
-use crate::storage;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -42,16 +41,15 @@ pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
 
 /// What can be said of the database while the node does not run.
 fn database(config: &Config) -> Option<Check> {
-    // A node that was never up has none yet.
-    if !storage::exists(&config.data) {
+    if !config.data.join(crate::storage::FILE).exists() {
         return None;
     }
-    Some(match storage::check_now(&config.data) {
+    Some(match crate::storage::check_now(&config.data) {
         Ok(found) if found.is_empty() => Check::passed("database", "checked, and whole"),
         Ok(found) => Check::failed(
             "database",
             found.join("; "),
-            "copy the data folder away, and restore a backup; neighbours still hold what was shared",
+            "copy the data folder away, then restore a backup; neighbours still hold what was shared",
         ),
         Err(error) => of_error("database", &error),
     })

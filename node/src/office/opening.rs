@@ -40,13 +40,11 @@ const UNKNOWN_KIND: &str = "unknown";
 impl Office {
     /// Finds what a reference names.
     pub(super) fn find(&self, reference: &str) -> Result<Named, Problem> {
-        if let Ok(number) = reference.parse::<DraftNumber>() {
-            let draft = self.storage.draft(number)?.ok_or_else(|| {
-                Problem::not_found(
-                    format!("there is no draft {number}"),
-                    "list the drafts and documents there are with `csu bulletin list`",
-                )
-            })?;
+        // Of d331 both a draft and the beginning of an id may be meant: the draft, if there is one.
+        let number = reference.parse::<DraftNumber>().ok();
+        if let Some(number) = number
+            && let Some(draft) = self.storage.draft(number)?
+        {
             return Ok(match draft.content.document {
                 Some(document) => Named::Document(document, self.draft_of(&document)?),
                 None => Named::Draft(draft),
@@ -54,6 +52,9 @@ impl Office {
         }
         let hex = reference.len() >= 4 && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !hex || reference.len() > 64 {
+            if let Some(number) = number {
+                return Err(no_draft(number));
+            }
             return Err(Problem::invalid(
                 "reference",
                 format!("'{}' names no document", shown(reference)),
@@ -134,6 +135,10 @@ impl Office {
             )
         })
     }
+}
+
+fn no_draft(number: DraftNumber) -> Problem {
+    Problem::not_found(format!("there is no draft {number}"), "list the drafts and documents there are with `csu bulletin list`")
 }
 
 /// Stands for kinds that this version does not know, and for content that cannot be read.

@@ -23,7 +23,11 @@ const STEP: i64 = 256;
 pub fn check_now(folder: &Path) -> Result<Vec<String>, StorageError> {
     let path = folder.join(open::FILE);
     let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
-    open::recognise(&db, &path)?;
+    match open::recognise(&db, &path) {
+        Ok(()) => {}
+        Err(StorageError::Damaged { detail, .. }) => return Ok(vec![format!("the database could not be read: {detail}")]),
+        Err(error) => return Err(error),
+    }
     let run = || {
         let mut findings = Vec::new();
         structure(&db, &mut findings)?;
