@@ -1,6 +1,6 @@
 //! One node: a data folder, its process, and the ways to ask it.
 
-use crate::chance::Chance;
+use crate::history::Dice;
 use csu_node::cli::client::{Client, ClientError, segment};
 use csu_node::desk::{Actor, Document, HistoryLine, LogLine, Peer, Status};
 use rustix::process::{Pid, Signal, kill_process};
@@ -141,9 +141,9 @@ fn drain(stream: Option<impl std::io::Read + Send + 'static>) -> std::thread::Jo
 fn free_port() -> u16 {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut chance = Chance::of(u64::from(std::process::id()) << 32 | taken.len() as u64);
+    let mut dice = Dice::new("ports", u64::from(std::process::id()) << 32 | taken.len() as u64);
     for _ in 0..1000 {
-        let port = 10_000 + u16::try_from(chance.below(20_000)).unwrap_or(0);
+        let port = 10_000 + u16::try_from(dice.below(20_000)).unwrap_or(0);
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
         if free && taken.insert(port) {
             return port;

@@ -17,28 +17,31 @@ pub fn example(name: &str) -> PathBuf {
     path
 }
 
-/// The `csu` that the suites of processes run: the one that `tests/run` built and named in `CSU_TEST_BIN`.
+/// A Python with other people's programs that check ours: the one that `CSU_TEST_PYTHON` names, as `tests/run` does,
+/// or one made beside the programs under test.
 ///
 /// # Panics
-/// When there is none.
-#[must_use]
-pub fn csu() -> PathBuf {
-    named("CSU_TEST_BIN", "the `csu` to test")
-}
-
-/// The Python with other people's programs that check ours, which `tests/run` made and named in `CSU_TEST_PYTHON`.
-///
-/// # Panics
-/// When there is none.
+/// When it can be neither found nor made.
 #[must_use]
 pub fn python() -> PathBuf {
-    named("CSU_TEST_PYTHON", "a Python with tests/interop/requirements.txt")
-}
-
-fn named(variable: &str, what: &str) -> PathBuf {
-    let path = PathBuf::from(std::env::var_os(variable).unwrap_or_default());
-    assert!(path.is_file(), "{variable} does not name {what}: run the suites by `tests/run`");
-    path
+    if let Some(named) = std::env::var_os("CSU_TEST_PYTHON") {
+        let path = PathBuf::from(named);
+        assert!(path.is_file(), "CSU_TEST_PYTHON names no program: leave it unset, or run the suites by `tests/run`");
+        return path;
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    let venv = test.ancestors().nth(3).unwrap_or(Path::new("")).join("interop-venv");
+    let wanted = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/requirements.txt");
+    let python = venv.join("bin/python3");
+    let made_for = |path: &Path| std::fs::read(path).unwrap_or_default();
+    if !python.exists() || made_for(&venv.join("requirements.txt")) != made_for(&wanted) {
+        let make = |program: &Path, arguments: &[&OsStr]| printed(&run(program, arguments));
+        make(Path::new("python3"), &["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), venv.as_os_str()]);
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"].map(OsStr::new);
+        make(&python, &[&install[..], &[wanted.as_os_str()]].concat());
+        std::fs::copy(&wanted, venv.join("requirements.txt")).unwrap_or_else(|why| panic!("{}: {why}", venv.display()));
+    }
+    python
 }
 
 /// Runs a program to its end, without input.

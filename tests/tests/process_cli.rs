@@ -323,30 +323,9 @@ fn an_organisation_is_made_on_a_terminal_only_when_its_phrase_is_given_back() {
     assert!(!data.join("keys").exists());
 }
 
-/// A Python with what `tests/interop` needs: what `CSU_TEST_PYTHON` names, or one made beside the programs under test.
-fn python() -> PathBuf {
-    if let Some(named) = std::env::var_os("CSU_TEST_PYTHON") {
-        return named.into();
-    }
-    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-    let (venv, wanted) = (target.join("interop-venv"), Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/requirements.txt"));
-    let python = venv.join("bin/python3");
-    if fs::read(venv.join("requirements.txt")).ok() == fs::read(&wanted).ok() && python.exists() {
-        return python;
-    }
-    let run = |command: &mut Command| {
-        let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started ({error}): install python3-venv"));
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted));
-    fs::copy(wanted, venv.join("requirements.txt")).unwrap();
-    python
-}
-
 fn check_schema(files: &[PathBuf]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/cap_schema.py");
-    let output = Command::new(python()).arg(script).args(files).output().expect("CSU_TEST_PYTHON names a Python");
+    let output = Command::new(csu_tests::programs::python()).arg(script).args(files).output().expect("CSU_TEST_PYTHON names a Python");
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).matches(": valid").count(), files.len());
 }
@@ -360,12 +339,11 @@ fn exports_validate_against_the_schema_of_oasis_and_read_back_as_the_same_bullet
         let imported = node.json(&["bulletin", "import", data.join(name).to_str().unwrap()]);
         let draft = text(&imported, "/document/reference").to_owned();
         if name.starts_with("signed") {
-            // It was issued with faults that CAP 1.2 does not allow: warned of when it came, named when it is to go out.
-            let issued = node.json(&["bulletin", "issue", &draft, "headline=Works on the embankment"]);
-            let (id, faults) = (text(&issued, "/id"), ["web", "ceiling", "csu bulletin update"]);
-            node.csu(&["export", id, "--format", "cap"]).refused(&faults);
-            node.json(&["bulletin", "update", id, "web=https://www.council.example/works", "ceiling="]);
-            node.csu(&["export", id, "--format", "cap"]).good();
+            // It has what CAP 1.2 does not allow: warned of when it came, refused before it is shared.
+            node.csu(&["bulletin", "issue", &draft, "headline=Works on the embankment"]).refused(&["web", "ceiling", "csu bulletin edit"]);
+            let mended = ["headline=Works on the embankment", "web=https://www.council.example/works", "ceiling="];
+            let issued = node.json(&[&["bulletin", "issue", draft.as_str()], &mended[..]].concat());
+            node.csu(&["export", text(&issued, "/id"), "--format", "cap"]).good();
             continue;
         }
         let empty = imported.pointer("/document/draft/fields/info/0").is_some_and(|block| block.get("contact").is_none());
@@ -416,4 +394,14 @@ fn help_version_and_mistyped_commands_end_as_they_should() {
     for line in [vec!["stauts"], vec!["bulletin"], vec!["bulletin", "publish", "d1"], vec!["peer"], vec!["respond", "d1", "cheer"]] {
         assert_eq!(run(&line).code, Some(2), "{line:?}");
     }
+}
+
+#[test]
+fn the_examples_client_of_the_api_lists_what_a_running_node_holds() {
+    let node = Node::started("Brixton CSU", "union");
+    let fields = ["event=Theft", "category=Security", "severity=Minor", "urgency=Past", "certainty=Observed", "areaDesc=Mill Road"];
+    let draft = node.json(&[&["bulletin", "draft", "headline=Bicycle thefts in Mill Road"], &fields[..]].concat());
+    node.json(&["bulletin", "issue", text(&draft, "/reference")]);
+    let printed = csu_tests::programs::api_client(&node.data().join("csu.sock"));
+    assert!(printed.contains("Brixton CSU") && printed.contains("Bicycle thefts in Mill Road"), "{printed}");
 }

@@ -5,7 +5,7 @@
 
 use csu_node::cli::client::{ClientError, segment};
 use csu_node::desk::{AccessLevel, Document, IntegrityResult, Invitation, Pairing, Peer, Status};
-use csu_tests::chance::Chance;
+use csu_tests::history::Dice;
 use csu_tests::node::{Node, PATIENCE};
 use csu_tests::town::{self, bulletin, first};
 use serde_json::{Value, json};
@@ -249,7 +249,7 @@ fn check_former(node: &Node, document: &Document, last: &str, secret: &str) {
 }
 
 fn play(seed_of: &str, kills: u64) {
-    let mut chance = Chance::printed(seed_of);
+    let mut dice = Dice::printed(seed_of);
     let nodes =
         [("Brixton CSU", "union"), ("Kennington CSU", "union"), ("Lambeth Police", "police")].map(|(name, kind)| Node::started(name, kind));
     let (ledger, over) = (Ledger::default(), AtomicBool::new(false));
@@ -262,12 +262,12 @@ fn play(seed_of: &str, kills: u64) {
         });
         let script = script.unwrap();
         for _ in 0..kills {
-            let wait = Duration::from_millis(chance.below(350));
+            let wait = Duration::from_millis(dice.below(350) as u64);
             let until = Instant::now() + wait;
             while Instant::now() < until && !over.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            let index = usize::try_from(chance.below(3)).unwrap();
+            let index = dice.below(3);
             crash(&nodes, index, &ledger);
             killed[index] += 1;
         }
@@ -296,7 +296,7 @@ fn the_same_holds_for_other_moments() {
 
 #[test]
 fn updates_acknowledged_under_load_survive_kill_after_kill_and_reach_the_neighbour() {
-    let mut chance = Chance::printed("killed under load");
+    let mut dice = Dice::printed("killed under load");
     let nodes = town::two();
     let brixton = &nodes[0];
     let ids: Vec<String> = (0..3).map(|_| town::issue(brixton, "0", &[("Kennington CSU", "read")])).collect();
@@ -324,7 +324,7 @@ fn updates_acknowledged_under_load_survive_kill_after_kill_and_reach_the_neighbo
         };
         let writers: Vec<_> = ids.iter().map(write).collect();
         for round in 0..8_usize {
-            std::thread::sleep(Duration::from_millis(40 + chance.below(200)));
+            std::thread::sleep(Duration::from_millis(40 + dice.below(200) as u64));
             nodes[usize::from(round % 4 == 3)].kill();
             nodes[usize::from(round % 4 == 3)].up();
         }

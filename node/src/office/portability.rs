@@ -6,6 +6,7 @@ use super::{Office, now};
 use crate::cap;
 use crate::desk::{Actor, DraftRequest, ExportFormat, Exported, ImportRequest, ImportWarning, Imported, Problem};
 use crate::log_verb::LogVerb;
+use csu_protocol::document::{Step, Wanted};
 use csu_protocol::time::Timestamp;
 use serde_json::json;
 
@@ -13,6 +14,28 @@ const BULLETIN: &str = "bulletin";
 
 fn cap_problem(error: &cap::CapError) -> Problem {
     Problem::invalid("file", error.to_string(), "mend the file as the message says, or ask whoever made it")
+}
+
+/// Whether a bulletin that is about to be shared could be exported. Found out only after it was
+/// withdrawn it could not be mended any more, and no `Cancel` could be written.
+pub(super) fn check_writable(step: &Step, wanted: &Wanted) -> Result<(), Problem> {
+    if wanted.kind.name != BULLETIN || step.needs.is_empty() {
+        return Ok(());
+    }
+    let marking = wanted.marking.to_string();
+    let export = cap::Export {
+        identifier: "csu:0",
+        sender: "csu:0",
+        sent: "2026-01-01T00:00:00+00:00",
+        msg_type: cap::MsgType::Alert,
+        references: Vec::new(),
+        note: None,
+        marking: Some(&marking),
+        fields: wanted.fields.as_map(),
+    };
+    cap::write(&export).map(drop).map_err(|error| {
+        Problem::invalid("fields", error.to_string(), "correct these fields, with `csu bulletin edit` for instance, and try again")
+    })
 }
 
 fn cap_time(at: Timestamp) -> Result<String, Problem> {

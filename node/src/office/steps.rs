@@ -2,6 +2,7 @@
 
 use super::drafting::marking_named;
 use super::opening::{Named, kind_named, shown};
+use super::portability::check_writable;
 use super::view::possible_steps;
 use super::{Office, now};
 use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, StepRequest};
@@ -129,7 +130,9 @@ impl Office {
             Some(text) => marking_named(text)?,
             None => kind.default_marking,
         };
-        Ok(Wanted { kind, marking, state: moves.then(|| step.to.to_owned()), fields })
+        let wanted = Wanted { kind, marking, state: moves.then(|| step.to.to_owned()), fields };
+        check_writable(step, &wanted)?;
+        Ok(wanted)
     }
 
     /// Begins a document: genesis with its first grants, a key, the first revision.
