@@ -10,8 +10,8 @@ use crate::desk::{
 use crate::log_verb::LogVerb;
 use csu_protocol::access::Row;
 use csu_protocol::author;
-use csu_protocol::entry::{Body, Grant, Principal, Role, Subject};
-use csu_protocol::id::{DocumentId, OrganisationId};
+use csu_protocol::entry::{Body, Grant, Keep, Principal, Role, Subject};
+use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use std::collections::BTreeSet;
 
 impl Office {
@@ -124,17 +124,17 @@ impl Office {
         let before = self.who_reads(&document)?;
         let access = self.access_of(&document)?;
         let us = self.machine.organisation();
-        let (principal, keep, role) = match subject {
-            Subject::Anyone => (Principal::Anyone, Vec::new(), Role::Admin),
-            // Giving up one's own role needs no other.
-            Subject::Organisation(id) if id == us => (Principal::Organisation(id), access.keep_all_of(&id), Role::Relay),
-            // What was done in good faith stays; what comes from now on does not.
-            Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id), Role::Admin),
-        };
-        let under = self.standing(&document, role, "taking a role back")?;
-        let entry = author::control(self.access_of(&document)?, &self.acting(under), Body::Revoke { principal, keep });
-        let entry = entry.map_err(|error| author_problem(&error))?;
-        self.publish(entry)?;
+        if subject == Subject::Organisation(us) {
+            self.renounce(&document, us)?;
+        } else {
+            let (principal, keep) = match subject {
+                Subject::Anyone => (Principal::Anyone, Vec::new()),
+                // What was done in good faith stays; what comes from now on does not.
+                Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id)),
+            };
+            let under = self.standing(&document, Role::Admin, "taking a role back")?;
+            self.sign_revocation(&document, under, principal, keep)?;
+        }
         let access = self.access_of(&document)?;
         if let Some(row) = access.rows().into_iter().find(|row| row.who == subject && row.is_live(now())) {
             let by = row.chain.last().map_or_else(|| "somebody above".to_owned(), |link| self.organisation(&link.by).to_string());
@@ -147,6 +147,27 @@ impl Office {
         let falls = before.difference(&after).map(|id| self.organisation(id)).collect();
         self.log_act(actor, LogVerb::Access, Some(document), None, format!("took back what {} had", self.party(subject)))?;
         Ok(RevocationOutcome { document: self.show_document(&document)?, falls })
+    }
+
+    fn sign_revocation(&mut self, document: &DocumentId, under: EntryId, principal: Principal, keep: Vec<Keep>) -> Result<(), Problem> {
+        let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Revoke { principal, keep });
+        let entry = entry.map_err(|error| author_problem(&error))?;
+        self.publish(entry)?;
+        Ok(())
+    }
+
+    /// Gives up every role of our own, which needs no other role. Each was given by an entry of its
+    /// own and is given up by one.
+    fn renounce(&mut self, document: &DocumentId, us: OrganisationId) -> Result<(), Problem> {
+        loop {
+            let access = self.access_of(document)?;
+            if access.owner() == Some(us) {
+                return Err(Problem::conflict("the owner cannot give its document up", "withdraw it instead"));
+            }
+            let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return Ok(()) };
+            let keep = access.keep_all_of(&us);
+            self.sign_revocation(document, under, Principal::Organisation(us), keep)?;
+        }
     }
 
     pub(super) fn list_grants(&mut self, reference: &str) -> Result<Vec<GrantLine>, Problem> {

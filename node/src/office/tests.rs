@@ -7,7 +7,9 @@ use crate::keys::Birth;
 use crate::network::{Direction, TicketError};
 use crate::storage::Options;
 use csu_protocol::id::OrganisationId;
-use csu_protocol::identity::{Name, OrganisationKind, RootKey, SignedCard};
+use csu_protocol::author::{self, Acting};
+use csu_protocol::entry::{Body, Grant, Role, Signer, Subject};
+use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
@@ -41,7 +43,7 @@ fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
         let card = SignedCard::sign(
             &RootKey::from_secret([byte; 32]),
             0,
-            DeviceId::new([byte; 32]),
+            DeviceKey::from_seed(&[byte; 32]).device(),
             name(if byte == 3 { "Police" } else { "Council" }),
             OrganisationKind::Other,
         );
@@ -124,4 +126,22 @@ fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembere
     office.take(connected(2));
     office.settle().unwrap();
     assert_eq!(office.machine.connection(&card.card().organisation).is_some(), office.sessions.contains_key(&device));
+}
+
+#[test]
+fn giving_up_ones_roles_ends_all_of_them() {
+    let (_folder, mut office, [police, _]) = office();
+    let (key, us) = (DeviceKey::from_seed(&[3; 32]), office.machine.organisation());
+    let given = |role| vec![Grant { subject: Subject::Organisation(us), role, until: None }];
+    let genesis = author::genesis(police, Signer::Device(&key), given(Role::Read), &mut Entropy::from_seed([7; 32])).unwrap();
+    let document = genesis.document();
+    office.machine.publish(now(), genesis).unwrap();
+    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
+    let more = author::control(office.access_of(&document).unwrap(), &acting, Body::Grant { grants: given(Role::Write) }).unwrap();
+    office.machine.publish(now(), more).unwrap();
+    office.settle().unwrap();
+    let request = crate::desk::RevocationRequest { who: "Brixton".to_owned() };
+    let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
+    assert_eq!(outcome.document.access, crate::desk::AccessLevel::Former);
+    assert_eq!(office.access_of(&document).unwrap().role_now(&us, now()), None);
 }

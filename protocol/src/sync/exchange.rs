@@ -1,7 +1,7 @@
 //! Entries on their way: taken from peers and from this node's own people, ordered written, and
 //! passed on to whoever may hold them.
 
-use super::events::{CommandError, Fault, Notice, Output, Parting};
+use super::events::{CommandError, Fault, Notice, Output};
 use super::holding::{Accepted, Holding, Receipt};
 use super::machine::Machine;
 use super::session::{Serve, Session};
@@ -22,6 +22,11 @@ impl Machine {
             let direct = brought_by == Some(card.card().organisation);
             self.learn_card(card, if direct { None } else { brought_by });
         }
+        self.retry_waiting(now, brought_by);
+    }
+
+    /// Tries again what waited for a card.
+    pub(super) fn retry_waiting(&mut self, now: Timestamp, brought_by: Option<OrganisationId>) {
         for document in self.waiting.clone() {
             self.absorb(now, document, brought_by, None, Holding::retry_cards);
         }
@@ -39,28 +44,34 @@ impl Machine {
         if !self.holdings.contains_key(&document) {
             // Counted for each peer, so that none uses up the room of another.
             if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
-                return self.fault(device, Fault::TooMuch("documents that do not name this organisation"));
+                return self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
             }
             self.unnamed.insert(document, device);
         }
         let receipt =
             self.absorb(now, document, Some(organisation), Some(device), |holding, directory| holding.receive(entries, directory));
         let Some(receipt) = receipt else {
-            return self.fault(device, Fault::TooMuch("entries of a document that does not name this organisation"));
+            return self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
         };
-        for (entry, rule) in &receipt.unsound {
-            self.fault(device, Fault::Unsound { document, entry: *entry, rule: *rule });
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.progress = now;
         }
-        let faults = u32::try_from(receipt.unsound.len()).unwrap_or(u32::MAX);
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        session.progress = now;
-        session.faults = session.faults.saturating_add(faults);
-        if session.faults >= limits::FAULTS {
-            self.forget_session(device);
-            return self.outputs.push_back(Output::Disconnect(device, Parting::Fault));
-        }
+        let unsound = receipt.unsound.iter().map(|(entry, rule)| Fault::Unsound { document, entry: *entry, rule: *rule });
+        self.count_faults(device, unsound.collect());
         if receipt.waiting {
             self.ask_for_past(device, document, plane);
+        }
+    }
+
+    /// Faults that a peer may have a few of before its session ends.
+    fn count_faults(&mut self, device: DeviceId, faults: Vec<Fault>) {
+        for fault in faults {
+            let Some(session) = self.sessions.get_mut(&device) else { return };
+            session.faults = session.faults.saturating_add(1);
+            if session.faults >= limits::FAULTS {
+                return self.fault_and_end(device, fault);
+            }
+            self.fault(device, fault);
         }
     }
 

@@ -124,6 +124,20 @@ fn documents_that_do_not_name_us_from_one_peer_keep_nothing_of_another_out() {
 }
 
 #[test]
+fn a_peer_that_goes_on_sending_documents_that_do_not_name_us_is_sent_away() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let private: Vec<_> = (0..limits::UNNAMED_DOCUMENTS + 3).map(|_| net.nodes[1].begin(&[])).collect();
+    net.run();
+    for document in private {
+        let entries = net.nodes[1].stored(&document, Plane::Control);
+        net.give(1, 0, Message::Entries { document, plane: Plane::Control, entries });
+    }
+    let peer = net.nodes[1].organisation();
+    assert_eq!(net.nodes[0].machine.connection(&peer), None);
+}
+
+#[test]
 fn a_document_that_names_thousands_is_passed_on_with_all_their_cards() {
     let mut net = Net::new(2);
     net.pair(0, 1);
