@@ -93,6 +93,8 @@ pub struct Office {
     machine: Machine,
     network: Box<dyn Sessions>,
     sessions: BTreeMap<DeviceId, SessionNumber>,
+    /// Why devices could not be reached the last time.
+    troubles: BTreeMap<DeviceId, String>,
     listening: Vec<String>,
     started: Timestamp,
     integrity: Integrity,
@@ -150,6 +152,7 @@ impl Office {
             machine,
             network,
             sessions: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             listening,
             started: now(),
             integrity: Integrity { checked: None, result: integrity, detail: None },
@@ -211,7 +214,9 @@ impl Office {
             }
             Arrival::Event(Event::Connected { device, session, address, direction }) => {
                 self.sessions.insert(device, session);
+                self.troubles.remove(&device);
                 self.machine.handle(at, Input::Connected(device));
+                self.see(&device, at);
                 if direction == crate::network::Direction::Dialled
                     && let Ok(address) = Address::new(&address)
                 {
@@ -240,6 +245,10 @@ impl Office {
             Arrival::Event(Event::StoppedListening { address }) => self.listening.retain(|known| *known != address),
             Arrival::Event(Event::DialFailed { device, reason, retry_in_ms }) => {
                 tracing::debug!(device = %device.short(), %reason, retry_in_ms, "not reached");
+                // Only of devices that are wanted, so that they stay few.
+                if self.machine.targets().iter().any(|(target, _)| *target == device) {
+                    self.troubles.insert(device, reason.to_string());
+                }
             }
             Arrival::Event(Event::Refused { device, address, unreported }) => {
                 let device = device.map_or_else(|| "unknown".to_owned(), |device| device.short());

@@ -212,6 +212,7 @@ mod tests {
             addresses: vec![],
             since: fake::moment(),
             fingerprint: String::new(),
+            trouble: None,
         }
     }
 

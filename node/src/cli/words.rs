@@ -90,6 +90,7 @@ pub fn peer(peer: &Peer) -> String {
     ];
     rows.extend(peer.number.iter().map(|number| vec!["Security number".into(), number.clone()]));
     rows.extend(peer.addresses.iter().map(|address| vec!["Address".into(), address.clone()]));
+    rows.extend(peer.trouble.iter().map(|trouble| vec!["Not connected".into(), visible(trouble)]));
     columns(&rows)
 }
 
@@ -111,7 +112,11 @@ pub fn peers(peers: &[Peer]) -> String {
         return "No neighbours yet. Invite one with `csu invite`, or take a ticket with `csu join`.\n".to_owned();
     }
     let mut rows = vec![["NEIGHBOUR", "PAIRING", "CONNECTED", "SINCE", "SECURITY NUMBER"].map(str::to_owned).to_vec()];
+    let mut troubles = String::new();
     for peer in peers {
+        if let Some(trouble) = &peer.trouble {
+            troubles.push_str(&format!("\nNot connected with {}: {}\n", visible(&peer.organisation.to_string()), visible(trouble)));
+        }
         rows.push(vec![
             peer.organisation.to_string(),
             pairing(peer).to_owned(),
@@ -120,7 +125,7 @@ pub fn peers(peers: &[Peer]) -> String {
             peer.number.clone().unwrap_or_default(),
         ]);
     }
-    columns(&rows)
+    columns(&rows) + &troubles
 }
 
 /// Every grant of a document.
@@ -145,7 +150,7 @@ pub fn grants(grants: &[GrantLine]) -> String {
 pub fn access(view: &AccessView) -> String {
     let mut text = format!("{}\n", heading(&format!("{} owns it", view.owner)));
     for row in &view.rows {
-        text.push_str(&format!("\n{}: {}\n", visible(&row.who.to_string()), visible(&row.sentence)));
+        text.push_str(&format!("\n{}\n", visible(&row.sentence)));
         let chain: Vec<String> =
             row.chain.iter().map(|link| format!("{} gave {} ({})", visible(&link.by.to_string()), link.role, link.entry.short())).collect();
         if !chain.is_empty() {

@@ -75,6 +75,7 @@ impl FakeDesk {
             addresses: vec!["/ip4/192.0.2.1/udp/4820/quic-v1".into()],
             since: moment(),
             fingerprint: "0101 0101".into(),
+            trouble: None,
         }
     }
 }

@@ -95,4 +95,7 @@ pub struct Peer {
     pub since: Moment,
     /// The fingerprint of its root key, for people to compare.
     pub fingerprint: String,
+    /// Why it could not be reached the last time, while it is not connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }

@@ -70,6 +70,7 @@ impl Office {
                 addresses: peer.addresses.iter().map(ToString::to_string).collect(),
                 since: peer.since.into(),
                 fingerprint,
+                trouble: self.machine.directory().device(organisation).and_then(|device| self.troubles.get(&device).cloned()),
             });
         }
         let joining = self.machine.joinings().find(|joining| joining.organisation == *organisation);
@@ -90,6 +91,7 @@ impl Office {
             addresses: joining.addresses.iter().map(ToString::to_string).collect(),
             since: now().into(),
             fingerprint,
+            trouble: self.troubles.get(&joining.device).cloned(),
         })
     }
 
