@@ -14,7 +14,7 @@ pub(super) static BULLETIN: Kind = Kind {
     label: "Bulletin",
     plural: "Bulletins",
     about: "An incident or an alert that neighbours and the police should know of.",
-    example: "headline=\"Bicycle thefts in Mill Road\" category=Security severity=Minor urgency=Past certainty=Observed areaDesc=\"Mill Road\"",
+    example: "headline=\"Bicycle thefts in Mill Road\" event=Theft category=Security severity=Minor urgency=Past certainty=Observed areaDesc=\"Mill Road\"",
     title: "info.headline",
     fields: FIELDS,
     states: &[
