@@ -98,8 +98,7 @@ impl Machine {
             holding.forget_pending();
         }
         let Some(stored) = holding.record(&receipt.accepted, &us, from, now) else {
-            self.holdings.remove(&document);
-            self.unnamed.remove(&document);
+            self.forget_document(&document);
             return None;
         };
         if holding.is_written() {

@@ -237,9 +237,15 @@ impl Machine {
         self.sessions.remove(&device);
         let gone: Vec<DocumentId> = self.unnamed.iter().filter(|(_, by)| **by == device).map(|(document, _)| *document).collect();
         for document in gone {
-            self.unnamed.remove(&document);
-            self.holdings.remove(&document);
+            self.forget_document(&document);
         }
+    }
+
+    /// Forgets a document that was never written.
+    pub(super) fn forget_document(&mut self, document: &DocumentId) {
+        self.unnamed.remove(document);
+        self.waiting.remove(document);
+        self.holdings.remove(document);
     }
 
     pub(super) fn end_session(&mut self, device: DeviceId) {

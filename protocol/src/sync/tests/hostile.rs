@@ -138,6 +138,23 @@ fn a_peer_that_goes_on_sending_documents_that_do_not_name_us_is_sent_away() {
 }
 
 #[test]
+fn a_document_that_left_with_its_bringer_does_not_come_back_empty_with_a_card() {
+    let mut net = Net::new(3);
+    net.pair(0, 1);
+    let document = net.nodes[2].begin(&[]);
+    net.run();
+    // Somebody's entries without the card that they wait for, of a document that does not name us.
+    let entries = net.nodes[2].stored(&document, Plane::Control);
+    net.give(1, 0, Message::Entries { document, plane: Plane::Control, entries });
+    assert!(net.nodes[0].machine.waiting.contains(&document));
+    net.disconnect(0, 1);
+    net.connect(0, 1);
+    let card = net.nodes[2].machine.card().clone();
+    net.give(1, 0, Message::Cards(vec![card]));
+    assert!(!net.nodes[0].machine.holdings.contains_key(&document));
+}
+
+#[test]
 fn a_document_that_names_thousands_is_passed_on_with_all_their_cards() {
     let mut net = Net::new(2);
     net.pair(0, 1);
