@@ -20,6 +20,15 @@ pub(super) fn marking_named(text: &str) -> Result<Marking, Problem> {
     })
 }
 
+/// Adds grants to an audience, in order; of two for one subject the later holds.
+pub(super) fn merge(audience: &mut Vec<Grant>, more: impl IntoIterator<Item = Grant>) {
+    for grant in more {
+        audience.retain(|known| known.subject != grant.subject);
+        audience.push(grant);
+    }
+    audience.sort();
+}
+
 impl Office {
     /// Whom a request names, as grants. Without a role: Read.
     pub(super) fn recipients(&self, to: &[Recipient]) -> Result<Vec<Grant>, Problem> {
@@ -34,10 +43,8 @@ impl Office {
                 return Err(Problem::invalid("to", "anyone can be given the role read alone", "write anyone=read"));
             }
             let until = recipient.until.map(crate::desk::Moment::timestamp);
-            grants.retain(|grant| grant.subject != subject);
-            grants.push(Grant { subject, role, until });
+            merge(&mut grants, [Grant { subject, role, until }]);
         }
-        grants.sort();
         Ok(grants)
     }
 

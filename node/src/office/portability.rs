@@ -1,7 +1,7 @@
 //! Documents in other formats: exports, and alerts that others wrote.
 
+use super::listing::{received, updated};
 use super::opening::{Named, Open};
-use super::view::moments;
 use super::{Office, now};
 use crate::cap;
 use crate::desk::{Actor, DraftRequest, ExportFormat, Exported, ImportRequest, ImportWarning, Imported, Problem};
@@ -101,7 +101,7 @@ impl Office {
             references.push(reference.map_err(|fault| Problem::invalid("references", fault.to_string(), "report this"))?);
         }
         let versions = references.len();
-        let (updated, received) = moments(open);
+        let (updated, received) = (updated(open), received(open));
         let (msg_type, identifier, sent) = match open.withdrawal {
             Some(_) => (cap::MsgType::Cancel, identifier(versions.saturating_add(1)), received.unwrap_or(updated)),
             None => {

@@ -1,5 +1,6 @@
 //! Grants, revocations, and who may do what.
 
+use super::drafting::merge;
 use super::opening::Named;
 use super::steps::{author_problem, check_audience};
 use super::{Office, now};
@@ -37,11 +38,7 @@ impl Office {
             Named::Draft(draft) => {
                 // Nobody learns of a draft: the grant is signed when the document begins.
                 let mut content = draft.content;
-                for grant in grants {
-                    content.audience.retain(|known| known.subject != grant.subject);
-                    content.audience.push(grant);
-                }
-                content.audience.sort();
+                merge(&mut content.audience, grants);
                 self.storage.update_draft(draft.number, &content, now())?;
                 self.consult(actor, reference)
             }
@@ -73,10 +70,7 @@ impl Office {
     pub(super) fn audience_with(&self, document: &DocumentId, more: &[Grant]) -> Result<Vec<Grant>, Problem> {
         let mut audience: Vec<Grant> = Vec::new();
         let live = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now()));
-        for grant in live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied()) {
-            audience.retain(|known| known.subject != grant.subject);
-            audience.push(grant);
-        }
+        merge(&mut audience, live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied()));
         Ok(audience)
     }
 

@@ -1,6 +1,6 @@
 //! Steps of a document's lifecycle: what is signed, sealed and shared.
 
-use super::drafting::marking_named;
+use super::drafting::{marking_named, merge};
 use super::opening::{Named, kind_named, shown};
 use super::portability::check_writable;
 use super::view::possible_steps;
@@ -107,11 +107,7 @@ impl Office {
         let change =
             DraftChange { fields: request.fields.clone(), assign: request.assign.clone(), marking: request.marking.clone(), to: None };
         self.change_content(content, &change)?;
-        for grant in self.recipients(&request.to)? {
-            content.audience.retain(|known| known.subject != grant.subject);
-            content.audience.push(grant);
-        }
-        content.audience.sort();
+        merge(&mut content.audience, self.recipients(&request.to)?);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Documents and their history as people see them.
 
-use super::listing::{received, title, updated};
+use super::listing::title;
 use super::opening::{Named, Open, kind_named};
 use super::{Office, now};
 use crate::desk::{
@@ -288,9 +288,4 @@ pub(super) fn possible_steps(kind: &Kind, state: &str, level: AccessLevel) -> Ve
         (Side::OtherReader, _) => matches!(level, AccessLevel::Admin | AccessLevel::Write | AccessLevel::Read),
     };
     kind.steps_from(state).filter(may).map(|step| step.verb.to_owned()).collect()
-}
-
-/// When a document last changed and was received, for exports.
-pub(super) fn moments(open: &Open) -> (Timestamp, Option<Timestamp>) {
-    (updated(open), received(open))
 }
