@@ -15,7 +15,7 @@ use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{CardSecret, DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader};
 use csu_protocol::store::{Memory, Read};
-use csu_protocol::sync::{Connection, Input, Machine, Notice, Output};
+use csu_protocol::sync::{Budget, Connection, Input, Machine, Notice, Output};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 use serde_json::json;
@@ -47,7 +47,7 @@ impl Peer {
         let device = DeviceKey::from_seed(&[seed; 32]);
         let card = SignedCard::sign(&root, 0, device.device(), Name::new(name)?, OrganisationKind::Union);
         let store = Memory::default();
-        let machine = Machine::new(card, store.start(), &store)?;
+        let machine = Machine::new(card, store.start(), Budget::default(), &store)?;
         Ok(Self { device, secrets: BTreeMap::from([(0, root.card_secret(0))]), machine, store, draws: 0 })
     }
 
@@ -241,6 +241,11 @@ fn tell(notice: &Notice) {
     match notice {
         Notice::Fault { fault, .. } => println!("A fault: {fault}"),
         // A node logs what it disclosed to whom, and tells its pages what changed.
-        Notice::Disclosed { .. } | Notice::Changed { .. } | Notice::Pairing(_) | Notice::InSync(_) | Notice::Card(_) => {}
+        Notice::Disclosed { .. }
+        | Notice::Changed { .. }
+        | Notice::Pairing(_)
+        | Notice::InSync(_)
+        | Notice::Card(_)
+        | Notice::Declined { .. } => {}
     }
 }

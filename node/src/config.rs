@@ -7,6 +7,7 @@
 //! Everything is an argument here, the environment included: nothing is read but the file.
 
 use crate::desk::Actor;
+use csu_protocol::sync::Budget;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -17,6 +18,10 @@ use std::path::{Path, PathBuf};
 pub const SOCKET_PATH_BYTES: usize = 100;
 /// The largest configuration file that is read.
 const FILE_BYTES: u64 = 64 * 1024;
+/// MiB that each neighbour may bring in documents of neighbours, if no setting says: millions of bulletins.
+const KEEP_MIB: u64 = 4096;
+/// MiB that each neighbour may bring in documents of others.
+const KEEP_STRANGERS_MIB: u64 = 256;
 /// The name of the configuration file in a data folder.
 const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
@@ -130,10 +135,12 @@ struct Settings {
     socket: Option<PathBuf>,
     socket_group: Option<String>,
     person: Option<String>,
+    keep_mib: u64,
+    keep_strangers_mib: u64,
 }
 
 impl Settings {
-    const NAMES: [&str; 7] = ["data", "listen", "announce", "mdns", "socket", "socket_group", "person"];
+    const NAMES: [&str; 9] = ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "keep_mib", "keep_strangers_mib"];
 }
 
 /// A list, or one text with commas, as a variable has it.
@@ -167,6 +174,10 @@ pub struct Config {
     pub socket_group: Option<String>,
     /// Who acts if a command does not say.
     pub person: Option<String>,
+    /// MiB of entries that each neighbour may bring, in documents of organisations paired with this node.
+    pub keep_mib: u64,
+    /// The same in documents of organisations that are not.
+    pub keep_strangers_mib: u64,
 }
 
 /// Variables of the environment as a source of settings.
@@ -195,7 +206,9 @@ impl Config {
 
         let mut figment = Figment::from(Serialized::default("listen", LISTEN))
             .merge(Serialized::default("announce", Vec::<String>::new()))
-            .merge(Serialized::default("mdns", true));
+            .merge(Serialized::default("mdns", true))
+            .merge(Serialized::default("keep_mib", KEEP_MIB))
+            .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB));
         let own_file = named.clone().or_else(conventional_folder).map(|data| data.join(FILE)).filter(|file| file.exists());
         if let Some(file) = explicit.as_ref().or(own_file.as_ref()) {
             check_file(file)?;
@@ -242,7 +255,15 @@ impl Config {
             socket,
             socket_group: settings.socket_group,
             person: settings.person,
+            keep_mib: settings.keep_mib,
+            keep_strangers_mib: settings.keep_strangers_mib,
         })
+    }
+
+    /// How much each neighbour may bring.
+    #[must_use]
+    pub const fn budget(&self) -> Budget {
+        Budget { neighbours: self.keep_mib.saturating_mul(1 << 20), strangers: self.keep_strangers_mib.saturating_mul(1 << 20) }
     }
 
     /// Who acts if a command does not say.

@@ -26,7 +26,7 @@
 //!
 //! # On the wire
 //!
-//! Noise and yamux over TCP, or QUIC; then streams of protocol `/csu-link/0`. A frame is its length
+//! Noise and yamux over TCP, or QUIC; then streams of protocol `/csu-link/1`. A frame is its length
 //! as 32 bits, big endian, and that many bytes. Empty frames are heartbeats. Each side begins with
 //! one, and a session counts as connected once the other's has arrived.
 //!

@@ -144,7 +144,7 @@ impl Office {
         listening: Vec<String>,
         integrity: IntegrityResult,
     ) -> Result<Self, OfficeError> {
-        let machine = Machine::new(keys.card().clone(), storage.start()?, &storage)?;
+        let machine = Machine::new(keys.card().clone(), storage.start()?, config.budget(), &storage)?;
         let mut office = Self {
             keys,
             config,
@@ -347,6 +347,9 @@ impl Office {
             }
             Notice::InSync(organisation) => tracing::info!(with = self.name_for_log(&organisation), "up to date"),
             Notice::Card(_) => {}
+            Notice::Declined { document, organisation } => {
+                tracing::warn!(document = document.short(), from = self.name_for_log(&organisation), "not taken: its budget is used up");
+            }
         }
         Ok(())
     }
@@ -447,7 +450,7 @@ impl Office {
         self.held.clear();
         self.changed.clear();
         self.spoiled = false;
-        self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, &self.storage)?;
+        self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
         for device in std::mem::take(&mut self.sessions).into_keys() {
             self.network.disconnect(&device, Cause::Finished);
         }

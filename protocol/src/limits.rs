@@ -60,6 +60,18 @@ pub const MESSAGE_ITEMS: usize = 4096;
 pub const MESSAGE_CARDS: usize = 2048;
 /// Entry ids in one message.
 pub const MESSAGE_IDS: usize = 65_536;
+/// Entry ids that a node lists when it asks for what it lacks; with more, both compare them step by step.
+pub const HAVE_IDS: usize = 256;
+/// Bytes of one step of set reconciliation.
+pub const RECONCILE_BYTES: usize = 512 * 1024;
+/// Steps of one comparison, of documents or of the entries of one.
+pub const RECONCILE_STEPS: u32 = 64;
+/// Items of the other's set that one message asks for.
+pub const NEEDS: usize = 256;
+/// Items that one side may turn out to lack in one round; the next round finds the rest.
+pub const ROUND_NEEDS: usize = 1 << 18;
+/// How long after the beginning of one round the next may begin, in milliseconds.
+pub const ROUND_EVERY_MS: u64 = 1000;
 /// Bytes of entries gathered into one message, unless one entry alone is longer.
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.
@@ -69,12 +81,12 @@ pub const WINDOW_FRAMES: usize = 16;
 pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
-/// Documents one node asks another for at a time.
-pub const REQUESTS: usize = 32;
+/// Planes of documents one node asks another for at a time.
+pub const REQUESTS: usize = 128;
 /// Requests of one peer that wait to be served.
-pub const SERVES: usize = 256;
-/// Documents one peer may list in a summary.
-pub const SUMMARY_DOCUMENTS: usize = 1 << 20;
+pub const SERVES: usize = 1024;
+/// Planes of documents that a peer may decline, and that a node remembers to have declined to a peer.
+pub const DECLINED: usize = 1 << 16;
 /// Entries of one document that wait for something missing.
 pub const PENDING_ENTRIES: usize = 1024;
 /// Bytes of them.

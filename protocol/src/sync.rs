@@ -23,17 +23,21 @@
 //! wait for their past. A peer too slow for live entries misses them and gets them in its next
 //! round. A fault of a peer is an output, never a panic.
 
+mod answer;
+mod budget;
 mod events;
 mod exchange;
 mod holding;
 mod machine;
 mod pairing;
-mod reconcile;
+mod round;
 mod session;
+mod set;
 
 #[cfg(test)]
 mod tests;
 
+pub use budget::{Budget, Usage};
 pub use events::{CommandError, Connection, Fault, Input, Notice, Output, Parting};
 pub use holding::Holding;
 pub use machine::Machine;

@@ -1,4 +1,4 @@
-//! What two nodes say to each other: bounded, canonical messages, one to a frame.
+//! What two nodes say to each other: bounded, canonical messages, one to a frame. Version 1.
 //!
 //! | tag | message | sent by |
 //! |---|---|---|
@@ -6,13 +6,20 @@
 //! | 1 | [`Message::PairRequest`] | whoever was invited, first |
 //! | 2 | [`Message::Confirmed`] | either, when its operator confirms the security number |
 //! | 3 | [`Message::Cards`] | either, before what needs them |
-//! | 4 | [`Message::Summary`] | either: what it holds that the other may hold |
-//! | 5 | [`Message::Have`] | whoever lacks something: what it has of one plane of a document |
+//! | 5 | [`Message::Have`] | whoever lacks something: all that it has of one plane of a document |
 //! | 6 | [`Message::Entries`] | either: entries asked for, or pushed as they come |
-//! | 7 | [`Message::Served`] | whoever was asked: all is sent |
+//! | 7 | [`Message::Served`] | whoever was asked: all is sent, and what it lacks itself |
+//! | 8 | [`Message::Decline`] | either: what it will not take |
+//! | 9 | [`Message::Reconcile`] | either: one step of comparing what both may hold |
+//! | 10 | [`Message::Need`] | whoever began the round: what the comparison showed it to lack |
+//! | 11 | [`Message::Offer`] | the other: which documents these are |
+//! | 12 | [`Message::Probe`] | whoever lacks something and has much: one step of comparing entries |
+//! | 13 | [`Message::Want`] | the same, once it knows which entries it lacks |
+//! | 14 | [`Message::Settled`] | whoever began the round: all that differed was exchanged |
+//! | 15 | [`Message::Probed`] | whoever is probed: the answer to one step |
 //!
-//! Tag 8 is reserved for Decline, 9 to 15 for set reconciliation. Whoever invited answers a
-//! PairRequest with its Hello: the connection proves its device, and its card the rest.
+//! Tag 4 was the summary of version 0 and is retired. Whoever invited answers a PairRequest with its
+//! Hello: the connection proves its device, and its card the rest.
 
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::entry::{EntryError, Plane, SignedEntry, VerifiedEntry};
@@ -65,23 +72,13 @@ pub enum Message<Entry = VerifiedEntry> {
     Confirmed,
     /// Cards that what follows needs.
     Cards(Vec<SignedCard>),
-    /// Documents of which the speaker holds a plane that the other may hold, with their versions,
-    /// ascending by document.
-    Summary {
-        /// Which plane.
-        plane: Plane,
-        /// Documents and versions.
-        items: Vec<(DocumentId, Hash)>,
-        /// Whether this is the last part of the summary.
-        last: bool,
-    },
-    /// "Send me of this plane what is not in the list."
+    /// "This is all that I have of this plane: send me the rest, and tell me what you lack."
     Have {
         /// The document.
         document: DocumentId,
         /// The plane.
         plane: Plane,
-        /// What the speaker has, ascending.
+        /// What the speaker has, ascending; at most [`limits::HAVE_IDS`].
         ids: Vec<EntryId>,
     },
     /// Entries of one plane of a document, in causal order.
@@ -99,8 +96,56 @@ pub enum Message<Entry = VerifiedEntry> {
         document: DocumentId,
         /// The plane.
         plane: Plane,
+        /// Of the entries that a [`Message::Have`] named, those that the speaker lacks, ascending.
+        lacking: Vec<EntryId>,
     },
+    /// "I will not take these: leave them out", or "I take them again".
+    Decline {
+        /// Documents and planes, ascending. Whoever declines control declines content too.
+        places: Vec<Place>,
+        /// Whether they are taken again.
+        again: bool,
+    },
+    /// One step of range-based set reconciliation over what both may hold, as the crate `negentropy`
+    /// writes it. Empty, from the side that does not begin rounds: "please begin one".
+    Reconcile(Vec<u8>),
+    /// "I lack these of your set", ascending; at most [`limits::NEEDS`].
+    Need(Vec<Hash>),
+    /// "These are the ones you need": entries and a [`Message::Served`] follow for each.
+    Offer(Vec<Place>),
+    /// One step of range-based set reconciliation over the ids of a plane.
+    Probe {
+        /// The document.
+        document: DocumentId,
+        /// The plane.
+        plane: Plane,
+        /// The step.
+        step: Vec<u8>,
+    },
+    /// The answer to it.
+    Probed {
+        /// The document.
+        document: DocumentId,
+        /// The plane.
+        plane: Plane,
+        /// The step.
+        step: Vec<u8>,
+    },
+    /// "Send me exactly these."
+    Want {
+        /// The document.
+        document: DocumentId,
+        /// The plane.
+        plane: Plane,
+        /// Which, ascending.
+        ids: Vec<EntryId>,
+    },
+    /// "The round is over: all that differed was exchanged."
+    Settled,
 }
+
+/// One plane of a document.
+pub type Place = (DocumentId, Plane);
 
 fn write_card(w: &mut Writer, card: &SignedCard) {
     w.array(2);
@@ -129,6 +174,43 @@ fn write_place(w: &mut Writer, document: &DocumentId, plane: Plane) {
 
 fn read_place(r: &mut Reader<'_>) -> Result<(DocumentId, Plane), CodecError> {
     Ok((DocumentId::new(r.fixed("a document")?), r.tag("plane", Plane::from_tag)?))
+}
+
+fn write_ids(w: &mut Writer, tag: u64, document: &DocumentId, plane: Plane, ids: &[EntryId]) {
+    w.array(4);
+    w.uint(tag);
+    write_place(w, document, plane);
+    w.list(ids, |w, id| w.bytes(id.as_bytes()));
+}
+
+fn write_step(w: &mut Writer, tag: u64, document: &DocumentId, plane: Plane, step: &[u8]) {
+    w.array(4);
+    w.uint(tag);
+    write_place(w, document, plane);
+    w.bytes(step);
+}
+
+fn write_places(w: &mut Writer, places: &[Place]) {
+    w.list(places, |w, (document, plane)| {
+        w.array(2);
+        write_place(w, document, *plane);
+    });
+}
+
+fn read_ids(r: &mut Reader<'_>, limit: usize) -> Result<Vec<EntryId>, CodecError> {
+    r.ascending(limit, "entry ids", |r| Ok(EntryId::new(r.fixed("an entry id")?)), |id| *id)
+}
+
+fn read_places(r: &mut Reader<'_>, limit: usize) -> Result<Vec<Place>, CodecError> {
+    let read = |r: &mut Reader<'_>| {
+        r.array(2, "a document and a plane")?;
+        read_place(r)
+    };
+    r.ascending(limit, "documents and planes", read, |place| *place)
+}
+
+fn read_step(r: &mut Reader<'_>) -> Result<Vec<u8>, CodecError> {
+    Ok(r.bytes(limits::RECONCILE_BYTES, "a step of reconciliation")?.to_vec())
 }
 
 impl SignedEntry {
@@ -186,34 +268,42 @@ impl Message<SignedEntry> {
                 w.uint(3);
                 w.list(cards, write_card);
             }
-            Self::Summary { plane, items, last } => {
-                w.array(4);
-                w.uint(4);
-                w.uint(plane.tag());
-                w.list(items, |w, (document, version)| {
-                    w.array(2);
-                    w.bytes(document.as_bytes());
-                    w.bytes(version.as_bytes());
-                });
-                w.uint(u64::from(*last));
-            }
-            Self::Have { document, plane, ids } => {
-                w.array(4);
-                w.uint(5);
-                write_place(&mut w, document, *plane);
-                w.list(ids, |w, id| w.bytes(id.as_bytes()));
-            }
+            Self::Have { document, plane, ids } => write_ids(&mut w, 5, document, *plane, ids),
             Self::Entries { document, plane, entries } => {
                 w.array(4);
                 w.uint(6);
                 write_place(&mut w, document, *plane);
                 w.list(entries, |w, entry| entry.write(w));
             }
-            Self::Served { document, plane } => {
+            Self::Served { document, plane, lacking } => write_ids(&mut w, 7, document, *plane, lacking),
+            Self::Decline { places, again } => {
                 w.array(3);
-                w.uint(7);
-                write_place(&mut w, document, *plane);
+                w.uint(8);
+                write_places(&mut w, places);
+                w.uint(u64::from(*again));
             }
+            Self::Reconcile(step) => {
+                w.array(2);
+                w.uint(9);
+                w.bytes(step);
+            }
+            Self::Need(items) => {
+                w.array(2);
+                w.uint(10);
+                w.list(items, |w, item| w.bytes(item.as_bytes()));
+            }
+            Self::Offer(places) => {
+                w.array(2);
+                w.uint(11);
+                write_places(&mut w, places);
+            }
+            Self::Probe { document, plane, step } => write_step(&mut w, 12, document, *plane, step),
+            Self::Want { document, plane, ids } => write_ids(&mut w, 13, document, *plane, ids),
+            Self::Settled => {
+                w.array(1);
+                w.uint(14);
+            }
+            Self::Probed { document, plane, step } => write_step(&mut w, 15, document, *plane, step),
         }
         w.into_bytes()
     }
@@ -243,29 +333,75 @@ impl Message<VerifiedEntry> {
         if r.offset() != frame.len() || message.encode() != frame {
             return Err(CodecError::NotCanonical.into());
         }
-        message.verify()
+        message.with_entries(verified_entries)
     }
 }
 
-impl Message<SignedEntry> {
-    fn verify(self) -> Result<Message, WireError> {
+impl<Entry> Message<Entry> {
+    /// The word for it in a fault.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "a hello",
+            Self::PairRequest { .. } => "a request to pair",
+            Self::Confirmed => "a confirmation",
+            Self::Cards(_) => "cards",
+            Self::Have { .. } => "a request for entries",
+            Self::Entries { .. } => "entries",
+            Self::Served { .. } => "the end of an answer",
+            Self::Decline { .. } => "a refusal",
+            Self::Reconcile(_) => "a step of reconciliation",
+            Self::Need(_) => "a need",
+            Self::Offer(_) => "an offer",
+            Self::Probe { .. } => "a probe",
+            Self::Probed { .. } => "the answer to a probe",
+            Self::Want { .. } => "a request for certain entries",
+            Self::Settled => "the end of a round",
+        }
+    }
+
+    /// The same message, its entries in another state of trust.
+    fn with_entries<Other, E>(
+        self,
+        change: impl FnOnce(DocumentId, Plane, Vec<Entry>) -> Result<Vec<Other>, E>,
+    ) -> Result<Message<Other>, E> {
         Ok(match self {
-            Self::Entries { document, plane, entries } => {
-                Message::Entries { document, plane, entries: verified_entries(document, plane, entries)? }
-            }
+            Self::Entries { document, plane, entries } => Message::Entries { document, plane, entries: change(document, plane, entries)? },
             Self::Hello { card, addresses, confirmed } => Message::Hello { card, addresses, confirmed },
             Self::PairRequest { card, proof } => Message::PairRequest { card, proof },
             Self::Confirmed => Message::Confirmed,
             Self::Cards(cards) => Message::Cards(cards),
-            Self::Summary { plane, items, last } => Message::Summary { plane, items, last },
             Self::Have { document, plane, ids } => Message::Have { document, plane, ids },
-            Self::Served { document, plane } => Message::Served { document, plane },
+            Self::Served { document, plane, lacking } => Message::Served { document, plane, lacking },
+            Self::Decline { places, again } => Message::Decline { places, again },
+            Self::Reconcile(step) => Message::Reconcile(step),
+            Self::Need(items) => Message::Need(items),
+            Self::Offer(places) => Message::Offer(places),
+            Self::Probe { document, plane, step } => Message::Probe { document, plane, step },
+            Self::Probed { document, plane, step } => Message::Probed { document, plane, step },
+            Self::Want { document, plane, ids } => Message::Want { document, plane, ids },
+            Self::Settled => Message::Settled,
         })
     }
+}
 
+impl Message<VerifiedEntry> {
+    /// The message as it is sent.
+    #[must_use]
+    pub fn into_signed(self) -> Message<SignedEntry> {
+        let signed = |_, _, entries: Vec<VerifiedEntry>| {
+            Ok::<_, std::convert::Infallible>(entries.into_iter().map(VerifiedEntry::into_signed).collect())
+        };
+        match self.with_entries(signed) {
+            Ok(message) => message,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl Message<SignedEntry> {
     fn read(r: &mut Reader<'_>) -> Result<Self, WireError> {
         let items = r.array_up_to(4, "a message")?;
-        let tag = r.tag("kind of message", |tag| (tag <= 7).then_some(tag))?;
+        let tag = r.tag("kind of message", |tag| matches!(tag, 0..=3 | 5..=15).then_some(tag))?;
         Ok(match (tag, items) {
             (0, 4) => Self::Hello {
                 card: verified_card(read_signed(r)?)?,
@@ -284,32 +420,35 @@ impl Message<SignedEntry> {
                 let cards = r.list(limits::MESSAGE_ITEMS, "cards", read_signed::<Card>)?;
                 Self::Cards(cards.into_iter().map(verified_card).collect::<Result<_, _>>()?)
             }
-            (4, 4) => Self::Summary {
-                plane: r.tag("plane", Plane::from_tag)?,
-                items: r.ascending(
-                    limits::MESSAGE_ITEMS,
-                    "a summary",
-                    |r| {
-                        r.array(2, "a document and its version")?;
-                        Ok((DocumentId::new(r.fixed("a document")?), Hash::new(r.fixed("a version")?)))
-                    },
-                    |(document, _)| *document,
-                )?,
-                last: flag(r)?,
-            },
             (5, 4) => {
                 let (document, plane) = read_place(r)?;
-                let read_id = |r: &mut Reader<'_>| Ok(EntryId::new(r.fixed("an entry id")?));
-                Self::Have { document, plane, ids: r.ascending(limits::MESSAGE_IDS, "entry ids", read_id, |id| *id)? }
+                Self::Have { document, plane, ids: read_ids(r, limits::HAVE_IDS)? }
             }
             (6, 4) => {
                 let (document, plane) = read_place(r)?;
                 let entries = r.list(limits::MESSAGE_ITEMS, "entries", SignedEntry::read)?;
                 Self::Entries { document, plane, entries }
             }
-            (7, 3) => {
+            (7, 4) => {
                 let (document, plane) = read_place(r)?;
-                Self::Served { document, plane }
+                Self::Served { document, plane, lacking: read_ids(r, limits::HAVE_IDS)? }
+            }
+            (8, 3) => Self::Decline { places: read_places(r, limits::MESSAGE_ITEMS)?, again: flag(r)? },
+            (9, 2) => Self::Reconcile(read_step(r)?),
+            (10, 2) => Self::Need(r.ascending(limits::NEEDS, "items of a set", |r| Ok(Hash::new(r.fixed("an item")?)), |item| *item)?),
+            (11, 2) => Self::Offer(read_places(r, limits::NEEDS)?),
+            (12, 4) => {
+                let (document, plane) = read_place(r)?;
+                Self::Probe { document, plane, step: read_step(r)? }
+            }
+            (13, 4) => {
+                let (document, plane) = read_place(r)?;
+                Self::Want { document, plane, ids: read_ids(r, limits::MESSAGE_IDS)? }
+            }
+            (14, 1) => Self::Settled,
+            (15, 4) => {
+                let (document, plane) = read_place(r)?;
+                Self::Probed { document, plane, step: read_step(r)? }
             }
             _ => return Err(r.malformed("a message with the items of its kind").into()),
         })
@@ -329,95 +468,4 @@ fn verified_entries(document: DocumentId, plane: Plane, entries: Vec<SignedEntry
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::author;
-    use crate::entropy::Entropy;
-    use crate::entry::Signer;
-    use crate::identity::{DeviceKey, Name, OrganisationKind, RootKey};
-
-    fn card() -> SignedCard {
-        let device = DeviceKey::from_seed(&[2; 32]).device();
-        SignedCard::sign(&RootKey::from_secret([1; 32]), 0, device, Name::new("Brixton").unwrap(), OrganisationKind::Union)
-    }
-
-    fn messages() -> Vec<Message<SignedEntry>> {
-        let key = DeviceKey::from_seed(&[2; 32]);
-        let (document, plane, id) = (DocumentId::new([3; 32]), Plane::Content, EntryId::new([4; 32]));
-        let proof = PairingProof::from_bytes([5; 32]);
-        let genesis =
-            author::genesis(card().card().organisation, Signer::Device(&key), Vec::new(), &mut Entropy::from_seed([6; 32])).unwrap();
-        vec![
-            Message::Hello { card: card(), addresses: Some(SignedAddresses::sign(&key, 1, Vec::new())), confirmed: true },
-            Message::PairRequest { card: card(), proof },
-            Message::Confirmed,
-            Message::Cards(vec![card()]),
-            Message::Summary { plane, items: vec![(document, Hash::new([7; 32]))], last: true },
-            Message::Have { document, plane, ids: vec![id] },
-            Message::Entries { document: genesis.document(), plane: Plane::Control, entries: vec![genesis.into_signed()] },
-            Message::Served { document, plane },
-        ]
-    }
-
-    #[test]
-    fn every_message_reads_back() {
-        for message in messages() {
-            let frame = message.encode();
-            let read = Message::receive(&frame).unwrap();
-            assert_eq!(std::mem::discriminant(&as_signed(read.clone())), std::mem::discriminant(&message));
-            assert_eq!(as_signed(read).encode(), frame);
-        }
-    }
-
-    fn as_signed(message: Message) -> Message<SignedEntry> {
-        match message {
-            Message::Entries { document, plane, entries } => {
-                Message::Entries { document, plane, entries: entries.into_iter().map(VerifiedEntry::into_signed).collect() }
-            }
-            Message::Hello { card, addresses, confirmed } => Message::Hello { card, addresses, confirmed },
-            Message::PairRequest { card, proof } => Message::PairRequest { card, proof },
-            Message::Confirmed => Message::Confirmed,
-            Message::Cards(cards) => Message::Cards(cards),
-            Message::Summary { plane, items, last } => Message::Summary { plane, items, last },
-            Message::Have { document, plane, ids } => Message::Have { document, plane, ids },
-            Message::Served { document, plane } => Message::Served { document, plane },
-        }
-    }
-
-    #[test]
-    fn a_second_way_to_write_a_message_is_refused() {
-        let confirmed = Message::<SignedEntry>::Confirmed.encode();
-        assert_eq!(confirmed, [0x81, 0x02]);
-        for other in [[0x81, 0x18, 0x02], [0x98, 0x01, 0x02]] {
-            assert_eq!(Message::receive(&other), Err(WireError::Codec(CodecError::NotCanonical)));
-        }
-    }
-
-    #[test]
-    fn a_frame_cut_short_lengthened_or_changed_is_refused_without_a_panic() {
-        for message in messages() {
-            let frame = message.encode();
-            for cut in 0..frame.len() {
-                assert!(Message::receive(&frame[..cut]).is_err());
-            }
-            assert!(Message::receive(&[frame.as_slice(), &[0]].concat()).is_err());
-            for at in 0..frame.len() {
-                let mut changed = frame.clone();
-                changed[at] ^= 0x41;
-                // Some changes give another valid message (an id, a version); none may panic.
-                if let Ok(read) = Message::receive(&changed) {
-                    assert_eq!(as_signed(read).encode(), changed);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_entry_under_another_documents_name_is_refused() {
-        let Some(Message::Entries { entries, .. }) = messages().into_iter().find(|m| matches!(m, Message::Entries { .. })) else {
-            panic!()
-        };
-        let frame = Message::Entries { document: DocumentId::new([9; 32]), plane: Plane::Control, entries }.encode();
-        assert!(matches!(Message::receive(&frame), Err(WireError::Misplaced { .. })));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Golden vectors: what every format of version 0 looks like, byte by byte.
+//! Golden vectors: what every format looks like, byte by byte.
 //!
 //! `protocol/vectors` holds one JSON file for each format. This module makes them anew from fixed keys and seeds, and knows how
 //! to decode what a file holds; `tests/tests/vectors.rs` does both, and compares. `cargo run -p csu-tests --bin vectors --
@@ -87,6 +87,10 @@ impl File {
              this file. Keys and seeds are fixed and known to everybody; never use them."
         );
         Self { about, format, version: 0, vectors: Vec::new(), refused: Vec::new() }
+    }
+
+    fn version(self, version: u32) -> Self {
+        Self { version, ..self }
     }
 
     fn add(&mut self, name: &str, value: Words, bytes: &[u8], also: Words) {
@@ -220,7 +224,7 @@ pub fn recode(format: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         "revision-payload" => canonical::<RevisionPayload>(bytes),
         "response-payload" => canonical::<ResponsePayload>(bytes),
         "sealed-payload" => entries::open_sealed(bytes).map(|_| bytes.to_vec()),
-        "message" => Message::receive(bytes).map(|message| messages::as_signed(message).encode()).map_err(|error| refusals::wire(&error)),
+        "message" => Message::receive(bytes).map(|message| message.into_signed().encode()).map_err(|error| refusals::wire(&error)),
         other => Err(format!("no format is called {other}")),
     }
 }

@@ -320,11 +320,8 @@ async fn a_paired_peer_that_breaks_the_rules_is_cut_off_and_named_in_the_log_and
         ("a forged entry", &|stranger| stranger.say(&forged(stranger))),
         ("another's card", &|stranger| stranger.say(&other_card(stranger))),
         ("an unsorted list", &|stranger| {
-            stranger.say(&Said::Summary {
-                plane: Plane::Control,
-                items: vec![(document, Hash::new([2; 32])), (document, Hash::new([1; 32]))],
-                last: true,
-            });
+            let places = vec![(document, Plane::Content), (document, Plane::Control)];
+            stranger.say(&Said::Decline { places, again: false });
         }),
     ];
     for (what, act) in acts {
@@ -354,8 +351,8 @@ async fn messages_out_of_turn_move_nothing_and_strangers_without_a_ticket_are_no
     let early: [(&str, Said); 5] = [
         ("a confirmation", Said::Confirmed),
         ("a question", Said::Have { document: known, plane: Plane::Control, ids: Vec::new() }),
-        ("a summary", Said::Summary { plane: Plane::Content, items: Vec::new(), last: true }),
-        ("a served", Said::Served { document, plane: Plane::Content }),
+        ("a step of reconciliation", Said::Reconcile(vec![0x61])),
+        ("a served", Said::Served { document, plane: Plane::Content, lacking: Vec::new() }),
         ("cards", Said::Cards(Vec::new())),
     ];
     // Before it has shown a ticket's secret.
@@ -395,8 +392,11 @@ async fn messages_out_of_turn_move_nothing_and_strangers_without_a_ticket_are_no
     while served < 2 {
         match curious.hear().await {
             Message::Entries { .. } => panic!("it was given what it was not granted"),
-            Message::Summary { items, .. } => assert!(items.is_empty(), "it was told what there is"),
-            Message::Served { .. } => served += 1,
+            Message::Reconcile(step) => assert_eq!(step, [0x61, 0, 0, 2, 0], "it was told what there is"),
+            Message::Served { lacking, .. } => {
+                assert!(lacking.is_empty());
+                served += 1;
+            }
             _ => {}
         }
     }

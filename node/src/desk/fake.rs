@@ -91,7 +91,14 @@ impl Desk for FakeDesk {
             addresses: vec![],
             documents: 1,
             drafts: 0,
-            peers: vec![PeerStatus { organisation: stranger(), state: PeerState::Waiting, syncing: false, last_seen: None, since: None }],
+            peers: vec![PeerStatus {
+                organisation: stranger(),
+                state: PeerState::Waiting,
+                syncing: false,
+                last_seen: None,
+                since: None,
+                declined: 0,
+            }],
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
             summary: "no neighbour connected".into(),
         })

@@ -61,6 +61,9 @@ pub struct PeerStatus {
     /// Since when the connection is as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Moment>,
+    /// How many documents' control or content this node declines from it, because what it may bring is used up.
+    #[serde(default)]
+    pub declined: usize,
 }
 
 /// The state of a connection.

@@ -186,7 +186,7 @@ pub enum DialFailure {
     /// The device answered and hung up before a session came of it.
     #[error("the other node closed the connection: it may not have paired with this device, or its invitation has ended")]
     NotLetIn,
-    /// The device answered and speaks no `/csu-link/0`.
+    /// The device answered and speaks no `/csu-link/1`.
     #[error("the other node does not speak this version of CSU Link: update the older one")]
     Incompatible,
     /// The device answered, and no session came of it in time.

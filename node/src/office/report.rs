@@ -21,6 +21,7 @@ impl Office {
                 syncing: connection == Some(Connection::Syncing),
                 last_seen: self.storage.last_seen(&peer.organisation)?.map(Into::into),
                 since: Some(peer.since.into()),
+                declined: self.machine.usage(&peer.organisation).declined,
             });
         }
         let summary = summary(&peers);
@@ -59,6 +60,13 @@ impl Office {
         });
         for peer in &status.peers {
             let name = format!("neighbour {}", peer.organisation);
+            if peer.declined > 0 {
+                checks.push(Check::failed(
+                    name.clone(),
+                    format!("{} not taken: what it may bring is used up", count(peer.declined, "document is", "documents are")),
+                    "raise `keep_mib` or `keep_strangers_mib` in csu.toml and start the node again, or `csu peer remove` it",
+                ));
+            }
             checks.push(match peer.state {
                 PeerState::Connected => Check::passed(name, if peer.syncing { "connected, catching up" } else { "connected, up to date" }),
                 PeerState::Paused => Check::passed(name, "paused by an operator here"),

@@ -248,6 +248,21 @@ pub enum Body {
 }
 
 impl Body {
+    /// The grants that it gives, if it gives any.
+    #[must_use]
+    pub fn grants(&self) -> &[Grant] {
+        match self {
+            Self::Genesis { grants, .. } | Self::Grant { grants } => grants,
+            Self::Revoke { .. }
+            | Self::Withdraw { .. }
+            | Self::Erase
+            | Self::Receipt { .. }
+            | Self::Key { .. }
+            | Self::Revision { .. }
+            | Self::Response { .. } => &[],
+        }
+    }
+
     /// The plane of entries that do this.
     #[must_use]
     pub const fn plane(&self) -> Plane {

@@ -52,6 +52,9 @@ pub enum Fault {
     /// It sent more of something than is allowed.
     #[error("it sent more {0} than allowed")]
     TooMuch(&'static str),
+    /// It sent a step of reconciliation that cannot be one, or too many.
+    #[error("it sent a step of reconciliation that cannot be read, or more steps than a comparison takes")]
+    Step,
     /// It did not answer.
     #[error("it did not answer in time")]
     Silent,
@@ -95,6 +98,13 @@ pub enum Notice {
     InSync(OrganisationId),
     /// A card came that was not known.
     Card(OrganisationId),
+    /// What a peer sent of a document was not taken: the peer's budget is used up.
+    Declined {
+        /// The document.
+        document: DocumentId,
+        /// Who sent it.
+        organisation: OrganisationId,
+    },
 }
 
 /// Why a session is ended.

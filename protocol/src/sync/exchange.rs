@@ -4,7 +4,7 @@
 use super::events::{CommandError, Fault, Notice, Output};
 use super::holding::{Accepted, Holding, Receipt};
 use super::machine::Machine;
-use super::session::{Serve, Session};
+use super::session::{Serve, Session, What, Why};
 use crate::codec::Canonical;
 use crate::directory::Directory;
 use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
@@ -41,12 +41,15 @@ impl Machine {
         plane: Plane,
         entries: Vec<VerifiedEntry>,
     ) {
-        if !self.holdings.contains_key(&document) {
+        if !self.takes(device, organisation, (document, plane), &entries) {
+            return;
+        }
+        if self.document(&document).is_none() && !self.unnamed.get(&document).is_some_and(|by| by.contains(&device)) {
             // Counted for each peer, so that none uses up the room of another.
-            if self.unnamed.values().filter(|by| **by == device).count() >= limits::UNNAMED_DOCUMENTS {
+            if self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS {
                 return self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
             }
-            self.unnamed.insert(document, device);
+            self.unnamed.entry(document).or_default().insert(device);
         }
         let receipt =
             self.absorb(now, document, Some(organisation), Some(device), |holding, directory| holding.receive(entries, directory));
@@ -55,11 +58,13 @@ impl Machine {
         };
         if let Some(session) = self.sessions.get_mut(&device) {
             session.progress = now;
+            session.gained |= !receipt.accepted.is_empty();
+            session.lost |= receipt.lost;
         }
         let unsound = receipt.unsound.iter().map(|(entry, rule)| Fault::Unsound { document, entry: *entry, rule: *rule });
         self.count_faults(device, unsound.collect());
         if receipt.waiting {
-            self.ask_for_past(device, document, plane);
+            self.ask_for_past(now, device, document, plane);
         }
     }
 
@@ -88,7 +93,7 @@ impl Machine {
         let us = self.organisation();
         let before = self.entitlements(&document, now);
         let holding = self.holdings.entry(document).or_default();
-        let receipt = take(holding, &self.directory);
+        let mut receipt = take(holding, &self.directory);
         if !holding.has_pending() {
             self.waiting.remove(&document);
         } else if self.waiting.len() < limits::PENDING_DOCUMENTS {
@@ -96,6 +101,7 @@ impl Machine {
         } else if !self.waiting.contains(&document) {
             // The next round of reconciliation brings it again, with what it waits for.
             holding.forget_pending();
+            receipt.lost = true;
         }
         let Some(stored) = holding.record(&receipt.accepted, &us, from, now) else {
             self.forget_document(&document);
@@ -104,6 +110,7 @@ impl Machine {
         if holding.is_written() {
             self.unnamed.remove(&document);
         }
+        self.charge(&document, &stored);
         for stored in stored {
             self.outputs.push_back(Output::Write(Write::Entry { document, stored }));
         }
@@ -123,7 +130,7 @@ impl Machine {
         let mut entitled = BTreeSet::new();
         for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {
             for plane in Plane::ALL {
-                if holding.access().may_hold(&organisation, plane, now) {
+                if !session.is_declined((*document, plane)) && self.is_shared(holding, plane, &organisation, now) {
                     entitled.insert((session.device, plane));
                 }
             }
@@ -155,7 +162,7 @@ impl Machine {
                 }
                 if let Some(session) = self.sessions.get_mut(&device) {
                     if session.serves.len() < limits::SERVES {
-                        session.serves.push_back(Serve { document, plane, ids, asked: false });
+                        session.serves.push_back(Serve { document, plane, what: What::These(ids), why: Why::Unasked });
                     } else {
                         session.behind = true;
                     }

@@ -19,6 +19,8 @@ pub struct Holding {
     written: bool,
     pending: BTreeMap<EntryId, (VerifiedEntry, Missing)>,
     pending_bytes: usize,
+    /// Bytes of written entries, by the paired organisation that brought them.
+    brought: BTreeMap<OrganisationId, usize>,
 }
 
 /// An entry that became sound.
@@ -38,6 +40,8 @@ pub(super) struct Receipt {
     pub(super) unsound: Vec<(EntryId, Unsound)>,
     /// Some of them wait for something missing that nobody here has.
     pub(super) waiting: bool,
+    /// Some of them had to be forgotten for lack of room.
+    pub(super) lost: bool,
 }
 
 impl Holding {
@@ -57,12 +61,29 @@ impl Holding {
         !self.pending.is_empty()
     }
 
+    /// How many bytes of it each paired organisation brought.
+    pub(super) fn brought(&self) -> impl Iterator<Item = (OrganisationId, usize)> + '_ {
+        self.brought.iter().map(|(bringer, bytes)| (*bringer, *bytes))
+    }
+
+    fn count_brought(&mut self, from: Option<OrganisationId>, bytes: usize) {
+        if let Some(bringer) = from {
+            let brought = self.brought.entry(bringer).or_default();
+            *brought = brought.saturating_add(bytes);
+        }
+    }
+
     /// Takes entries that this node's own store holds.
-    pub(super) fn load(&mut self, entries: impl IntoIterator<Item = VerifiedEntry>, directory: &Directory) -> Vec<EntryId> {
+    pub(super) fn load(
+        &mut self,
+        entries: impl IntoIterator<Item = (VerifiedEntry, Option<OrganisationId>)>,
+        directory: &Directory,
+    ) -> Vec<EntryId> {
         self.written = true;
         let mut refused = Vec::new();
-        for entry in entries {
+        for (entry, from) in entries {
             let id = entry.id();
+            self.count_brought(from, entry.signed().size());
             match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
                 Insertion::Sound(_) | Insertion::Known => {}
                 Insertion::Pending(..) | Insertion::Unsound(..) => refused.push(id),
@@ -86,7 +107,7 @@ impl Holding {
                 Insertion::Pending(entry, missing) => {
                     // What waited before was asked for when it came.
                     receipt.waiting |= !self.pending.contains_key(&id);
-                    self.wait(entry, missing);
+                    receipt.lost |= !self.wait(entry, missing);
                 }
                 Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound)),
             }
@@ -101,16 +122,19 @@ impl Holding {
         self.receive(entries, directory)
     }
 
-    fn wait(&mut self, entry: VerifiedEntry, missing: Missing) {
+    /// Keeps an entry until what it misses comes. Whether there was room; if not, the next round of
+    /// reconciliation brings it again.
+    fn wait(&mut self, entry: VerifiedEntry, missing: Missing) -> bool {
         let bytes = self.pending_bytes.saturating_add(entry.signed().size());
         if self.pending.contains_key(&entry.id()) {
-            return;
+            return true;
         }
-        if self.pending.len() < limits::PENDING_ENTRIES && bytes <= limits::PENDING_BYTES {
-            self.pending_bytes = bytes;
-            self.pending.insert(entry.id(), (entry, missing));
+        if self.pending.len() >= limits::PENDING_ENTRIES || bytes > limits::PENDING_BYTES {
+            return false;
         }
-        // Beyond the bounds it is forgotten; the next round of reconciliation brings it again.
+        self.pending_bytes = bytes;
+        self.pending.insert(entry.id(), (entry, missing));
+        true
     }
 
     /// Forgets what waits.
@@ -152,7 +176,11 @@ impl Holding {
         if self.access.was_ever_named(us) {
             self.written = true;
             self.unwritten_bytes = 0;
-            return Some(std::mem::take(&mut self.unwritten));
+            let written = std::mem::take(&mut self.unwritten);
+            for stored in &written {
+                self.count_brought(stored.from, stored.entry.size());
+            }
+            return Some(written);
         }
         let fits = self.unwritten.len() <= limits::UNNAMED_ENTRIES && self.unwritten_bytes <= limits::UNNAMED_BYTES;
         fits.then(Vec::new)

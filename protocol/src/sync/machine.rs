@@ -1,5 +1,6 @@
 //! The machine: its state, and how inputs find their way.
 
+use super::budget::{Accounts, Budget};
 use super::events::{Connection, Fault, Input, Notice, Output, Parting};
 use super::holding::Holding;
 use super::session::{Phase, Session};
@@ -23,22 +24,24 @@ pub struct Machine {
     pub(super) invitations: Vec<Invitation>,
     pub(super) joinings: BTreeMap<OrganisationId, Joining>,
     pub(super) holdings: BTreeMap<DocumentId, Holding>,
-    /// Documents in memory alone, and who brought them.
-    pub(super) unnamed: BTreeMap<DocumentId, DeviceId>,
+    /// Documents in memory alone, and who brought something of them.
+    pub(super) unnamed: BTreeMap<DocumentId, BTreeSet<DeviceId>>,
     /// Documents of which something waits for its past or a card.
     pub(super) waiting: BTreeSet<DocumentId>,
     pub(super) sessions: BTreeMap<DeviceId, Session>,
     pub(super) outputs: VecDeque<Output>,
     /// Whose turn it was last to be served.
     pub(super) served_last: Option<DeviceId>,
+    pub(super) accounts: Accounts,
 }
 
 impl Machine {
-    /// The machine of the organisation of `card`, from what its storage holds.
+    /// The machine of the organisation of `card`, from what its storage holds; `budget` says how much
+    /// each peer may bring.
     ///
     /// # Errors
     /// When storage cannot be read, or holds what was never written there.
-    pub fn new(card: SignedCard, start: Start, read: &dyn Read) -> Result<Self, ReadError> {
+    pub fn new(card: SignedCard, start: Start, budget: Budget, read: &dyn Read) -> Result<Self, ReadError> {
         let mut directory = Directory::default();
         directory.add(card.clone(), None);
         for (card, brought_by) in start.cards {
@@ -51,7 +54,8 @@ impl Machine {
         for document in start.documents {
             let mut entries = Vec::new();
             for stored in read.document(&document)? {
-                entries.push(stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?);
+                let entry = stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?;
+                entries.push((entry, stored.from));
             }
             let mut holding = Holding::default();
             if let Some(id) = holding.load(entries, &directory).first() {
@@ -59,7 +63,7 @@ impl Machine {
             }
             holdings.insert(document, holding);
         }
-        Ok(Self {
+        let mut machine = Self {
             addresses: directory.addresses(&card.card().device).cloned(),
             card,
             directory,
@@ -72,7 +76,10 @@ impl Machine {
             sessions: BTreeMap::new(),
             outputs: VecDeque::new(),
             served_last: None,
-        })
+            accounts: Accounts::new(budget),
+        };
+        machine.recount();
+        Ok(machine)
     }
 
     /// This node's organisation.
@@ -160,7 +167,7 @@ impl Machine {
     /// When [`Input::Tick`] is wanted next.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let sessions = self.sessions.values().filter_map(Session::deadline);
+        let sessions = self.sessions.values().flat_map(|session| [session.deadline(), session.wake()]).flatten();
         let invitations = self.invitations.iter().map(|invitation| invitation.expires);
         let joinings = self.joinings.values().map(|joining| joining.expires);
         sessions.chain(invitations).chain(joinings).min()
@@ -182,6 +189,8 @@ impl Machine {
             Input::Sent(device, frames) => {
                 if let Some(session) = self.sessions.get_mut(&device) {
                     session.sent(frames);
+                    // A peer that takes what it is sent may have no time to ask for more.
+                    session.progress = session.progress.max(now);
                 }
             }
             Input::Tick => self.on_tick(now),
@@ -235,7 +244,8 @@ impl Machine {
 
     pub(super) fn forget_session(&mut self, device: DeviceId) {
         self.sessions.remove(&device);
-        let gone: Vec<DocumentId> = self.unnamed.iter().filter(|(_, by)| **by == device).map(|(document, _)| *document).collect();
+        let brought = self.unnamed.iter_mut().filter_map(|(document, by)| (by.remove(&device) && by.is_empty()).then_some(*document));
+        let gone: Vec<DocumentId> = brought.collect();
         for document in gone {
             self.forget_document(&document);
         }
@@ -264,6 +274,10 @@ impl Machine {
             // Slow is not hostile: it may be back at once.
             self.fault(device, Fault::Silent);
             self.end_session(device);
+        }
+        for device in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.begin_due_round(now, device);
+            self.answer_early_step(now, device);
         }
         self.end_invitations(now);
     }
@@ -304,15 +318,31 @@ impl Machine {
             (Message::Confirmed, Phase::Greeting, Some(organisation)) => self.on_confirmed(now, device, organisation),
             (Message::Confirmed, Phase::Live, _) => {}
             (Message::Cards(cards), Phase::Live, Some(organisation)) => self.on_cards(now, cards, Some(organisation)),
-            (Message::Summary { plane, items, last }, Phase::Live, Some(_)) => self.on_summary(now, device, plane, items, last),
-            (Message::Have { document, plane, ids }, Phase::Live, Some(organisation)) => {
-                self.on_have(now, device, organisation, document, plane, &ids);
-            }
             (Message::Entries { document, plane, entries }, Phase::Live, Some(organisation)) => {
                 self.on_entries(now, device, organisation, document, plane, entries);
             }
-            (Message::Served { document, plane }, Phase::Live, Some(_)) => self.on_served(now, device, document, plane),
+            (message, Phase::Live, Some(organisation)) => self.on_reconciliation(now, device, organisation, message),
             (message, ..) => self.fault_and_end(device, Fault::OutOfTurn(message.name())),
+        }
+    }
+
+    fn on_reconciliation(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, message: Message) {
+        match message {
+            Message::Reconcile(step) => self.on_reconcile(now, device, organisation, step),
+            Message::Need(items) => self.on_need(now, device, organisation, &items),
+            Message::Offer(places) => self.on_offer(now, device, places),
+            Message::Have { document, plane, ids } => self.on_have(now, device, organisation, (document, plane), ids),
+            Message::Served { document, plane, lacking } => self.on_served(now, device, (document, plane), lacking),
+            Message::Probe { document, plane, step } => self.on_probe(now, device, organisation, (document, plane), &step),
+            Message::Probed { document, plane, step } => self.on_probed(now, device, (document, plane), &step),
+            Message::Want { document, plane, ids } => self.on_want(now, device, organisation, (document, plane), ids),
+            Message::Decline { places, again } => self.on_decline(now, device, &places, again),
+            Message::Settled => self.on_settled(now, device),
+            message @ (Message::Hello { .. }
+            | Message::PairRequest { .. }
+            | Message::Confirmed
+            | Message::Cards(_)
+            | Message::Entries { .. }) => self.fault_and_end(device, Fault::OutOfTurn(message.name())),
         }
     }
 

@@ -116,6 +116,7 @@ impl Machine {
         self.outputs.push_back(Output::Write(Write::PeerRemoved(*organisation)));
         self.outputs.push_back(Output::Targets);
         self.end_sessions_of(organisation);
+        self.recount();
         Ok(())
     }
 
@@ -288,6 +289,9 @@ impl Machine {
     ) {
         let joining = self.joinings.values().find(|joining| joining.device == device).cloned();
         self.settle_claims(device, &card);
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.greeted = true;
+        }
         let expected = match (self.sessions.get(&device).and_then(|session| session.organisation), &joining) {
             (Some(organisation), _) => organisation,
             (None, Some(joining)) => joining.organisation,
@@ -335,6 +339,7 @@ impl Machine {
         if peer.pairing == (Pairing::Waiting { we_confirmed: true, they_confirmed: true }) {
             peer.pairing = Pairing::Confirmed;
             self.write_peer(organisation);
+            self.recount();
         }
     }
 
@@ -346,7 +351,7 @@ impl Machine {
         if confirmed && session.they_confirmed && session.phase == Phase::Greeting {
             session.phase = Phase::Live;
             session.progress = now;
-            self.begin_round(now, device);
+            self.begin_exchange(now, device);
         }
     }
 }

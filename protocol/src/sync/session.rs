@@ -1,10 +1,12 @@
 //! What a node remembers of one connected peer.
 
+use super::set::{Answering, Asking};
 use crate::entry::Plane;
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::CardId;
 use crate::limits;
 use crate::time::Timestamp;
+use crate::wire::Place;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far a session is.
@@ -20,30 +22,74 @@ pub(super) enum Phase {
     Live,
 }
 
-/// An answer under way: entries of one plane of a document.
+/// One plane of a document, control before content.
+pub(super) type Slot = (Plane, DocumentId);
+
+/// Why entries are being sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The peer may hold them since just now, or turned out to lack them.
+    Unasked,
+    /// The peer said what it has, and which of that we lack.
+    Asked { lacking: Vec<EntryId> },
+    /// The peer needs the whole plane, as the comparison of a round showed.
+    Needed,
+}
+
+/// Which entries are being sent, in causal order.
+#[derive(Debug)]
+pub(super) enum What {
+    /// All of the plane: listed when their turn comes.
+    Whole,
+    /// Those left of a list.
+    These(VecDeque<EntryId>),
+}
+
+/// Entries of one plane of a document on their way to the peer.
 #[derive(Debug)]
 pub(super) struct Serve {
     pub(super) document: DocumentId,
     pub(super) plane: Plane,
-    /// What is still to be sent, in causal order.
-    pub(super) ids: VecDeque<EntryId>,
-    /// Whether the peer asked, and is told when all is sent.
-    pub(super) asked: bool,
+    pub(super) what: What,
+    pub(super) why: Why,
 }
 
-/// One plane's reconciliation, as far as this side pulls.
-#[derive(Debug, Default)]
-pub(super) struct Pull {
-    /// What the peer listed so far.
-    pub(super) theirs: BTreeMap<DocumentId, Hash>,
-    /// Whether its list is whole.
-    pub(super) listed: bool,
-    /// Documents still to be asked for.
-    pub(super) wanted: BTreeSet<DocumentId>,
-    /// Documents asked for and not yet served.
-    pub(super) asked: BTreeSet<DocumentId>,
-    /// Whether this side has all that the peer listed.
-    pub(super) done: bool,
+/// What this side asked for of one plane of a document.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// So many answers, each ending with Served.
+    Answers(u32),
+    /// Which entries differ is being found out.
+    Probe(Box<Asking>),
+}
+
+/// The round of reconciliation, on the side that begins rounds.
+#[derive(Debug)]
+pub(super) enum Round {
+    /// None is under way.
+    Idle,
+    /// The sets are being compared.
+    Comparing {
+        asking: Box<Asking>,
+        /// What our items stand for.
+        items: BTreeMap<Hash, Place>,
+    },
+    /// What differs is being exchanged.
+    Exchanging {
+        /// Items of the peer that we lack and have not asked for.
+        needs: BTreeSet<Hash>,
+        /// Plane and number of those asked for, until it says what they are.
+        asked: Option<(Plane, usize)>,
+    },
+}
+
+/// The round of reconciliation, on the side that answers.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) answering: Answering,
+    pub(super) items: BTreeMap<Hash, Place>,
+    /// What the peer asked for by saying what it has.
+    pub(super) had: BTreeSet<Place>,
 }
 
 /// One peer's session.
@@ -52,6 +98,8 @@ pub(super) struct Session {
     pub(super) device: DeviceId,
     pub(super) organisation: Option<OrganisationId>,
     pub(super) phase: Phase,
+    /// Whether its Hello came.
+    pub(super) greeted: bool,
     pub(super) they_confirmed: bool,
     outbox: VecDeque<Vec<u8>>,
     outbox_bytes: usize,
@@ -60,10 +108,30 @@ pub(super) struct Session {
     in_flight_bytes: usize,
     pub(super) sent_cards: BTreeSet<CardId>,
     pub(super) serves: VecDeque<Serve>,
-    pub(super) control: Pull,
-    pub(super) content: Pull,
-    /// Our list of content goes out once our own control pull is done.
-    pub(super) content_listed: bool,
+    /// What is still to be asked for, control first.
+    pub(super) wanted: BTreeSet<Slot>,
+    /// What was asked for.
+    pub(super) open: BTreeMap<Slot, Asked>,
+    pub(super) round: Round,
+    pub(super) answer: Option<Box<Answer>>,
+    /// The plane that the peer probes.
+    pub(super) probed: Option<(Place, Box<Answering>)>,
+    /// A first step that came sooner after the last round than it may, until its time.
+    pub(super) early: Option<Vec<u8>>,
+    /// When the last round began.
+    pub(super) round_began: Option<Timestamp>,
+    /// Another round is wanted, on the side that begins them.
+    pub(super) round_due: bool,
+    /// The other side was asked to begin one, and has not yet.
+    pub(super) round_asked: bool,
+    /// The first round is over.
+    pub(super) settled: bool,
+    /// Something the peer sent was forgotten for lack of room, since the last round.
+    pub(super) lost: bool,
+    /// Something it sent was taken, since the last round.
+    pub(super) gained: bool,
+    /// What it will not take.
+    pub(super) they_decline: BTreeSet<Place>,
     /// Live entries were left out; a new round makes good for them.
     pub(super) behind: bool,
     pub(super) faults: u32,
@@ -77,6 +145,7 @@ impl Session {
             device,
             organisation,
             phase,
+            greeted: false,
             they_confirmed: false,
             outbox: VecDeque::new(),
             outbox_bytes: 0,
@@ -84,19 +153,22 @@ impl Session {
             in_flight_bytes: 0,
             sent_cards: BTreeSet::new(),
             serves: VecDeque::new(),
-            control: Pull::default(),
-            content: Pull::default(),
-            content_listed: false,
+            wanted: BTreeSet::new(),
+            open: BTreeMap::new(),
+            round: Round::Idle,
+            answer: None,
+            probed: None,
+            early: None,
+            round_began: None,
+            round_due: false,
+            round_asked: false,
+            settled: false,
+            lost: false,
+            gained: false,
+            they_decline: BTreeSet::new(),
             behind: false,
             faults: 0,
             progress: now,
-        }
-    }
-
-    pub(super) fn pull(&mut self, plane: Plane) -> &mut Pull {
-        match plane {
-            Plane::Control => &mut self.control,
-            Plane::Content => &mut self.content,
         }
     }
 
@@ -140,21 +212,46 @@ impl Session {
         self.phase == Phase::Live
     }
 
+    /// Whether the peer declines a plane of a document.
+    pub(super) fn is_declined(&self, (document, plane): Place) -> bool {
+        self.they_decline.contains(&(document, plane)) || self.they_decline.contains(&(document, Plane::Control))
+    }
+
+    /// Whether something of control is asked for or still to be: content waits for it.
+    pub(super) fn is_busy_with_control(&self) -> bool {
+        let control = |slot: Option<&Slot>| slot.is_some_and(|(plane, _)| *plane == Plane::Control);
+        let offered = matches!(self.round, Round::Exchanging { asked: Some((Plane::Control, _)), .. });
+        control(self.open.keys().next()) || control(self.wanted.first()) || offered
+    }
+
     /// Whether this side has everything the peer offered.
     pub(super) fn is_in_sync(&self) -> bool {
-        self.is_live() && self.control.done && self.content.done
+        let idle = matches!(self.round, Round::Idle) && self.answer.is_none() && self.early.is_none();
+        self.is_live() && self.settled && idle && self.open.is_empty() && self.wanted.is_empty()
+    }
+
+    /// Whether the last round began so lately that the next must wait. A clock that was set back
+    /// holds nobody up.
+    pub(super) fn is_early(&self, now: Timestamp) -> bool {
+        self.round_began.is_some_and(|began| began <= now && now < began.plus_ms(limits::ROUND_EVERY_MS))
     }
 
     /// When the session is given up unless the peer gets on.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Stranger { until } => Some(until),
-            Phase::Joining | Phase::Greeting => None,
-            Phase::Live => {
-                let waits = !self.control.asked.is_empty() || !self.content.asked.is_empty();
-                waits.then(|| self.progress.plus_ms(limits::ANSWER_MS))
-            }
-        }
+        let waits = match self.phase {
+            Phase::Stranger { until } => return Some(until),
+            Phase::Joining => true,
+            // People take their time to confirm; a Hello comes at once.
+            Phase::Greeting => !self.greeted,
+            Phase::Live => !self.open.is_empty() || !matches!(self.round, Round::Idle) || self.answer.is_some() || !self.settled,
+        };
+        waits.then(|| self.progress.plus_ms(limits::ANSWER_MS))
+    }
+
+    /// When the session wants to be woken: to begin or answer a round that had to wait.
+    pub(super) fn wake(&self) -> Option<Timestamp> {
+        let waits = self.early.is_some() || (self.round_due && matches!(self.round, Round::Idle));
+        self.round_began.filter(|_| waits && self.is_live()).map(|began| began.plus_ms(limits::ROUND_EVERY_MS))
     }
 }
 

@@ -29,7 +29,7 @@ impl Node {
         let name = Name::new(&format!("Union {byte}")).unwrap();
         let card = SignedCard::sign(&root, 0, key.device(), name, OrganisationKind::Union);
         let store = Memory::default();
-        let machine = Machine::new(card, store.start(), &store).unwrap();
+        let machine = Machine::new(card, store.start(), Budget::default(), &store).unwrap();
         Self { key, machine, store, notices: Vec::new(), drawn: 0 }
     }
 
@@ -82,6 +82,7 @@ impl Node {
 }
 
 struct Net {
+    now: Timestamp,
     nodes: Vec<Node>,
     links: Vec<(usize, usize)>,
     /// Frames under way, with sender and receiver.
@@ -90,7 +91,7 @@ struct Net {
 
 impl Net {
     fn new(count: u8) -> Self {
-        Self { nodes: (1..=count).map(Node::new).collect(), links: Vec::new(), wires: VecDeque::new() }
+        Self { now: NOW, nodes: (1..=count).map(Node::new).collect(), links: Vec::new(), wires: VecDeque::new() }
     }
 
     fn at(&self, device: &DeviceId) -> usize {
@@ -100,8 +101,8 @@ impl Net {
     fn connect(&mut self, a: usize, b: usize) {
         self.links.push((a, b));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
-        self.nodes[a].machine.handle(NOW, Input::Connected(other));
-        self.nodes[b].machine.handle(NOW, Input::Connected(one));
+        self.nodes[a].machine.handle(self.now, Input::Connected(other));
+        self.nodes[b].machine.handle(self.now, Input::Connected(one));
         self.run();
     }
 
@@ -109,8 +110,8 @@ impl Net {
         self.links.retain(|link| *link != (a, b) && *link != (b, a));
         self.wires.retain(|(from, to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
-        self.nodes[a].machine.handle(NOW, Input::Disconnected(other));
-        self.nodes[b].machine.handle(NOW, Input::Disconnected(one));
+        self.nodes[a].machine.handle(self.now, Input::Disconnected(other));
+        self.nodes[b].machine.handle(self.now, Input::Disconnected(one));
     }
 
     fn run(&mut self) {
@@ -124,7 +125,7 @@ impl Net {
             for from in 0..self.nodes.len() {
                 loop {
                     let node = &mut self.nodes[from];
-                    let Some(output) = node.machine.poll_output(NOW, &node.store).unwrap() else { break };
+                    let Some(output) = node.machine.poll_output(self.now, &node.store).unwrap() else { break };
                     match output {
                         Output::Write(write) => node.store.apply(write),
                         Output::Send(device, frame) => {
@@ -140,13 +141,29 @@ impl Net {
                     }
                 }
             }
-            let Some((from, to, frame)) = self.wires.pop_front() else { return counted };
+            let Some((from, to, frame)) = self.wires.pop_front() else {
+                if self.wake() {
+                    continue;
+                }
+                return counted;
+            };
             let (sender, receiver) = (self.nodes[from].key.device(), self.nodes[to].key.device());
-            self.nodes[from].machine.handle(NOW, Input::Sent(receiver, 1));
+            self.nodes[from].machine.handle(self.now, Input::Sent(receiver, 1));
             let message = Message::receive(&frame).unwrap();
             counted += usize::from(counts(&message));
-            self.nodes[to].machine.handle(NOW, Input::Received(sender, Box::new(message)));
+            self.nodes[to].machine.handle(self.now, Input::Received(sender, Box::new(message)));
         }
+    }
+
+    /// Lets time pass until whoever waits with a round may begin it. Whether anybody did.
+    fn wake(&mut self) -> bool {
+        let sessions = self.nodes.iter().flat_map(|node| node.machine.sessions.values());
+        let Some(next) = sessions.filter_map(session::Session::wake).min() else { return false };
+        self.now = self.now.max(next);
+        for node in &mut self.nodes {
+            node.machine.handle(self.now, Input::Tick);
+        }
+        true
     }
 
     fn pair(&mut self, a: usize, b: usize) {
@@ -157,11 +174,11 @@ impl Net {
         let (one, other) = (self.nodes[a].organisation(), self.nodes[b].organisation());
         let number = |node: &Node, of| node.machine.peer(&of).unwrap().number.clone();
         assert_eq!(number(&self.nodes[a], other), number(&self.nodes[b], one));
-        self.nodes[a].machine.confirm(NOW, &other, None).unwrap();
+        self.nodes[a].machine.confirm(self.now, &other, None).unwrap();
         self.run();
         assert_eq!(self.nodes[b].machine.connection(&one), Some(Connection::Greeting), "no data before both confirm");
         let typed = number(&self.nodes[b], one).to_string();
-        self.nodes[b].machine.confirm(NOW, &one, Some(&typed)).unwrap();
+        self.nodes[b].machine.confirm(self.now, &one, Some(&typed)).unwrap();
         self.run();
         assert_eq!(self.nodes[a].machine.connection(&other), Some(Connection::InSync));
         assert_eq!(self.nodes[b].machine.connection(&one), Some(Connection::InSync));
@@ -198,7 +215,7 @@ fn a_node_that_was_away_catches_up_and_one_that_restarts_remembers() {
     }
     let store = net.nodes[1].store.clone();
     let card = net.nodes[1].machine.card().clone();
-    net.nodes[1].machine = Machine::new(card, store.start(), &store).unwrap();
+    net.nodes[1].machine = Machine::new(card, store.start(), Budget::default(), &store).unwrap();
     net.connect(0, 1);
     for document in &documents {
         assert_eq!(net.nodes[0].count(document, Plane::Content), net.nodes[1].count(document, Plane::Content));

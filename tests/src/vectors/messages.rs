@@ -5,26 +5,10 @@ use super::entries::{genesis, sign};
 use super::identity::with;
 use super::{File, Words, hex};
 use csu_protocol::codec::Canonical;
-use csu_protocol::entry::{Plane, SignedEntry, VerifiedEntry};
+use csu_protocol::entry::{Plane, SignedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash};
 use csu_protocol::identity::{InvitationSecret, OrganisationKind};
-use csu_protocol::wire::Message;
-
-/// A message that was received, ready to be written again.
-pub(super) fn as_signed(message: Message<VerifiedEntry>) -> Message<SignedEntry> {
-    match message {
-        Message::Entries { document, plane, entries } => {
-            Message::Entries { document, plane, entries: entries.into_iter().map(VerifiedEntry::into_signed).collect() }
-        }
-        Message::Hello { card, addresses, confirmed } => Message::Hello { card, addresses, confirmed },
-        Message::PairRequest { card, proof } => Message::PairRequest { card, proof },
-        Message::Confirmed => Message::Confirmed,
-        Message::Cards(cards) => Message::Cards(cards),
-        Message::Summary { plane, items, last } => Message::Summary { plane, items, last },
-        Message::Have { document, plane, ids } => Message::Have { document, plane, ids },
-        Message::Served { document, plane } => Message::Served { document, plane },
-    }
-}
+use csu_protocol::wire::{Message, Place};
 
 fn words(message: &Message<SignedEntry>) -> Words {
     let place = |document: &DocumentId, plane: Plane| Words::default().say("document", document).say("plane", format!("{plane:?}"));
@@ -32,31 +16,42 @@ fn words(message: &Message<SignedEntry>) -> Words {
         Message::Hello { card, addresses, confirmed } => Words::default()
             .say("card", hex(&card.card().to_canonical()))
             .say("addresses", addresses.as_ref().map_or_else(|| "none".to_owned(), |signed| hex(&signed.record().to_canonical())))
-            .say("confirmed", if *confirmed { "yes" } else { "no" }),
+            .say("confirmed", yes_or_no(*confirmed)),
         Message::PairRequest { card, proof } => {
             Words::default().say("card", hex(&card.card().to_canonical())).say("proof", hex(proof.as_bytes()))
         }
         Message::Confirmed => Words::default(),
-        Message::Cards(cards) => cards
-            .iter()
-            .enumerate()
-            .fold(Words::default(), |words, (at, card)| words.say(&format!("cards[{at}]"), hex(&card.card().to_canonical()))),
-        Message::Summary { plane, items, last } => items
-            .iter()
-            .enumerate()
-            .fold(Words::default().say("plane", format!("{plane:?}")), |words, (at, (document, version))| {
-                words.say(&format!("items[{at}]"), format!("{document} in version {version}"))
-            })
-            .say("last", if *last { "yes" } else { "no" }),
-        Message::Have { document, plane, ids } => {
-            ids.iter().enumerate().fold(place(document, *plane), |words, (at, id)| words.say(&format!("ids[{at}]"), id))
+        Message::Cards(cards) => {
+            numbered(Words::default(), "cards", &cards.iter().map(|card| hex(&card.card().to_canonical())).collect::<Vec<_>>())
         }
-        Message::Entries { document, plane, entries } => entries
-            .iter()
-            .enumerate()
-            .fold(place(document, *plane), |words, (at, entry)| words.say(&format!("entries[{at}]"), hex(&entry.header))),
-        Message::Served { document, plane } => place(document, *plane),
+        Message::Have { document, plane, ids } | Message::Want { document, plane, ids } => numbered(place(document, *plane), "ids", ids),
+        Message::Entries { document, plane, entries } => {
+            numbered(place(document, *plane), "entries", &entries.iter().map(|entry| hex(&entry.header)).collect::<Vec<_>>())
+        }
+        Message::Served { document, plane, lacking } => numbered(place(document, *plane), "lacking", lacking),
+        Message::Decline { places, again } => {
+            numbered(Words::default(), "places", &places.iter().map(in_words).collect::<Vec<_>>()).say("again", yes_or_no(*again))
+        }
+        Message::Reconcile(step) => Words::default().say("step", hex(step)),
+        Message::Need(items) => numbered(Words::default(), "items", items),
+        Message::Offer(places) => numbered(Words::default(), "places", &places.iter().map(in_words).collect::<Vec<_>>()),
+        Message::Probe { document, plane, step } | Message::Probed { document, plane, step } => {
+            place(document, *plane).say("step", hex(step))
+        }
+        Message::Settled => Words::default(),
     }
+}
+
+fn in_words((document, plane): &Place) -> String {
+    format!("{plane:?} of {document}")
+}
+
+fn yes_or_no(flag: bool) -> &'static str {
+    if flag { "yes" } else { "no" }
+}
+
+fn numbered(words: Words, name: &str, values: &[impl ToString]) -> Words {
+    values.iter().enumerate().fold(words, |words, (at, value)| words.say(&format!("{name}[{at}]"), value.to_string()))
 }
 
 fn list() -> Vec<(&'static str, Message<SignedEntry>)> {
@@ -66,7 +61,10 @@ fn list() -> Vec<(&'static str, Message<SignedEntry>)> {
     let entry = sign(genesis(), None, None);
     let document = entry.document();
     let ids = vec![EntryId::new([0x01; 32]), EntryId::new([0x02; 32])];
-    let items = vec![(DocumentId::new([0x01; 32]), Hash::new([0xcc; 32])), (DocumentId::new([0x02; 32]), Hash::new([0xdd; 32]))];
+    let items = vec![Hash::new([0x0c; 32]), Hash::new([0xdd; 32])];
+    let places = vec![(DocumentId::new([0x01; 32]), Plane::Content), (DocumentId::new([0x02; 32]), Plane::Control)];
+    // Negentropy over a set of nothing, and of one member, as its version 1 writes them.
+    let (nothing, one) = (vec![0x61, 0, 0, 2, 0], [&[0x61, 0, 0, 2, 1][..], &[0x0c; 32]].concat());
     let (control, content) = (Plane::Control, Plane::Content);
     vec![
         ("hello", Message::Hello { card: card.clone(), addresses: Some(cast::brixton_addresses()), confirmed: true }),
@@ -74,17 +72,28 @@ fn list() -> Vec<(&'static str, Message<SignedEntry>)> {
         ("pair request", Message::PairRequest { card: card.clone(), proof }),
         ("confirmed", Message::Confirmed),
         ("cards", Message::Cards(vec![card, other])),
-        ("summary", Message::Summary { plane: control, items, last: true }),
-        ("summary of nothing, to be continued", Message::Summary { plane: content, items: Vec::new(), last: false }),
-        ("have", Message::Have { document, plane: content, ids }),
+        ("have", Message::Have { document, plane: content, ids: ids.clone() }),
         ("have nothing", Message::Have { document, plane: control, ids: Vec::new() }),
         ("entries", Message::Entries { document, plane: control, entries: vec![entry.into_signed()] }),
-        ("served", Message::Served { document, plane: content }),
+        ("served", Message::Served { document, plane: content, lacking: Vec::new() }),
+        ("served, and what the speaker lacks", Message::Served { document, plane: control, lacking: ids.clone() }),
+        ("decline", Message::Decline { places: places.clone(), again: false }),
+        ("decline no longer", Message::Decline { places: places.clone(), again: true }),
+        ("reconcile, with nothing", Message::Reconcile(nothing.clone())),
+        ("reconcile, with one item", Message::Reconcile(one.clone())),
+        ("the wish for a round", Message::Reconcile(Vec::new())),
+        ("need", Message::Need(items)),
+        ("offer", Message::Offer(places)),
+        ("offer of nothing", Message::Offer(Vec::new())),
+        ("probe", Message::Probe { document, plane: content, step: one }),
+        ("probed", Message::Probed { document, plane: content, step: nothing }),
+        ("want", Message::Want { document, plane: content, ids }),
+        ("settled", Message::Settled),
     ]
 }
 
 pub(super) fn messages() -> File {
-    let mut file = File::new("message", "Messages between peers, one to a frame.");
+    let mut file = File::new("message", "Messages between peers, one to a frame.").version(1);
     for (name, message) in list() {
         file.add(name, words(&message), &message.encode(), Words::default());
     }
@@ -94,9 +103,9 @@ pub(super) fn messages() -> File {
     file.refuse("the last byte is missing", hello.split_last().map_or(&[], |(_, rest)| rest));
     file.refuse("a byte follows the end", &[&confirmed[..], &[0]].concat());
     file.refuse("an array of indefinite length", &[0x9f, 0x02, 0xff]);
-    for reserved in [8, 9, 15] {
-        file.refuse(&format!("kind of message {reserved}, which is reserved"), &with(&confirmed, 1, reserved));
-    }
+    file.refuse("kind of message 4, which is retired", &with(&confirmed, 1, 4));
+    file.refuse("kind of message 16, which is not known", &with(&confirmed, 1, 16));
+    file.refuse("a kind of message with an item less", &with(&confirmed, 1, 9));
     file.refuse("a kind of message with an item more", &[0x82, 0x02, 0x00]);
     let last = hello.len() - 1;
     file.refuse("neither yes nor no", &with(&hello, last, 2));
@@ -106,6 +115,14 @@ pub(super) fn messages() -> File {
     let ids = vec![EntryId::new([0x02; 32]), EntryId::new([0x01; 32])];
     let document = sign(genesis(), None, None).document();
     file.refuse("ids in descending order", &Message::<SignedEntry>::Have { document, plane: Plane::Content, ids }.encode());
+    let ids = (0..=256_u32).map(|at| EntryId::new(*Hash::of(&at.to_be_bytes()).as_bytes())).collect::<std::collections::BTreeSet<_>>();
+    let ids: Vec<EntryId> = ids.into_iter().collect();
+    file.refuse("a have of 257 ids", &Message::<SignedEntry>::Have { document, plane: Plane::Content, ids }.encode());
+    let places = vec![(DocumentId::new([1; 32]), Plane::Content), (DocumentId::new([1; 32]), Plane::Control)];
+    file.refuse("an offer of planes in descending order", &Message::<SignedEntry>::Offer(places).encode());
+    let twice = vec![Hash::new([1; 32]), Hash::new([1; 32])];
+    file.refuse("a need of one item twice", &Message::<SignedEntry>::Need(twice).encode());
+    file.refuse("a step that claims 512 KiB and a byte", &[0x82, 0x09, 0x5a, 0x00, 0x08, 0x00, 0x01]);
     file.refuse("a plane that is not known", &with(&have, 36, 2));
     let claimed = [&have[..37], &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat();
     file.refuse("a list that claims 2^64 - 1 ids", &claimed);

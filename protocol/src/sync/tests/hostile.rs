@@ -272,7 +272,8 @@ fn a_restarted_machine_still_says_where_it_can_be_reached() {
     let signed = crate::identity::SignedAddresses::sign(&net.nodes[0].key, 1, Vec::new());
     net.nodes[0].machine.announce(signed.clone());
     net.run();
-    let again = Machine::new(net.nodes[0].machine.card().clone(), net.nodes[0].store.start(), &net.nodes[0].store).unwrap();
+    let again =
+        Machine::new(net.nodes[0].machine.card().clone(), net.nodes[0].store.start(), Budget::default(), &net.nodes[0].store).unwrap();
     assert_eq!(again.addresses, Some(signed));
 }
 

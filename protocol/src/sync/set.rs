@@ -1,0 +1,176 @@
+//! Range-based set reconciliation: what two sets differ in, in few steps of few bytes.
+//!
+//! One side asks and in the end knows what each lacks of the other's; the other side answers and
+//! learns nothing but the steps. Two kinds of sets are compared so: the planes of documents that
+//! both may hold ([`item`]), and the entry ids of one plane. The only importer of `negentropy`,
+//! whose version 1 (first byte 0x61) the steps are in; all its timestamps are 0.
+//!
+//! Cost of a step: O(n) for n members. Bounded: bytes and number of steps.
+
+use crate::entry::Plane;
+use crate::id::{DocumentId, Hash};
+use crate::limits;
+use negentropy::{Id, Negentropy, NegentropyStorageVector};
+
+/// A step that breaks negentropy's rules, or one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BadStep;
+
+/// The member that stands for one plane of a document at one version. Its first bit is the plane, so
+/// that whoever lacks it knows that much.
+pub(super) fn item(document: &DocumentId, plane: Plane, version: &Hash) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("csu-link 1 set item");
+    hasher.update(document.as_bytes());
+    let tag = match plane {
+        Plane::Control => 0,
+        Plane::Content => 0x80,
+    };
+    hasher.update(&[tag >> 7]);
+    hasher.update(version.as_bytes());
+    let mut bytes = *hasher.finalize().as_bytes();
+    let [first, ..] = &mut bytes;
+    *first = (*first & 0x7f) | tag;
+    Hash::new(bytes)
+}
+
+/// The plane that an item speaks of.
+pub(super) fn plane_of(item: &Hash) -> Plane {
+    let [first, ..] = item.as_bytes();
+    if *first & 0x80 == 0 { Plane::Control } else { Plane::Content }
+}
+
+fn over(members: impl IntoIterator<Item = [u8; 32]>) -> Result<Negentropy<'static, NegentropyStorageVector>, BadStep> {
+    let mut storage = NegentropyStorageVector::new();
+    for member in members {
+        storage.insert(0, Id::from_byte_array(member)).map_err(|_| BadStep)?;
+    }
+    storage.seal().map_err(|_| BadStep)?;
+    let limit = u64::try_from(limits::RECONCILE_BYTES).unwrap_or(u64::MAX);
+    Negentropy::owned(storage, limit).map_err(|_| BadStep)
+}
+
+/// The side that asks.
+#[derive(Debug)]
+pub(super) struct Asking {
+    inner: Negentropy<'static, NegentropyStorageVector>,
+    steps: u32,
+    /// What only this side has.
+    pub(super) ours: Vec<[u8; 32]>,
+    /// What only the other side has. It may lie: these are claims.
+    pub(super) theirs: Vec<[u8; 32]>,
+}
+
+impl Asking {
+    /// Begins; and the first step, to be sent.
+    pub(super) fn begin(members: impl IntoIterator<Item = [u8; 32]>) -> Result<(Self, Vec<u8>), BadStep> {
+        let mut inner = over(members)?;
+        let first = inner.initiate().map_err(|_| BadStep)?;
+        Ok((Self { inner, steps: 0, ours: Vec::new(), theirs: Vec::new() }, first))
+    }
+
+    /// Takes an answer; the next step to be sent, or none when the comparison is over. It is also over
+    /// when it took too many steps or the other side claims too much: what was found so far is good.
+    pub(super) fn take(&mut self, answer: &[u8]) -> Result<Option<Vec<u8>>, BadStep> {
+        self.steps = self.steps.saturating_add(1);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let next = self.inner.reconcile_with_ids(answer, &mut ours, &mut theirs).map_err(|_| BadStep)?;
+        self.ours.extend(ours.into_iter().map(|id| id.to_bytes()));
+        self.theirs.extend(theirs.into_iter().map(|id| id.to_bytes()));
+        let go_on = self.steps < limits::RECONCILE_STEPS && self.theirs.len() < limits::ROUND_NEEDS;
+        Ok(next.filter(|_| go_on))
+    }
+
+    /// Whether it ended before all was compared.
+    pub(super) const fn is_cut_short(&self) -> bool {
+        self.steps >= limits::RECONCILE_STEPS || self.theirs.len() >= limits::ROUND_NEEDS
+    }
+}
+
+/// The side that answers.
+#[derive(Debug)]
+pub(super) struct Answering {
+    inner: Negentropy<'static, NegentropyStorageVector>,
+    steps: u32,
+}
+
+impl Answering {
+    /// Begins.
+    pub(super) fn begin(members: impl IntoIterator<Item = [u8; 32]>) -> Result<Self, BadStep> {
+        Ok(Self { inner: over(members)?, steps: 0 })
+    }
+
+    /// The answer to a step.
+    pub(super) fn answer(&mut self, step: &[u8]) -> Result<Vec<u8>, BadStep> {
+        self.steps = self.steps.saturating_add(1);
+        if self.steps > limits::RECONCILE_STEPS {
+            return Err(BadStep);
+        }
+        self.inner.reconcile(step).map_err(|_| BadStep)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn members(range: std::ops::Range<u32>) -> impl Iterator<Item = [u8; 32]> {
+        range.map(|number| *Hash::of(&number.to_le_bytes()).as_bytes())
+    }
+
+    /// What each has that the other lacks, and bytes sent both ways.
+    fn compare(ours: std::ops::Range<u32>, theirs: std::ops::Range<u32>) -> (BTreeSet<[u8; 32]>, BTreeSet<[u8; 32]>, usize) {
+        let (mut asking, mut step) = Asking::begin(members(ours)).unwrap();
+        let mut answering = Answering::begin(members(theirs)).unwrap();
+        let mut bytes = 0;
+        loop {
+            let answer = answering.answer(&step).unwrap();
+            bytes += step.len() + answer.len();
+            assert!(step.len() <= limits::RECONCILE_BYTES && answer.len() <= limits::RECONCILE_BYTES);
+            match asking.take(&answer).unwrap() {
+                Some(next) => step = next,
+                None => break,
+            }
+        }
+        assert!(!asking.is_cut_short());
+        (asking.ours.into_iter().collect(), asking.theirs.into_iter().collect(), bytes)
+    }
+
+    #[test]
+    fn what_differs_is_found_both_ways_and_equal_sets_cost_a_few_hundred_bytes() {
+        for (ours, theirs) in [(0..0, 0..40), (0..40, 0..0), (0..3000, 5..3010), (0..30_000, 100..30_000), (0..5000, 5000..90_000)] {
+            let (ahead, behind, _) = compare(ours.clone(), theirs.clone());
+            let (mine, yours): (BTreeSet<_>, BTreeSet<_>) = (members(ours).collect(), members(theirs).collect());
+            assert_eq!(ahead, mine.difference(&yours).copied().collect());
+            assert_eq!(behind, yours.difference(&mine).copied().collect());
+        }
+        let (ahead, behind, bytes) = compare(0..100_000, 0..100_000);
+        assert!(ahead.is_empty() && behind.is_empty() && bytes < 400, "{bytes}");
+    }
+
+    #[test]
+    fn a_bad_step_is_refused_and_no_step_makes_an_answer_longer_than_its_bound() {
+        let mut answering = Answering::begin(members(0..100_000)).unwrap();
+        for step in [&[][..], &[0x60], &[0], &[0x61, 0, 0, 9], &[0x61, 0, 0, 2, 0xff, 0xff, 0xff, 0x7f]] {
+            let answer = answering.answer(step);
+            assert!(answer.is_err() || answer.is_ok_and(|answer| answer == [0x61]), "{step:?}");
+        }
+        // "I have nothing: tell me all."
+        let answer = answering.answer(&[0x61, 0, 0, 2, 0]).unwrap();
+        assert!(answer.len() > limits::RECONCILE_BYTES / 2 && answer.len() <= limits::RECONCILE_BYTES);
+        for _ in 6..limits::RECONCILE_STEPS {
+            answering.answer(&[0x61]).unwrap();
+        }
+        assert_eq!(answering.answer(&[0x61]), Err(BadStep), "steps are counted");
+    }
+
+    #[test]
+    fn an_item_tells_its_plane_and_nothing_else() {
+        let (document, version) = (DocumentId::new([1; 32]), Hash::of(b"version"));
+        for plane in Plane::ALL {
+            assert_eq!(plane_of(&item(&document, plane, &version)), plane);
+        }
+        let other = item(&document, Plane::Control, &Hash::of(b"another"));
+        assert_ne!(item(&document, Plane::Control, &version), other);
+    }
+}
