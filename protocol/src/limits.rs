@@ -81,8 +81,12 @@ pub const WINDOW_FRAMES: usize = 16;
 pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes waiting for one peer before live entries are left to the next round of reconciliation.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes waiting for one peer after which its session ends: it asks, and does not take the answers.
+pub const OUTBOX_MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Planes of documents one node asks another for at a time.
 pub const REQUESTS: usize = 128;
+/// Of these, planes whose entries are being compared step by step.
+pub const PROBES: usize = 4;
 /// Requests of one peer that wait to be served.
 pub const SERVES: usize = 1024;
 /// Planes of documents that a peer may decline, and that a node remembers to have declined to a peer.

@@ -15,13 +15,23 @@
 //!
 //! # A session
 //!
-//! Two paired nodes say Hello, then reconcile the control planes of all documents that both may
-//! hold, then the content planes, and from then on push entries as they come. Each pulls what it
-//! lacks; neither sends what the other may not hold. See `reconcile`.
+//! Two paired nodes say Hello. Then the one whose device has the lower id begins a round: step by
+//! step the two find out which planes of documents, of those that both may hold, they hold
+//! otherwise; then they exchange what is missing on either side, control before content. A round
+//! costs O(log n + differences). Entries that come meanwhile and later are pushed as they come, and
+//! forwarded to whoever else may hold them. See `round` for the side that begins, `answer` for the
+//! other, `exchange` for live entries.
 //!
-//! Bounded throughout: frames under way, frames waiting, requests asked and served, entries that
-//! wait for their past. A peer too slow for live entries misses them and gets them in its next
-//! round. A fault of a peer is an output, never a panic.
+//! Neither is sent what it may not hold: what waits to be sent is judged again when it leaves. What
+//! a peer may not hold does not exist for it: it is answered as if there were no such document.
+//!
+//! # Bounds
+//!
+//! Everything is bounded: frames under way and waiting, requests asked and served, steps and needs of
+//! a round, rounds in a second, entries that wait for their past, documents that do not name this
+//! node, and what each peer may bring at all ([`Budget`]). A peer too slow for live entries misses
+//! them and gets them in the next round. A fault of a peer is an output, never a panic, and ends no
+//! other peer's session.
 
 mod answer;
 mod budget;
@@ -38,6 +48,6 @@ mod set;
 mod tests;
 
 pub use budget::{Budget, Usage};
-pub use events::{CommandError, Connection, Fault, Input, Notice, Output, Parting};
+pub use events::{CommandError, Connection, Fault, Input, Load, Notice, Output, Parting};
 pub use holding::Holding;
 pub use machine::Machine;

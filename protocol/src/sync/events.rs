@@ -171,3 +171,18 @@ pub enum Connection {
     /// This node has all that the peer offered.
     InSync,
 }
+
+/// What a node keeps in memory for one connected peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Frames that wait until the connection has room.
+    pub waiting_frames: usize,
+    /// Bytes of them.
+    pub waiting_bytes: usize,
+    /// Frames given to the connection and not yet taken.
+    pub frames_under_way: usize,
+    /// Planes of documents that are being sent or wait to be.
+    pub requests: usize,
+    /// Planes of documents that the peer was asked for.
+    pub asked: usize,
+}

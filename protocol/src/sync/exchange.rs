@@ -4,7 +4,7 @@
 use super::events::{CommandError, Fault, Notice, Output};
 use super::holding::{Accepted, Holding, Receipt};
 use super::machine::Machine;
-use super::session::{Serve, Session, What, Why};
+use super::session::{Serve, What, Why};
 use crate::codec::Canonical;
 use crate::directory::Directory;
 use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
@@ -148,62 +148,59 @@ impl Machine {
         from: Option<DeviceId>,
         before: &BTreeSet<(DeviceId, Plane)>,
     ) {
+        let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
         for (device, plane) in self.entitlements(&document, now) {
             let Some(holding) = self.holdings.get(&document) else { return };
-            if !before.contains(&(device, plane)) {
-                let mut ids: VecDeque<EntryId> = holding.access().entries(plane).collect();
-                if from == Some(device) {
-                    // It has what it just brought.
-                    let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
-                    ids.retain(|id| !brought.contains(id));
-                }
+            let new = !before.contains(&(device, plane));
+            let is_source = from == Some(device);
+            let Some(session) = self.sessions.get_mut(&device) else { continue };
+            // What waits to be served of the document comes first, its control above all.
+            let in_turn = new || session.serves.iter().any(|serve| serve.document == document);
+            if in_turn {
+                let wanted = |id: &EntryId| if new { !(is_source && brought.contains(id)) } else { !is_source && brought.contains(id) };
+                let ids: VecDeque<EntryId> = holding.access().entries(plane).filter(wanted).collect();
                 if ids.is_empty() {
                     continue;
                 }
-                if let Some(session) = self.sessions.get_mut(&device) {
-                    if session.serves.len() < limits::SERVES {
-                        session.serves.push_back(Serve { document, plane, what: What::These(ids), why: Why::Unasked });
-                    } else {
-                        session.behind = true;
-                    }
-                }
-                continue;
-            }
-            if from == Some(device) {
-                continue;
-            }
-            if self.sessions.get(&device).is_some_and(Session::is_full) {
-                if let Some(session) = self.sessions.get_mut(&device) {
+                if session.serves.len() < limits::SERVES {
+                    session.serves.push_back(Serve { document, plane, what: What::These(ids), why: Why::Unasked });
+                } else {
                     session.behind = true;
                 }
-                continue;
+            } else if is_source {
+                // It has what it just brought.
+            } else if session.is_full() {
+                session.behind = true;
+            } else {
+                let entries = accepted.iter().filter(|accepted| accepted.plane == plane).map(|accepted| accepted.entry.clone());
+                self.send_entries(device, document, plane, entries.collect());
             }
-            let entries: Vec<SignedEntry> =
-                accepted.iter().filter(|accepted| accepted.plane == plane).map(|accepted| accepted.entry.clone()).collect();
-            self.send_entries(device, document, plane, entries);
         }
     }
 
     /// Queues entries to a peer, the cards they need before them.
     pub(super) fn send_entries(&mut self, device: DeviceId, document: DocumentId, plane: Plane, entries: Vec<SignedEntry>) {
-        let Some(organisation) = self.sessions.get(&device).and_then(|session| session.organisation) else { return };
         if entries.is_empty() {
             return;
         }
         self.send_cards(device, &entries);
-        self.notice(Notice::Disclosed { document, plane, entries: entries.len(), to: organisation });
         let mut chunk = Vec::new();
         let mut bytes = 0_usize;
         for entry in entries {
             let size = entry.size();
             if !chunk.is_empty() && (bytes.saturating_add(size) > limits::ENTRIES_BYTES || chunk.len() >= limits::MESSAGE_ITEMS) {
-                self.queue(device, &Message::Entries { document, plane, entries: std::mem::take(&mut chunk) });
+                self.queue_entries(device, document, plane, std::mem::take(&mut chunk));
                 bytes = 0;
             }
             bytes = bytes.saturating_add(size);
             chunk.push(entry);
         }
-        self.queue(device, &Message::Entries { document, plane, entries: chunk });
+        self.queue_entries(device, document, plane, chunk);
+    }
+
+    fn queue_entries(&mut self, device: DeviceId, document: DocumentId, plane: Plane, entries: Vec<SignedEntry>) {
+        let held = Some(((document, plane), entries.len()));
+        self.queue_frame(device, Message::Entries { document, plane, entries }.encode(), held);
     }
 
     /// The cards by which entries' authors may author, and those of whom they name, so that a reader

@@ -57,6 +57,11 @@ impl Holding {
         self.written
     }
 
+    /// How many entries wait for something missing, and their bytes.
+    pub(super) fn pending(&self) -> (usize, usize) {
+        (self.pending.len(), self.pending_bytes)
+    }
+
     pub(super) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }

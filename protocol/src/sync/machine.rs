@@ -1,9 +1,9 @@
 //! The machine: its state, and how inputs find their way.
 
 use super::budget::{Accounts, Budget};
-use super::events::{Connection, Fault, Input, Notice, Output, Parting};
+use super::events::{Connection, Fault, Input, Load, Notice, Output, Parting};
 use super::holding::Holding;
-use super::session::{Phase, Session};
+use super::session::{Phase, Session, Waiting};
 use crate::directory::{Directory, Known};
 use crate::entry::SignedEntry;
 use crate::id::{DeviceId, DocumentId, OrganisationId};
@@ -11,7 +11,7 @@ use crate::identity::{Address, Name, SignedAddresses, SignedCard};
 use crate::limits;
 use crate::store::{Invitation, Joining, Peer, Read, ReadError, Start, Write};
 use crate::time::Timestamp;
-use crate::wire::Message;
+use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One node's share in the network, without any I/O.
@@ -207,15 +207,47 @@ impl Machine {
             if let Some(output) = self.outputs.pop_front() {
                 return Ok(Some(output));
             }
-            for session in self.sessions.values_mut() {
-                while let Some(frame) = session.next_frame() {
-                    self.outputs.push_back(Output::Send(session.device, frame));
-                }
+            for device in self.sessions.keys().copied().collect::<Vec<_>>() {
+                self.send_waiting(now, device);
             }
             if self.outputs.is_empty() && !self.serve_next(now, read)? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Sends what waits for a peer, as far as its connection has room. Content that it may no longer
+    /// hold is left out: a right may have ended while it waited.
+    fn send_waiting(&mut self, now: Timestamp, device: DeviceId) {
+        while let Some(session) = self.sessions.get_mut(&device) {
+            let organisation = session.organisation;
+            let Some(Waiting { frame, entries }) = session.next_frame() else { return };
+            if let (Some((place @ (document, plane), entries)), Some(organisation)) = (entries, organisation) {
+                if self.shared(place, &organisation, now).is_none() {
+                    continue;
+                }
+                self.notice(Notice::Disclosed { document, plane, entries, to: organisation });
+            }
+            if let Some(session) = self.sessions.get_mut(&device) {
+                session.under_way(frame.len());
+            }
+            self.outputs.push_back(Output::Send(device, frame));
+        }
+    }
+
+    /// What is kept in memory for a connected organisation.
+    #[must_use]
+    pub fn load(&self, organisation: &OrganisationId) -> Option<Load> {
+        let session = self.sessions.values().find(|session| session.organisation.as_ref() == Some(organisation))?;
+        let (waiting_frames, waiting_bytes, frames_under_way) = session.load();
+        Some(Load { waiting_frames, waiting_bytes, frames_under_way, requests: session.serves.len(), asked: session.open.len() })
+    }
+
+    /// How many entries wait for something missing, and their bytes.
+    #[must_use]
+    pub fn pending(&self) -> (usize, usize) {
+        let pending = self.holdings.values().map(Holding::pending);
+        pending.fold((0, 0), |(entries, bytes), (more, size)| (entries.saturating_add(more), bytes.saturating_add(size)))
     }
 
     fn on_connected(&mut self, now: Timestamp, device: DeviceId) {
@@ -298,8 +330,15 @@ impl Machine {
     }
 
     pub(super) fn queue(&mut self, device: DeviceId, message: &Message<SignedEntry>) {
-        if let Some(session) = self.sessions.get_mut(&device) {
-            session.queue(message.encode());
+        self.queue_frame(device, message.encode(), None);
+    }
+
+    /// Queues a frame, and gives up a peer that asks and asks and takes no answer.
+    pub(super) fn queue_frame(&mut self, device: DeviceId, frame: Vec<u8>, entries: Option<(Place, usize)>) {
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        session.queue(frame, entries);
+        if session.is_overfull() {
+            self.fault_and_end(device, Fault::TooMuch("questions without taking the answers"));
         }
     }
 

@@ -140,7 +140,7 @@ impl Machine {
         loop {
             let Some(session) = self.sessions.get_mut(&device) else { return };
             let Some(organisation) = session.organisation else { return };
-            if session.open.len() >= limits::REQUESTS {
+            if session.asks_enough() {
                 return;
             }
             match session.wanted.first().copied() {
@@ -194,11 +194,11 @@ impl Machine {
         let ours: BTreeSet<EntryId> =
             self.shared(place, &organisation, now).map(|holding| holding.access().entries(plane).collect()).unwrap_or_default();
         let (asked, message) = if ours.len() <= limits::HAVE_IDS {
-            (Asked::Answers(1), Message::Have { document, plane, ids: ours.into_iter().collect() })
+            (Asked { answers: 1, probe: None }, Message::Have { document, plane, ids: ours.into_iter().collect() })
         } else {
             // Ids are members once.
             let Ok((asking, step)) = Asking::begin(ours.iter().map(|id| *id.as_bytes())) else { return };
-            (Asked::Probe(Box::new(asking)), Message::Probe { document, plane, step })
+            (Asked { answers: 0, probe: Some(Box::new(asking)) }, Message::Probe { document, plane, step })
         };
         if let Some(session) = self.sessions.get_mut(&device) {
             session.open.insert((plane, document), asked);
@@ -240,10 +240,9 @@ impl Machine {
         session.progress = now;
         for (document, plane) in places {
             session.wanted.remove(&(plane, document));
-            match session.open.entry((plane, document)).or_insert(Asked::Answers(0)) {
-                Asked::Answers(answers) => *answers = answers.saturating_add(1),
-                Asked::Probe(_) => return self.fault_and_end(device, Fault::OutOfTurn("an offer")),
-            }
+            // It may be asked for already: the request and the offer crossed.
+            let asked = session.open.entry((plane, document)).or_default();
+            asked.answers = asked.answers.saturating_add(1);
         }
         self.proceed(now, device);
     }
@@ -253,12 +252,12 @@ impl Machine {
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.progress = now;
         let slot = (plane, document);
-        match session.open.get_mut(&slot) {
-            Some(Asked::Answers(answers)) if *answers > 1 => *answers = answers.saturating_sub(1),
-            Some(Asked::Answers(_)) => {
-                session.open.remove(&slot);
-            }
-            Some(Asked::Probe(_)) | None => return self.fault_and_end(device, Fault::OutOfTurn("the end of an answer")),
+        let Some(asked) = session.open.get_mut(&slot).filter(|asked| asked.answers > 0) else {
+            return self.fault_and_end(device, Fault::OutOfTurn("the end of an answer"));
+        };
+        asked.answers = asked.answers.saturating_sub(1);
+        if asked.answers == 0 && asked.probe.is_none() {
+            session.open.remove(&slot);
         }
         self.send_lacking(now, device, place, lacking.into_iter().collect());
         self.proceed(now, device);
@@ -283,7 +282,10 @@ impl Machine {
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.progress = now;
         let slot = (plane, document);
-        let Some(Asked::Probe(asking)) = session.open.get_mut(&slot) else {
+        let Some(asked) = session.open.get_mut(&slot) else {
+            return self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
+        };
+        let Some(asking) = asked.probe.as_mut() else {
             return self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
         };
         match asking.take(step) {
@@ -293,10 +295,12 @@ impl Machine {
                 let ours: BTreeSet<EntryId> = asking.ours.iter().map(|id| EntryId::new(*id)).collect();
                 let theirs: BTreeSet<EntryId> = asking.theirs.iter().map(|id| EntryId::new(*id)).collect();
                 session.lost |= asking.is_cut_short() || theirs.len() > limits::MESSAGE_IDS;
-                session.open.insert(slot, Asked::Answers(1));
+                asked.probe = None;
+                asked.answers = asked.answers.saturating_add(1);
                 let ids = theirs.into_iter().take(limits::MESSAGE_IDS).collect();
                 self.queue(device, &Message::Want { document, plane, ids });
                 self.send_lacking(now, device, place, ours);
+                self.proceed(now, device);
             }
         }
     }

@@ -55,12 +55,12 @@ pub(super) struct Serve {
 }
 
 /// What this side asked for of one plane of a document.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// So many answers, each ending with Served.
-    Answers(u32),
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// So many answers are to come, each ending with Served.
+    pub(super) answers: u32,
     /// Which entries differ is being found out.
-    Probe(Box<Asking>),
+    pub(super) probe: Option<Box<Asking>>,
 }
 
 /// The round of reconciliation, on the side that begins rounds.
@@ -92,6 +92,14 @@ pub(super) struct Answer {
     pub(super) had: BTreeSet<Place>,
 }
 
+/// A frame that waits to be sent.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) frame: Vec<u8>,
+    /// What entries it holds: where, and how many.
+    pub(super) entries: Option<(Place, usize)>,
+}
+
 /// One peer's session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -101,7 +109,7 @@ pub(super) struct Session {
     /// Whether its Hello came.
     pub(super) greeted: bool,
     pub(super) they_confirmed: bool,
-    outbox: VecDeque<Vec<u8>>,
+    outbox: VecDeque<Waiting>,
     outbox_bytes: usize,
     /// The lengths of frames under way, in order.
     in_flight: VecDeque<usize>,
@@ -172,21 +180,31 @@ impl Session {
         }
     }
 
-    pub(super) fn queue(&mut self, frame: Vec<u8>) {
+    pub(super) fn queue(&mut self, frame: Vec<u8>, entries: Option<(Place, usize)>) {
         self.outbox_bytes = self.outbox_bytes.saturating_add(frame.len());
-        self.outbox.push_back(frame);
+        self.outbox.push_back(Waiting { frame, entries });
     }
 
-    /// The next frame, if the connection has room for one more.
-    pub(super) fn next_frame(&mut self) -> Option<Vec<u8>> {
+    /// The next frame to be sent, if the connection has room for one more. It counts as under way
+    /// once [`Self::under_way`] is told.
+    pub(super) fn next_frame(&mut self) -> Option<Waiting> {
         if !self.has_window() {
             return None;
         }
-        let frame = self.outbox.pop_front()?;
-        self.outbox_bytes = self.outbox_bytes.saturating_sub(frame.len());
-        self.in_flight_bytes = self.in_flight_bytes.saturating_add(frame.len());
-        self.in_flight.push_back(frame.len());
-        Some(frame)
+        let waiting = self.outbox.pop_front()?;
+        self.outbox_bytes = self.outbox_bytes.saturating_sub(waiting.frame.len());
+        Some(waiting)
+    }
+
+    /// A frame of so many bytes is given to the connection.
+    pub(super) fn under_way(&mut self, bytes: usize) {
+        self.in_flight_bytes = self.in_flight_bytes.saturating_add(bytes);
+        self.in_flight.push_back(bytes);
+    }
+
+    /// Frames and bytes that wait, and frames under way.
+    pub(super) fn load(&self) -> (usize, usize, usize) {
+        (self.outbox.len(), self.outbox_bytes, self.in_flight.len())
     }
 
     pub(super) fn sent(&mut self, frames: usize) {
@@ -222,6 +240,16 @@ impl Session {
         let control = |slot: Option<&Slot>| slot.is_some_and(|(plane, _)| *plane == Plane::Control);
         let offered = matches!(self.round, Round::Exchanging { asked: Some((Plane::Control, _)), .. });
         control(self.open.keys().next()) || control(self.wanted.first()) || offered
+    }
+
+    /// Whether as much is asked for as may be at a time. Probes are answered at more length than other requests.
+    pub(super) fn asks_enough(&self) -> bool {
+        self.open.len() >= limits::REQUESTS || self.open.values().filter(|asked| asked.probe.is_some()).count() >= limits::PROBES
+    }
+
+    /// Whether more waits for the peer than one that takes what it asked for lets come together.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.outbox_bytes > limits::OUTBOX_MOST_BYTES
     }
 
     /// Whether this side has everything the peer offered.
@@ -260,14 +288,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_frames_under_way_are_bounded_in_bytes_and_each_that_was_taken_makes_room() {
+    fn frames_under_way_are_bounded_in_number_and_bytes_and_each_that_was_taken_makes_room() {
         let mut session = Session::new(DeviceId::new([1; 32]), None, Phase::Live, Timestamp::default());
+        let sent = |session: &mut Session| {
+            let mut sent = 0;
+            while let Some(waiting) = session.next_frame() {
+                session.under_way(waiting.frame.len());
+                sent += 1;
+            }
+            sent
+        };
         for _ in 0..limits::WINDOW_FRAMES {
-            session.queue(vec![0; 1024 * 1024]);
+            session.queue(vec![0; 1024 * 1024], None);
         }
-        let sent = std::iter::from_fn(|| session.next_frame()).count();
-        assert_eq!(sent, 4);
+        assert_eq!(sent(&mut session), limits::WINDOW_BYTES / (1024 * 1024));
         session.sent(1);
-        assert!(session.next_frame().is_some() && session.next_frame().is_none());
+        assert_eq!(sent(&mut session), 1);
+        let mut session = Session::new(DeviceId::new([1; 32]), None, Phase::Live, Timestamp::default());
+        for _ in 0..40 {
+            session.queue(vec![0; 10], None);
+        }
+        assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
+        session.sent(100);
+        assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
     }
 }
