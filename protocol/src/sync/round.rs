@@ -187,7 +187,8 @@ impl Machine {
 
     /// Asks for what we lack of a plane, saying what we have.
     fn ask(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, place @ (document, plane): Place) {
-        if self.declines(&organisation, place) {
+        // The other side's refusals may have come after our set was made.
+        if self.declines(&organisation, place) || self.sessions.get(&device).is_some_and(|session| session.is_declined(place)) {
             return;
         }
         // To one that may not hold it, we seem to have nothing.

@@ -97,8 +97,8 @@ struct Net {
     links: Vec<(usize, usize)>,
     /// Frames under way, with sender and receiver.
     wires: VecDeque<(usize, usize, Vec<u8>)>,
-    /// What was delivered: from whom, what, how many bytes.
-    delivered: Vec<(usize, &'static str, usize)>,
+    /// What was delivered: of which plane, what, how many bytes.
+    delivered: Vec<(Option<Plane>, &'static str, usize)>,
 }
 
 impl Net {
@@ -157,7 +157,7 @@ impl Net {
             let (sender, receiver) = (self.nodes[from].key.device(), self.nodes[to].key.device());
             self.nodes[from].machine.handle(self.now, Input::Sent(receiver, 1));
             let message = Message::receive(&frame).unwrap();
-            self.delivered.push((from, message.name(), frame.len()));
+            self.delivered.push((plane_of(&message), message.name(), frame.len()));
             self.nodes[to].machine.handle(self.now, Input::Received(sender, Box::new(message)));
         }
     }
@@ -198,6 +198,15 @@ impl Net {
 
     fn faults(&self) -> Vec<&Notice> {
         self.nodes.iter().flat_map(|node| &node.notices).filter(|notice| matches!(notice, Notice::Fault { .. })).collect()
+    }
+}
+
+fn plane_of(message: &Message) -> Option<Plane> {
+    match message {
+        Message::Have { plane, .. } | Message::Entries { plane, .. } | Message::Served { plane, .. } => Some(*plane),
+        Message::Need(items) => items.first().map(set::plane_of),
+        Message::Offer(places) => places.first().map(|(_, plane)| *plane),
+        _ => None,
     }
 }
 

@@ -69,6 +69,7 @@ fn what_differs_on_either_side_moves_in_one_exchange_whichever_side_begins() {
         let documents: Vec<_> = (0..60).map(|_| net.nodes[ahead].begin(&[other])).collect();
         net.run();
         net.disconnect(0, 1);
+        net.delivered.clear();
         for document in &documents[..5] {
             net.nodes[ahead].revise(*document, b"changed while apart");
         }
@@ -83,8 +84,12 @@ fn what_differs_on_either_side_moves_in_one_exchange_whichever_side_begins() {
             assert!(net.agree(document), "{ahead}");
         }
         assert!(net.faults().is_empty(), "{:?}", net.faults());
-        let steps = net.delivered.iter().filter(|(_, name, _)| *name == "a step of reconciliation").count();
+        let names: Vec<_> = net.delivered.iter().map(|(_, name, _)| *name).collect();
+        let steps = names.iter().filter(|name| **name == "a step of reconciliation").count();
         assert!(steps <= 6, "{steps} steps");
+        assert_eq!(names.last(), Some(&"the end of a round"), "nothing follows the word that all was exchanged");
+        let planes: Vec<_> = net.delivered.iter().filter_map(|(plane, ..)| *plane).collect();
+        assert!(planes.is_sorted(), "control comes before content: {planes:?}");
     }
 }
 
@@ -272,7 +277,8 @@ fn what_a_peer_brings_beyond_its_budget_is_declined_and_control_of_what_is_held_
     net.nodes[1].revise(refused, b"again");
     net.reconnect(0, 1);
     assert!(net.in_sync() && declined(&net) == 2 && net.nodes[0].machine.document(&refused).is_none());
-    assert_eq!(net.count_delivered("entries"), 0);
+    let names: Vec<_> = net.delivered.iter().map(|(_, name, _)| *name).filter(|name| *name != "a hello").collect();
+    assert_eq!(names.len(), 4, "a refusal, two steps and the end: {names:?}");
     assert!(net.faults().is_empty(), "{:?}", net.faults());
 }
 
@@ -316,6 +322,35 @@ fn content_that_waits_is_not_sent_once_the_right_to_it_has_ended() {
     assert_eq!(net.nodes[1].count(&document, Plane::Control), 2);
     let told = net.nodes[0].notices.iter().filter(|notice| matches!(notice, Notice::Disclosed { plane: Plane::Content, .. })).count();
     assert_eq!(told, 2, "the log says what was sent");
+}
+
+#[test]
+fn content_that_its_owner_had_erased_is_neither_offered_nor_sent() {
+    let mut net = paired();
+    let reader = net.nodes[1].organisation();
+    let document = net.nodes[0].begin(&[]);
+    net.nodes[0].control(document, Body::Erase);
+    let grants = vec![Grant { subject: Subject::Organisation(reader), role: Role::Read, until: None }];
+    net.nodes[0].control(document, Body::Grant { grants });
+    net.run();
+    net.reconnect(0, 1);
+    assert_eq!((net.nodes[1].count(&document, Plane::Control), net.nodes[1].count(&document, Plane::Content)), (3, 0));
+    assert!(net.in_sync() && net.bytes_of_reconciling() < 1024);
+}
+
+#[test]
+fn what_a_former_reader_still_has_is_not_compared_again() {
+    let mut net = paired();
+    let reader = net.nodes[1].organisation();
+    let document = net.nodes[0].begin(&[reader]);
+    net.run();
+    net.nodes[0].control(document, Body::Revoke { principal: Principal::Organisation(reader), keep: Vec::new() });
+    net.nodes[0].revise(document, b"not for them");
+    net.run();
+    net.reconnect(0, 1);
+    assert_eq!((net.nodes[1].count(&document, Plane::Control), net.nodes[1].count(&document, Plane::Content)), (2, 2));
+    let names: Vec<_> = net.delivered.iter().map(|(_, name, _)| *name).filter(|name| *name != "a hello").collect();
+    assert_eq!(names.len(), 3, "{names:?}");
 }
 
 #[test]
