@@ -2,7 +2,7 @@
 //! passed on to whoever may hold them.
 
 use super::events::{CommandError, Fault, Notice, Output};
-use super::holding::{Accepted, Holding, Receipt};
+use super::holding::{Accepted, Bringer, Holding, Receipt};
 use super::machine::Machine;
 use super::session::{Serve, What, Why};
 use crate::codec::Canonical;
@@ -22,13 +22,13 @@ impl Machine {
             let direct = brought_by == Some(card.card().organisation);
             self.learn_card(card, if direct { None } else { brought_by });
         }
-        self.retry_waiting(now, brought_by);
+        self.retry_waiting(now);
     }
 
     /// Tries again what waited for a card.
-    pub(super) fn retry_waiting(&mut self, now: Timestamp, brought_by: Option<OrganisationId>) {
+    pub(super) fn retry_waiting(&mut self, now: Timestamp) {
         for document in self.waiting.clone() {
-            self.absorb(now, document, brought_by, None, Holding::retry_cards);
+            self.absorb(now, document, Holding::retry_cards);
         }
     }
 
@@ -51,8 +51,8 @@ impl Machine {
             }
             self.unnamed.entry(document).or_default().insert(device);
         }
-        let receipt =
-            self.absorb(now, document, Some(organisation), Some(device), |holding, directory| holding.receive(entries, directory));
+        let bringer = Some(Bringer { device, organisation });
+        let receipt = self.absorb(now, document, |holding, directory| holding.receive(entries, bringer, directory));
         let Some(receipt) = receipt else {
             return self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
         };
@@ -61,8 +61,12 @@ impl Machine {
             session.gained |= !receipt.accepted.is_empty();
             session.lost |= receipt.lost;
         }
-        let unsound = receipt.unsound.iter().map(|(entry, rule)| Fault::Unsound { document, entry: *entry, rule: *rule });
-        self.count_faults(device, unsound.collect());
+        // An entry that waited is held against whoever brought it, not against who brought what it waited for.
+        for (entry, rule, bringer) in receipt.unsound {
+            if let Some(bringer) = bringer {
+                self.count_faults(bringer.device, vec![Fault::Unsound { document, entry, rule }]);
+            }
+        }
         if receipt.waiting {
             self.ask_for_past(now, device, document, plane);
         }
@@ -82,14 +86,7 @@ impl Machine {
 
     /// Lets `take` put entries into a document's holding, and passes on what became sound. None if
     /// the document had to be forgotten.
-    fn absorb(
-        &mut self,
-        now: Timestamp,
-        document: DocumentId,
-        from: Option<OrganisationId>,
-        from_device: Option<DeviceId>,
-        take: impl FnOnce(&mut Holding, &Directory) -> Receipt,
-    ) -> Option<Receipt> {
+    fn absorb(&mut self, now: Timestamp, document: DocumentId, take: impl FnOnce(&mut Holding, &Directory) -> Receipt) -> Option<Receipt> {
         let us = self.organisation();
         let before = self.entitlements(&document, now);
         let holding = self.holdings.entry(document).or_default();
@@ -103,7 +100,7 @@ impl Machine {
             holding.forget_pending();
             receipt.lost = true;
         }
-        let Some(stored) = holding.record(&receipt.accepted, &us, from, now) else {
+        let Some(stored) = holding.record(&receipt.accepted, &us, now) else {
             self.forget_document(&document);
             return None;
         };
@@ -115,9 +112,12 @@ impl Machine {
             self.outputs.push_back(Output::Write(Write::Entry { document, stored }));
         }
         if !receipt.accepted.is_empty() && !self.unnamed.contains_key(&document) {
-            let entries = receipt.accepted.iter().map(|accepted| accepted.id).collect();
-            self.notice(Notice::Changed { document, entries, from });
-            self.push(now, document, &receipt.accepted, from_device, &before);
+            for of_one in receipt.accepted.chunk_by(|one, next| one.bringer == next.bringer) {
+                let entries = of_one.iter().map(|accepted| accepted.id).collect();
+                let from = of_one.first().and_then(|accepted| accepted.bringer).map(|bringer| bringer.organisation);
+                self.notice(Notice::Changed { document, entries, from });
+            }
+            self.push(now, document, &receipt.accepted, &before);
         }
         Some(receipt)
     }
@@ -140,24 +140,18 @@ impl Machine {
 
     /// Passes entries on to every connected peer that may hold them; to one that may only now, all
     /// that came before too.
-    fn push(
-        &mut self,
-        now: Timestamp,
-        document: DocumentId,
-        accepted: &[Accepted],
-        from: Option<DeviceId>,
-        before: &BTreeSet<(DeviceId, Plane)>,
-    ) {
-        let brought: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
+    fn push(&mut self, now: Timestamp, document: DocumentId, accepted: &[Accepted], before: &BTreeSet<(DeviceId, Plane)>) {
+        let came: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
         for (device, plane) in self.entitlements(&document, now) {
             let Some(holding) = self.holdings.get(&document) else { return };
+            // A peer has what it brought itself.
+            let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
-            let is_source = from == Some(device);
             let Some(session) = self.sessions.get_mut(&device) else { continue };
             // What waits to be served of the document comes first, its control above all.
-            let in_turn = new || session.serves.iter().any(|serve| serve.document == document);
-            if in_turn {
-                let wanted = |id: &EntryId| if new { !(is_source && brought.contains(id)) } else { !is_source && brought.contains(id) };
+            if new || session.serves.iter().any(|serve| serve.document == document) {
+                let theirs: BTreeSet<EntryId> = accepted.iter().filter(|entry| is_theirs(entry)).map(|entry| entry.id).collect();
+                let wanted = |id: &EntryId| !theirs.contains(id) && (new || came.contains(id));
                 let ids: VecDeque<EntryId> = holding.access().entries(plane).filter(wanted).collect();
                 if ids.is_empty() {
                     continue;
@@ -167,13 +161,14 @@ impl Machine {
                 } else {
                     session.behind = true;
                 }
-            } else if is_source {
-                // It has what it just brought.
-            } else if session.is_full() {
+                continue;
+            }
+            let news = accepted.iter().filter(|accepted| accepted.plane == plane && !is_theirs(accepted));
+            let entries: Vec<SignedEntry> = news.map(|accepted| accepted.entry.clone()).collect();
+            if session.is_full() && !entries.is_empty() {
                 session.behind = true;
             } else {
-                let entries = accepted.iter().filter(|accepted| accepted.plane == plane).map(|accepted| accepted.entry.clone());
-                self.send_entries(device, document, plane, entries.collect());
+                self.send_entries(device, document, plane, entries);
             }
         }
     }
@@ -237,9 +232,9 @@ impl Machine {
     /// its transaction back and builds the machine anew from storage.
     pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
         let (document, id) = (entry.document(), entry.id());
-        let receipt = self.absorb(now, document, None, None, |holding, directory| holding.receive(vec![entry], directory));
+        let receipt = self.absorb(now, document, |holding, directory| holding.receive(vec![entry], None, directory));
         let receipt = receipt.ok_or(CommandError::Incomplete)?;
-        if let Some((_, rule)) = receipt.unsound.first() {
+        if let Some((_, rule, _)) = receipt.unsound.first() {
             return Err((*rule).into());
         }
         if receipt.accepted.iter().any(|accepted| accepted.id == id) { Ok(id) } else { Err(CommandError::Incomplete) }

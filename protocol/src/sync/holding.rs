@@ -3,7 +3,7 @@
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::directory::Directory;
 use crate::entry::{Plane, SignedEntry, VerifiedEntry};
-use crate::id::{EntryId, OrganisationId};
+use crate::id::{DeviceId, EntryId, OrganisationId};
 use crate::limits;
 use crate::store::StoredEntry;
 use crate::time::Timestamp;
@@ -17,10 +17,25 @@ pub struct Holding {
     unwritten: Vec<StoredEntry>,
     unwritten_bytes: usize,
     written: bool,
-    pending: BTreeMap<EntryId, (VerifiedEntry, Missing)>,
+    pending: BTreeMap<EntryId, Pending>,
     pending_bytes: usize,
     /// Bytes of written entries, by the paired organisation that brought them.
     brought: BTreeMap<OrganisationId, usize>,
+}
+
+/// A peer that sent something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bringer {
+    pub(super) device: DeviceId,
+    pub(super) organisation: OrganisationId,
+}
+
+/// An entry that waits, and who is to answer for it.
+#[derive(Debug)]
+struct Pending {
+    entry: VerifiedEntry,
+    missing: Missing,
+    bringer: Option<Bringer>,
 }
 
 /// An entry that became sound.
@@ -29,6 +44,8 @@ pub(super) struct Accepted {
     pub(super) id: EntryId,
     pub(super) plane: Plane,
     pub(super) entry: SignedEntry,
+    /// Who brought it; none if it is this node's own.
+    pub(super) bringer: Option<Bringer>,
 }
 
 /// What came of entries received.
@@ -36,8 +53,8 @@ pub(super) struct Accepted {
 pub(super) struct Receipt {
     /// Became sound, in causal order.
     pub(super) accepted: Vec<Accepted>,
-    /// Broke a rule.
-    pub(super) unsound: Vec<(EntryId, Unsound)>,
+    /// Broke a rule, and who brought it: not always the one whose message it was found out by.
+    pub(super) unsound: Vec<(EntryId, Unsound, Option<Bringer>)>,
     /// Some of them wait for something missing that nobody here has.
     pub(super) waiting: bool,
     /// Some of them had to be forgotten for lack of room.
@@ -98,23 +115,28 @@ impl Holding {
     }
 
     /// Takes entries, and with each whatever waited for it.
-    pub(super) fn receive(&mut self, entries: Vec<VerifiedEntry>, directory: &Directory) -> Receipt {
+    pub(super) fn receive(&mut self, entries: Vec<VerifiedEntry>, bringer: Option<Bringer>, directory: &Directory) -> Receipt {
+        self.take(entries.into_iter().map(|entry| (entry, bringer)).collect(), directory)
+    }
+
+    fn take(&mut self, entries: Vec<(VerifiedEntry, Option<Bringer>)>, directory: &Directory) -> Receipt {
         let mut receipt = Receipt::default();
-        let mut open: Vec<VerifiedEntry> = entries.into_iter().rev().collect();
-        while let Some(entry) = open.pop() {
+        let mut open = entries;
+        open.reverse();
+        while let Some((entry, bringer)) = open.pop() {
             let (id, plane) = (entry.id(), entry.header().plane());
             match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
                 Insertion::Known => {}
                 Insertion::Sound(sound) => {
-                    receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed() });
+                    receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed(), bringer });
                     open.extend(self.no_longer_missing(&id));
                 }
                 Insertion::Pending(entry, missing) => {
                     // What waited before was asked for when it came.
                     receipt.waiting |= !self.pending.contains_key(&id);
-                    receipt.lost |= !self.wait(entry, missing);
+                    receipt.lost |= !self.wait(Pending { entry, missing, bringer });
                 }
-                Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound)),
+                Insertion::Unsound(id, unsound) => receipt.unsound.push((id, unsound, bringer)),
             }
         }
         receipt
@@ -122,23 +144,23 @@ impl Holding {
 
     /// Entries that waited for a card, to be tried again.
     pub(super) fn retry_cards(&mut self, directory: &Directory) -> Receipt {
-        let waited: Vec<EntryId> = self.pending.iter().filter(|(_, (_, missing))| missing.card).map(|(id, _)| *id).collect();
+        let waited: Vec<EntryId> = self.pending.iter().filter(|(_, pending)| pending.missing.card).map(|(id, _)| *id).collect();
         let entries = waited.iter().filter_map(|id| self.take_pending(id)).collect();
-        self.receive(entries, directory)
+        self.take(entries, directory)
     }
 
     /// Keeps an entry until what it misses comes. Whether there was room; if not, the next round of
     /// reconciliation brings it again.
-    fn wait(&mut self, entry: VerifiedEntry, missing: Missing) -> bool {
-        let bytes = self.pending_bytes.saturating_add(entry.signed().size());
-        if self.pending.contains_key(&entry.id()) {
+    fn wait(&mut self, pending: Pending) -> bool {
+        let bytes = self.pending_bytes.saturating_add(pending.entry.signed().size());
+        if self.pending.contains_key(&pending.entry.id()) {
             return true;
         }
         if self.pending.len() >= limits::PENDING_ENTRIES || bytes > limits::PENDING_BYTES {
             return false;
         }
         self.pending_bytes = bytes;
-        self.pending.insert(entry.id(), (entry, missing));
+        self.pending.insert(pending.entry.id(), pending);
         true
     }
 
@@ -148,18 +170,18 @@ impl Holding {
         self.pending_bytes = 0;
     }
 
-    fn take_pending(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
-        let (entry, _) = self.pending.remove(id)?;
-        self.pending_bytes = self.pending_bytes.saturating_sub(entry.signed().size());
-        Some(entry)
+    fn take_pending(&mut self, id: &EntryId) -> Option<(VerifiedEntry, Option<Bringer>)> {
+        let pending = self.pending.remove(id)?;
+        self.pending_bytes = self.pending_bytes.saturating_sub(pending.entry.signed().size());
+        Some((pending.entry, pending.bringer))
     }
 
-    fn no_longer_missing(&mut self, arrived: &EntryId) -> Vec<VerifiedEntry> {
+    fn no_longer_missing(&mut self, arrived: &EntryId) -> Vec<(VerifiedEntry, Option<Bringer>)> {
         let mut ready = Vec::new();
-        for (id, (_, missing)) in &mut self.pending {
-            let before = missing.entries.len();
-            missing.entries.retain(|waited| waited != arrived);
-            if missing.entries.is_empty() && before > 0 {
+        for (id, pending) in &mut self.pending {
+            let before = pending.missing.entries.len();
+            pending.missing.entries.retain(|waited| waited != arrived);
+            if pending.missing.entries.is_empty() && before > 0 {
                 ready.push(*id);
             }
         }
@@ -168,16 +190,13 @@ impl Holding {
 
     /// Orders accepted entries written, or keeps them back while nothing names `us`. None if there
     /// are too many to keep back.
-    pub(super) fn record(
-        &mut self,
-        accepted: &[Accepted],
-        us: &OrganisationId,
-        from: Option<OrganisationId>,
-        now: Timestamp,
-    ) -> Option<Vec<StoredEntry>> {
+    pub(super) fn record(&mut self, accepted: &[Accepted], us: &OrganisationId, now: Timestamp) -> Option<Vec<StoredEntry>> {
         let bytes = accepted.iter().map(|accepted| accepted.entry.size());
         self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
-        self.unwritten.extend(accepted.iter().map(|accepted| StoredEntry { entry: accepted.entry.clone(), from, received: now }));
+        self.unwritten.extend(accepted.iter().map(|accepted| {
+            let from = accepted.bringer.map(|bringer| bringer.organisation);
+            StoredEntry { entry: accepted.entry.clone(), from, received: now }
+        }));
         if self.access.was_ever_named(us) {
             self.written = true;
             self.unwritten_bytes = 0;

@@ -302,7 +302,7 @@ impl Machine {
             return self.fault_and_end(device, Fault::WrongCard);
         }
         self.learn_card(card.clone(), None);
-        self.retry_waiting(now, Some(expected));
+        self.retry_waiting(now);
         if let Some(signed) = addresses
             && self.directory.add_addresses(signed.clone())
         {
