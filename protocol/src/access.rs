@@ -25,10 +25,12 @@
 //! [`crate::limits::DEPTH`] steps. The verdict over all entries is remembered the same way and
 //! forgotten when a revocation arrives.
 
+mod chain;
 mod graph;
 mod index;
 mod insert;
 mod memo;
+mod revocations;
 mod rights;
 mod rules;
 mod sets;

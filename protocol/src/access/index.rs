@@ -18,3 +18,9 @@ pub(super) struct Standing {
     pub(super) grant: NodeIx,
     pub(super) organisation: OrgIx,
 }
+
+/// A revocation, counted in the order of arrival.
+pub(super) type RevokeIx = u32;
+
+/// A control entry, counted in the order of arrival.
+pub(super) type ControlIx = u32;

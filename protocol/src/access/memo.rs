@@ -1,9 +1,11 @@
 //! Verdicts that were found before.
 
+use super::chain::Cut;
 use super::index::{AuthorIx, NodeIx, Standing};
-use super::sets::{RevokeIx, SetId};
+use super::sets::SetId;
+use crate::entry::{Plane, Subject};
+use crate::id::EntryId;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// Which entries a verdict is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +17,30 @@ pub(super) enum View {
     Past(SetId),
 }
 
+impl View {
+    /// The set of revocations that are seen; none if all are.
+    pub(super) const fn revocations(self) -> Option<SetId> {
+        match self {
+            Self::All => None,
+            Self::Past(set) => Some(set),
+        }
+    }
+}
+
+/// Which of the revocations that bear on an author under a standing (rule 6). Each span includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Span {
+    /// Rule 5: those of the organisation.
+    Above,
+    /// And those of the device: rule 6 (b) and (c).
+    Device,
+    /// And renunciations: rule 6 (a).
+    All,
+}
+
+/// What a cut is asked for.
+pub(super) type CutKey = (Standing, AuthorIx, Plane, Span);
+
 /// How many verdicts on pasts are remembered. Without a bound a chain of `n` revocations, whose
 /// every entry has a past of its own, would leave `n * n`.
 const PAST_VERDICTS: usize = 1 << 16;
@@ -22,25 +48,44 @@ const PAST_VERDICTS: usize = 1 << 16;
 /// Verdicts already found: a cache, which may be forgotten at any time.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    pub(super) authorised: BTreeMap<(View, NodeIx), bool>,
-    pub(super) above: BTreeMap<(View, Standing), Rc<[RevokeIx]>>,
-    pub(super) bearing: BTreeMap<(View, Standing, AuthorIx), Rc<[RevokeIx]>>,
+    pub(super) grants: BTreeMap<(View, NodeIx), bool>,
+    pub(super) cuts: BTreeMap<(View, CutKey), Cut>,
+    /// Whether more revocations by these bear on those below than may: rule 2, on pasts.
+    pub(super) quotas: BTreeMap<(View, Standing), usize>,
 }
 
-/// Verdicts already found. Those over all entries are forgotten when a revocation arrives; they
-/// have a place of their own, because revocations can be many and the others need not be searched.
+/// The effective revisions among the first entries.
+#[derive(Debug, Default)]
+pub(super) struct Effective {
+    /// Of each entry looked at so far, whether it is one.
+    pub(super) flags: Vec<bool>,
+    pub(super) found: Vec<EntryId>,
+}
+
+/// What follows from the verdicts over all entries.
+#[derive(Debug, Default)]
+pub(super) struct Now {
+    /// The grants to a subject that are authorised and not ended.
+    pub(super) live: BTreeMap<Subject, Vec<NodeIx>>,
+    pub(super) effective: Effective,
+}
+
+/// Verdicts already found. Those over all entries are forgotten when a revocation arrives that counts, or an entry
+/// that one of them keeps; they have a place of their own, because those over pasts are never wrong.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     all: Verdicts,
     past: Verdicts,
+    pub(super) now: Now,
 }
 
 impl Memo {
     pub(super) fn forget_all_view(&mut self) {
         self.all = Verdicts::default();
+        self.now = Now::default();
     }
 
-    pub(super) fn of(&self, view: View) -> &Verdicts {
+    pub(super) const fn of(&self, view: View) -> &Verdicts {
         match view {
             View::All => &self.all,
             View::Past(_) => &self.past,
@@ -51,7 +96,7 @@ impl Memo {
         match view {
             View::All => &mut self.all,
             View::Past(_) => {
-                let held = [self.past.authorised.len(), self.past.above.len(), self.past.bearing.len()];
+                let held = [self.past.grants.len(), self.past.cuts.len(), self.past.quotas.len()];
                 if held.into_iter().any(|held| held >= PAST_VERDICTS) {
                     self.past = Verdicts::default();
                 }

@@ -22,7 +22,11 @@ pub struct Graph {
 
 /// All of them.
 pub const GRAPHS: [Graph; 14] = [
-    Graph { name: "root_forks", about: "half grants, half forks by a root key whose organisation the first of them named", make: root_forks },
+    Graph {
+        name: "root_forks",
+        about: "half grants, half forks by a root key whose organisation the first of them named",
+        make: root_forks,
+    },
     Graph { name: "old_keeps", about: "half grants by an admin, half revocations that keep an old one of them", make: old_keeps },
     Graph { name: "wide_heads", about: "forked grants, every entry over 64 heads", make: wide_heads },
     Graph { name: "renunciations", about: "a relay gives up the same role again and again", make: renunciations },

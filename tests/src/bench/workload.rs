@@ -109,7 +109,7 @@ fn control_step(story: &mut Story, actors: &[Actor], holders: &mut Vec<Holder>, 
     let admins: Vec<usize> = (0..holders.len()).filter(|at| holders[*at].role == Role::Admin && holders[*at].depth < 6).collect();
     // Mostly the owner gives; the further down, the fewer do.
     let to = 1 + story.dice.below(actors.len() - 1);
-    let by_owner = story.gone.contains(&to) || story.dice.chance(50);
+    let by_owner = story.gone.contains(&to) || story.dice.chance(25);
     let giver = if by_owner { 0 } else { *story.dice.pick(&admins).unwrap() };
     let (by, under, depth) = (holders[giver].who, holders[giver].under, holders[giver].depth + 1);
     let role = if story.dice.chance(40) { Role::Admin } else { Role::Write };
@@ -143,7 +143,7 @@ fn grants(size: usize, signatures: Signatures) -> Workload {
 }
 
 fn control(size: usize, signatures: Signatures) -> Workload {
-    let actors = actors(300);
+    let actors = actors(3000);
     let mut story = Story::new(&actors, 5, Role::Admin, signatures);
     let genesis = story.maker.genesis;
     let mut holders: Vec<Holder> = (0..6).map(|who| Holder { who, under: genesis, role: Role::Admin, depth: u8::from(who > 0) }).collect();
@@ -179,7 +179,8 @@ fn devices(size: usize, signatures: Signatures) -> Workload {
     let organisations = actors(51);
     let mut story = Story::new(&organisations, 50, Role::Write, signatures);
     let genesis = story.maker.genesis;
-    let devices: Vec<Actor> = (0..=size / 20).map(|at| Actor::new(u16::try_from(at % 51).unwrap(), u16::try_from(at / 51).unwrap())).collect();
+    let devices: Vec<Actor> =
+        (0..=size / 20).map(|at| Actor::new(u16::try_from(at % 51).unwrap(), u16::try_from(at / 51).unwrap())).collect();
     for _ in 0..size + MORE {
         let who = story.dice.below(devices.len());
         story.revise(&devices[who], genesis);
