@@ -156,7 +156,7 @@ impl Access {
     /// Whether a control entry is another, or in its past. Both must be known.
     pub(crate) fn control_reaches(&self, later: &EntryId, earlier: &EntryId) -> bool {
         let (Some(later), Some(earlier)) = (self.index.get(later), self.index.get(earlier)) else { return false };
-        let (past, number) = (self.node(*later).past, self.node(*earlier).number);
+        let (past, number) = (self.node(later).past, self.node(earlier).number);
         later == earlier || number.is_some_and(|number| self.sets.contains(past, number))
     }
 }

@@ -1,7 +1,7 @@
 //! The graph of one document's sound entries, and the indexes that rules and rights are read from.
 
 use super::chain::Line;
-use super::index::{AuthorIx, ControlIx, NodeIx, OrgIx, RevokeIx, Standing};
+use super::index::{AuthorIx, ControlIx, Index, NodeIx, OrgIx, RevokeIx, Standing};
 use super::memo::Memo;
 use super::revocations::Revocations;
 use super::sets::{SetId, Sets};
@@ -50,6 +50,8 @@ pub(super) struct Node {
     pub(super) past: SetId,
     /// How far the standing it acts under is below the genesis.
     pub(super) depth: u8,
+    /// Whether no sound entry of its plane names it.
+    pub(super) is_head: bool,
     pub(super) act: Act,
 }
 
@@ -57,7 +59,7 @@ pub(super) struct Node {
 #[derive(Debug, Default)]
 pub struct Access {
     pub(super) nodes: Vec<Node>,
-    pub(super) index: BTreeMap<EntryId, NodeIx>,
+    pub(super) index: Index,
     pub(super) organisations: Vec<OrganisationId>,
     organisation_index: BTreeMap<OrganisationId, OrgIx>,
     pub(super) authors: Vec<Author>,
@@ -233,7 +235,7 @@ impl Access {
     /// Whether a sound entry is known.
     #[must_use]
     pub fn contains(&self, id: &EntryId) -> bool {
-        self.index.contains_key(id)
+        self.index.get(id).is_some()
     }
 
     /// All sound entries of a plane in the order of arrival, which is causal.
@@ -256,8 +258,15 @@ impl Access {
 
     /// Puts an entry among the heads of its plane, in the place of those it names.
     pub(super) fn head(&mut self, id: EntryId, plane: Plane, names: &[NodeIx]) {
-        let named: Vec<EntryId> =
-            names.iter().map(|name| self.node(*name)).filter(|node| node.plane == plane).map(|node| node.id).collect();
+        let mut named = Vec::new();
+        for name in names {
+            if let Some(node) = self.nodes.get_mut(at(name.0))
+                && node.plane == plane
+                && std::mem::take(&mut node.is_head)
+            {
+                named.push(node.id);
+            }
+        }
         let ([control, content], [of_control, of_content]) = (&mut self.heads, &self.versions);
         let (heads, version) = match plane {
             Plane::Control => (control, of_control),

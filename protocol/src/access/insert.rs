@@ -144,7 +144,7 @@ impl Access {
         let (mut names, mut missing) = (Vec::new(), BTreeSet::new());
         for name in header.names() {
             match self.index.get(&name) {
-                Some(ix) => names.push(*ix),
+                Some(ix) => names.push(ix),
                 None => {
                     missing.insert(name);
                 }
@@ -168,7 +168,22 @@ impl Access {
         let number = (plane == Plane::Control).then(|| self.next_control());
         let Past { names, previous, under, seen, controls } = past;
         Ok((
-            Node { id, organisation, author, under, plane, seq: header.seq, previous, jump, seen, number, past: controls, depth, act },
+            Node {
+                id,
+                organisation,
+                author,
+                under,
+                plane,
+                seq: header.seq,
+                previous,
+                jump,
+                seen,
+                number,
+                past: controls,
+                depth,
+                is_head: true,
+                act,
+            },
             names,
         ))
     }
@@ -180,7 +195,9 @@ impl Access {
         let mut seen: Vec<SetId> = Vec::with_capacity(names.len());
         let mut revokes = Vec::new();
         for node in names.iter().map(|name| self.node(*name)) {
-            seen.push(node.seen);
+            if seen.last() != Some(&node.seen) {
+                seen.push(node.seen);
+            }
             if let Act::Revoke { number, .. } = node.act {
                 revokes.push(number);
             }
@@ -308,14 +325,14 @@ impl Access {
             Body::Revoke { principal, keep } => self.act_revoke(header, *principal, keep, past),
             Body::Withdraw { reason } => Ok(Act::Withdraw { reason: *reason }),
             Body::Erase => Ok(Act::Erase),
-            Body::Receipt { erase } => match self.index.get(erase).map(|erase| &self.node(*erase).act) {
+            Body::Receipt { erase } => match self.index.get(erase).map(|erase| &self.node(erase).act) {
                 Some(Act::Erase) => Ok(Act::Receipt),
                 Some(_) | None => Err(Unsound::Kind),
             },
             Body::Key { .. } => Ok(Act::Key),
             Body::Revision { epoch, deps } => {
-                let epoch = self.index.get(epoch).map(|epoch| &self.node(*epoch).act);
-                let deps: Vec<NodeIx> = deps.iter().filter_map(|dep| self.index.get(dep).copied()).collect();
+                let epoch = self.index.get(epoch).map(|epoch| &self.node(epoch).act);
+                let deps: Vec<NodeIx> = deps.iter().filter_map(|dep| self.index.get(dep)).collect();
                 let revisions = deps.iter().all(|dep| matches!(self.node(*dep).act, Act::Revision { .. }));
                 if matches!(epoch, Some(Act::Key)) && revisions { Ok(Act::Revision { deps }) } else { Err(Unsound::Kind) }
             }
@@ -336,7 +353,7 @@ impl Access {
             return Err(Unsound::RevokesOwner);
         }
         let fits = |keep: &Keep| {
-            let Some(kept) = self.index.get(&keep.entry).map(|kept| self.node(*kept)) else { return false };
+            let Some(kept) = self.index.get(&keep.entry).map(|kept| self.node(kept)) else { return false };
             let theirs = match principal {
                 Principal::Organisation(organisation) => self.organisation(kept.organisation) == organisation,
                 Principal::Device(_) | Principal::Anyone => true,

@@ -1,6 +1,7 @@
 //! Verdicts that were found before.
 
 use super::chain::Cut;
+use super::graph::at;
 use super::index::{AuthorIx, NodeIx, Standing};
 use super::sets::SetId;
 use crate::entry::{Plane, Subject};
@@ -75,13 +76,40 @@ pub(super) struct Now {
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     all: Verdicts,
+    /// Of each entry that is a grant and was asked for, the verdict over all.
+    grants: Vec<Option<bool>>,
     past: Verdicts,
     pub(super) now: Now,
 }
 
 impl Memo {
+    /// The verdict on a grant, if it was found.
+    pub(super) fn grant(&self, view: View, ix: NodeIx) -> Option<bool> {
+        match view {
+            View::All => self.grants.get(at(ix.0)).copied().flatten(),
+            View::Past(_) => self.past.grants.get(&(view, ix)).copied(),
+        }
+    }
+
+    pub(super) fn set_grant(&mut self, view: View, ix: NodeIx, authorised: bool) {
+        match view {
+            View::All => {
+                if self.grants.len() <= at(ix.0) {
+                    self.grants.resize(at(ix.0).saturating_add(1), None);
+                }
+                if let Some(known) = self.grants.get_mut(at(ix.0)) {
+                    *known = Some(authorised);
+                }
+            }
+            View::Past(_) => {
+                self.of_mut(view).grants.insert((view, ix), authorised);
+            }
+        }
+    }
+
     pub(super) fn forget_all_view(&mut self) {
         self.all = Verdicts::default();
+        self.grants = Vec::new();
         self.now = Now::default();
     }
 

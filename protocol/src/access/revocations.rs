@@ -113,7 +113,7 @@ impl Access {
         let mut kept = Vec::with_capacity(keep.len());
         for Keep { author, plane, entry: id } in keep {
             let (author, plane) = (self.author_ix(*author), *plane);
-            let known = self.index.get(id).copied();
+            let known = self.index.get(id);
             if known.is_none() {
                 self.revocations.awaited.entry(*id).or_default().push((number, author, plane));
             }

@@ -224,7 +224,7 @@ impl Access {
     /// Rule 7 over all entries: whether a sound entry counts.
     #[must_use]
     pub fn is_authorised(&self, id: &EntryId) -> bool {
-        self.index.get(id).is_some_and(|ix| self.authorised_in(*ix, View::All))
+        self.index.get(id).is_some_and(|ix| self.authorised_in(ix, View::All))
     }
 
     /// Rule 8: the revisions that the document's content is made of, in causal order.

@@ -136,13 +136,13 @@ impl Access {
             | Act::Revision { .. }
             | Act::Response => false,
         };
-        if is_grant && let Some(known) = self.memo.borrow().of(view).grants.get(&(view, ix)) {
-            return *known;
+        if is_grant && let Some(known) = self.memo.borrow().grant(view, ix) {
+            return known;
         }
         let span = if matches!(node.act, Act::Revoke { renounces: Renounces::Own, .. }) { Span::Device } else { Span::All };
         let found = self.authorised_in(standing.grant, view) && self.stands(ix, self.cut(view, (standing, node.author, node.plane, span)));
         if is_grant {
-            self.memo.borrow_mut().of_mut(view).grants.insert((view, ix), found);
+            self.memo.borrow_mut().set_grant(view, ix, found);
         }
         found
     }
