@@ -8,8 +8,7 @@ fn every_registered_figure_is_produced_once_as_a_line_of_json_with_four_keys() {
     for stage in &STAGES {
         let figures = (stage.run)(Size::TINY, &mut |_| {});
         let registered: BTreeSet<(String, String)> = (stage.figures)().into_iter().collect();
-        let produced: BTreeSet<(String, String)> =
-            figures.iter().map(|figure| (figure.name.clone(), figure.workload.clone())).collect();
+        let produced: BTreeSet<(String, String)> = figures.iter().map(|figure| (figure.name.clone(), figure.workload.clone())).collect();
         assert_eq!(produced, registered);
         assert_eq!(figures.len(), registered.len());
         let text = bench::json_lines(&figures).unwrap();

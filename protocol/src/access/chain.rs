@@ -74,6 +74,7 @@ impl Access {
         match (one, other) {
             (Cut::Nothing, _) | (_, Cut::Nothing) => Cut::Nothing,
             (Cut::Whole, cut) | (cut, Cut::Whole) => cut,
+            (one, other) if one == other => one,
             (Cut::UpTo(one), Cut::UpTo(other)) => self.last_common(one, other).map_or(Cut::Nothing, Cut::UpTo),
         }
     }

@@ -87,7 +87,7 @@ mod tests {
             let mut id = [0; 32];
             let [a, b, c, d] = at.to_le_bytes();
             // A third of them fall into one bucket.
-            (id[0], id[1], id[9], id[10]) = if at % 3 == 0 { (0, 0, a, b) } else { (a, b, c, d) };
+            (id[0], id[1], id[9], id[10]) = if at.is_multiple_of(3) { (0, 0, a, b) } else { (a, b, c, d) };
             EntryId::new(id)
         };
         let mut index = Index::default();

@@ -2,7 +2,7 @@
 
 use super::chain::Cut;
 use super::graph::at;
-use super::index::{AuthorIx, NodeIx, Standing};
+use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
 use super::sets::SetId;
 use crate::entry::{Plane, Subject};
 use crate::id::EntryId;
@@ -42,6 +42,9 @@ pub(super) enum Span {
 /// What a cut is asked for.
 pub(super) type CutKey = (Standing, AuthorIx, Plane, Span);
 
+/// A group, by its first revocation, an author, and a block of a set that begins at a number.
+pub(super) type FoldKey = (RevokeIx, AuthorIx, SetId, u32);
+
 /// How many verdicts on pasts are remembered. Without a bound a chain of `n` revocations, whose
 /// every entry has a past of its own, would leave `n * n`.
 const PAST_VERDICTS: usize = 1 << 16;
@@ -79,6 +82,7 @@ pub(super) struct Memo {
     /// Of each entry that is a grant and was asked for, the verdict over all.
     grants: Vec<Option<bool>>,
     past: Verdicts,
+    folds: BTreeMap<FoldKey, Cut>,
     pub(super) now: Now,
 }
 
@@ -105,6 +109,18 @@ impl Memo {
                 self.of_mut(view).grants.insert((view, ix), authorised);
             }
         }
+    }
+
+    /// What the revocations of a group in a block of a past leave of an author's control entries, if it was found.
+    pub(super) fn fold(&self, key: &FoldKey) -> Option<Cut> {
+        self.folds.get(key).copied()
+    }
+
+    pub(super) fn set_fold(&mut self, key: FoldKey, cut: Cut) {
+        if self.folds.len() >= PAST_VERDICTS {
+            self.folds = BTreeMap::new();
+        }
+        self.folds.insert(key, cut);
     }
 
     pub(super) fn forget_all_view(&mut self) {

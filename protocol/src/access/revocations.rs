@@ -5,6 +5,7 @@ use super::graph::{Access, Act, Renounces, at};
 use super::index::{AuthorIx, NodeIx, OrgIx, RevokeIx, Standing};
 use crate::entry::{Author, Keep, Plane, Principal};
 use crate::id::EntryId;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Who loses by a revocation.
@@ -30,6 +31,21 @@ pub(super) struct Group {
     pub(super) author: AuthorIx,
     /// Ascending.
     pub(super) members: Vec<RevokeIx>,
+    /// The same by their places in the author's chain, ascending.
+    by_seq: Vec<(u64, RevokeIx)>,
+}
+
+impl Group {
+    /// Those whose place is `seq` or before, ascending; all of them if that is most.
+    pub(super) fn up_to(&self, seq: u64) -> Cow<'_, [RevokeIx]> {
+        let (before, _) = self.by_seq.split_at(self.by_seq.partition_point(|(place, _)| *place <= seq));
+        if before.len() > self.members.len() / 2 {
+            return Cow::Borrowed(&self.members);
+        }
+        let mut found: Vec<RevokeIx> = before.iter().map(|(_, revoke)| *revoke).collect();
+        found.sort_unstable();
+        Cow::Owned(found)
+    }
 }
 
 /// What one revocation keeps of one author in one plane.
@@ -61,10 +77,15 @@ pub(super) struct Revocations {
     awaited: BTreeMap<EntryId, Vec<(RevokeIx, AuthorIx, Plane)>>,
 }
 
-fn add_to(groups: &mut Vec<Group>, author: AuthorIx, member: RevokeIx) {
-    match groups.iter_mut().find(|group| group.author == author) {
-        Some(group) => group.members.push(member),
-        None => groups.push(Group { author, members: vec![member] }),
+fn add_to(groups: &mut Vec<Group>, author: AuthorIx, seq: u64, member: RevokeIx) {
+    let at = groups.iter().position(|group| group.author == author).unwrap_or_else(|| {
+        groups.push(Group { author, members: Vec::new(), by_seq: Vec::new() });
+        groups.len().saturating_sub(1)
+    });
+    if let Some(group) = groups.get_mut(at) {
+        group.members.push(member);
+        let place = group.by_seq.partition_point(|known| *known < (seq, member));
+        group.by_seq.insert(place, (seq, member));
     }
 }
 
@@ -126,16 +147,16 @@ impl Access {
             Principal::Device(device) => Party::Device(self.author_ix(Author::Device(device))),
         };
         let node = self.node(ix);
-        let (author, organisation) = (node.author, node.organisation);
+        let (author, organisation, seq) = (node.author, node.organisation, node.seq);
         let renounces = matches!(node.act, Act::Revoke { renounces: Renounces::Own, .. });
         let right = self.acting(ix).map_or(Right::Root(organisation), Right::Standing);
         if let Right::Standing(standing) = right
             && !renounces
         {
-            add_to(self.revocations.by_admins.entry(standing).or_default(), author, number);
+            add_to(self.revocations.by_admins.entry(standing).or_default(), author, seq, number);
             self.revocations.by_admins_count = self.revocations.by_admins_count.saturating_add(1);
         }
-        add_to(self.revocations.groups.entry((party, right)).or_default(), author, number);
+        add_to(self.revocations.groups.entry((party, right)).or_default(), author, seq, number);
         self.revocations.all.push(Revocation { entry: ix, keep: kept });
     }
 

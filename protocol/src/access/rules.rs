@@ -9,12 +9,32 @@ use super::graph::{Access, Act, Renounces};
 use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
 use super::memo::{CutKey, Span, View};
 use super::revocations::{Group, Party, Right};
-use super::sets::SetId;
+use super::sets::{Fold, SetId};
 use crate::entry::{Author, Plane};
 use std::ops::ControlFlow;
 
-/// What is called for each revocation found; it may say that it has seen enough.
-type Found<'f> = &'f mut dyn FnMut(RevokeIx) -> ControlFlow<()>;
+/// What is found to bear.
+pub(super) enum Bearing {
+    /// One revocation.
+    One(RevokeIx),
+    /// All those of a group in the view, as what they leave.
+    Many(Cut),
+}
+
+/// What is called for all that is found; it may say that it has seen enough.
+type Found<'f> = &'f mut dyn FnMut(Bearing) -> ControlFlow<()>;
+
+/// What is asked of the revocations that bear.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// Which they are.
+    Which,
+    /// What they leave of an author's chain in a plane.
+    Leaves(AuthorIx, Plane),
+}
+
+/// Groups larger than this are asked by blocks.
+const BLOCKWISE: usize = 64;
 
 impl Access {
     /// The standings that `standing` was given through, from its parent to the top.
@@ -22,80 +42,98 @@ impl Access {
         std::iter::successors(self.parent(standing), |above| self.parent(*above))
     }
 
+    /// Those of a group that are in the view and not in `but`, and stand by `cut`.
+    fn each_of_group(&self, group: &Group, cut: Cut, (view, but): (View, SetId), question: Question, found: Found<'_>) -> ControlFlow<()> {
+        self.sets.step();
+        let one = &mut |revoke| found(Bearing::One(revoke));
+        match (cut, question, view) {
+            (Cut::Nothing, ..) => ControlFlow::Continue(()),
+            (Cut::Whole, Question::Leaves(author, Plane::Control), View::Past(set))
+                if but == SetId::EMPTY && group.members.len() > BLOCKWISE =>
+            {
+                found(Bearing::Many(self.leaves(group, author, set)))
+            }
+            (Cut::Whole, ..) => self.sets.select(view.revocations(), but, &group.members, one),
+            (Cut::UpTo(last), ..) => {
+                let members = group.up_to(self.node(last).seq);
+                self.sets.select(view.revocations(), but, &members, &mut |revoke| {
+                    if self.stands(self.revoke(revoke), cut) { one(revoke) } else { ControlFlow::Continue(()) }
+                })
+            }
+        }
+    }
+
+    /// What those of a group in a set together leave of an author's control entries. Remembered for each block of the
+    /// set, because the sets of entries one after the other have most blocks in common.
+    fn leaves(&self, group: &Group, author: AuthorIx, set: SetId) -> Cut {
+        let name = group.members.first().copied().unwrap_or(0);
+        self.sets.fold(set, &group.members, Cut::Whole, &mut |step| match step {
+            Fold::Block(set, begin) => self.memo.borrow().fold(&(name, author, set, begin)),
+            Fold::Number(cut, revoke) => Some(self.meet(cut, self.kept(revoke, author, Plane::Control))),
+            Fold::Join(one, other) => Some(self.meet(one, other)),
+            Fold::Known(set, begin, cut) => {
+                self.memo.borrow_mut().set_fold((name, author, set, begin), cut);
+                None
+            }
+        })
+    }
+
     /// Those of a group that are in the view, not in `but`, and authorised in the view. All of a group act by the right
     /// `acting`, so that one cut judges them all.
     fn each_authorised(
         &self,
-        group: &Group,
-        acting: Standing,
-        party: Option<Party>,
-        view: View,
-        but: SetId,
+        (group, acting, party): (&Group, Standing, Option<Party>),
+        scope: (View, SetId),
+        question: Question,
         found: Found<'_>,
     ) -> ControlFlow<()> {
-        self.sets.step();
+        let (view, _) = scope;
         if !self.authorised_in(acting.grant, view) {
             return ControlFlow::Continue(());
         }
         // A renunciation's own verdict leaves renunciations out.
         let span = if party == Some(Party::Organisation(acting.organisation)) { Span::Device } else { Span::All };
         let cut = self.cut(view, (acting, group.author, Plane::Control, span));
-        if cut == Cut::Nothing {
-            return ControlFlow::Continue(());
-        }
-        self.sets.select(view.revocations(), but, &group.members, &mut |revoke| {
-            if self.stands(self.revoke(revoke), cut) { found(revoke) } else { ControlFlow::Continue(()) }
-        })
+        self.each_of_group(group, cut, scope, question, found)
     }
 
-    fn each_of(&self, party: Party, acting: Standing, view: View, but: SetId, found: Found<'_>) -> ControlFlow<()> {
+    fn each_of(&self, party: Party, acting: Standing, scope: (View, SetId), question: Question, found: Found<'_>) -> ControlFlow<()> {
         for group in self.revocations.of(party, Right::Standing(acting)) {
-            self.each_authorised(group, acting, Some(party), view, but, found)?;
+            self.each_authorised((group, acting, Some(party)), scope, question, found)?;
         }
         ControlFlow::Continue(())
     }
 
-    /// Rule 5 for whatever `grant` gave to `party` from the standing `parent`.
-    fn each_above(&self, party: Party, grant: NodeIx, parent: Option<Standing>, view: View, found: Found<'_>) -> ControlFlow<()> {
+    /// Rule 5 for what `grant` gave to `party` from the standing `parent`.
+    fn each_above(
+        &self,
+        (grant, party, parent): (NodeIx, Party, Option<Standing>),
+        view: View,
+        question: Question,
+        found: Found<'_>,
+    ) -> ControlFlow<()> {
         let Some(parent) = parent else { return ControlFlow::Continue(()) };
         // Whoever gave the role knew of the revocation and gave it again.
-        self.each_of(party, parent, view, self.node(grant).seen, found)?;
-        self.ancestors(parent).try_for_each(|acting| self.each_of(party, acting, view, SetId::EMPTY, found))
+        self.each_of(party, parent, (view, self.node(grant).seen), question, found)?;
+        self.ancestors(parent).try_for_each(|acting| self.each_of(party, acting, (view, SetId::EMPTY), question, found))
     }
 
     /// Rule 6 (b) and (c): what bears on a device rather than on its organisation.
-    fn each_on_device(&self, standing: Standing, author: AuthorIx, view: View, found: Found<'_>) -> ControlFlow<()> {
+    fn each_on_device(&self, standing: Standing, author: AuthorIx, view: View, question: Question, found: Found<'_>) -> ControlFlow<()> {
         if !matches!(self.author(author), Author::Device(_)) {
             return ControlFlow::Continue(());
         }
-        let party = Party::Device(author);
-        self.ancestors(standing).try_for_each(|acting| self.each_of(party, acting, view, SetId::EMPTY, found))?;
+        let (party, scope) = (Party::Device(author), (view, SetId::EMPTY));
+        self.ancestors(standing).try_for_each(|acting| self.each_of(party, acting, scope, question, found))?;
         // By a root key: the organisation's own word on its own device, unless it was evicted before.
         for group in self.revocations.of(party, Right::Root(standing.organisation)) {
             let cut = self.cut(view, (standing, group.author, Plane::Control, Span::Above));
-            if cut != Cut::Nothing {
-                self.sets.select(view.revocations(), SetId::EMPTY, &group.members, &mut |revoke| {
-                    if self.stands(self.revoke(revoke), cut) { found(revoke) } else { ControlFlow::Continue(()) }
-                })?;
-            }
+            self.each_of_group(group, cut, scope, question, found)?;
         }
         ControlFlow::Continue(())
     }
 
-    /// Rule 6, as far as `span` says.
-    fn each_bearing(&self, standing: Standing, author: AuthorIx, span: Span, view: View, found: Found<'_>) -> ControlFlow<()> {
-        let party = Party::Organisation(standing.organisation);
-        self.each_above(party, standing.grant, self.parent(standing), view, found)?;
-        if span >= Span::Device {
-            self.each_on_device(standing, author, view, found)?;
-        }
-        if span >= Span::All {
-            self.each_of(party, standing, view, SetId::EMPTY, found)?;
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// What all that bears on an author under a standing leaves of its chain.
+    /// What all that bears on an author under a standing (rule 6, as far as the span says) leaves of its chain.
     pub(super) fn cut(&self, view: View, key: CutKey) -> Cut {
         if self.revocations.is_empty() || view == View::Past(SetId::EMPTY) {
             return Cut::Whole;
@@ -104,11 +142,25 @@ impl Access {
             return *known;
         }
         let (standing, author, plane, span) = key;
+        let question = Question::Leaves(author, plane);
         let mut cut = Cut::Whole;
-        let _enough = self.each_bearing(standing, author, span, view, &mut |revoke| {
-            cut = self.meet(cut, self.kept(revoke, author, plane));
+        let found: Found<'_> = &mut |bearing| {
+            let leaves = match bearing {
+                Bearing::One(revoke) => self.kept(revoke, author, plane),
+                Bearing::Many(leaves) => leaves,
+            };
+            cut = self.meet(cut, leaves);
             if cut == Cut::Nothing { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        };
+        let party = Party::Organisation(standing.organisation);
+        let mut enough = self.each_above((standing.grant, party, self.parent(standing)), view, question, found);
+        if enough.is_continue() && span >= Span::Device {
+            enough = self.each_on_device(standing, author, view, question, found);
+        }
+        if enough.is_continue() && span >= Span::All {
+            // It is the last, so whether it has seen enough does not matter.
+            let _enough = self.each_of(party, standing, (view, SetId::EMPTY), question, found);
+        }
         self.memo.borrow_mut().of_mut(view).cuts.insert((view, key), cut);
         cut
     }
@@ -155,7 +207,7 @@ impl Access {
         }
         let mut count = 0_usize;
         let _enough = groups.iter().try_for_each(|group| {
-            self.each_authorised(group, acting, None, view, SetId::EMPTY, &mut |_| {
+            self.each_authorised((group, acting, None), (view, SetId::EMPTY), Question::Which, &mut |_| {
                 count = count.saturating_add(1);
                 if count < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
@@ -166,14 +218,20 @@ impl Access {
 
     /// Why what `grant` gave to `party` has ended: the revocations from above, and for an organisation its own
     /// renunciations, over all entries.
-    pub(super) fn each_end(&self, grant: NodeIx, party: Party, found: Found<'_>) -> ControlFlow<()> {
+    pub(super) fn each_end(&self, grant: NodeIx, party: Party, found: &mut dyn FnMut(RevokeIx) -> ControlFlow<()>) -> ControlFlow<()> {
+        let found: Found<'_> = &mut |bearing| match bearing {
+            Bearing::One(revoke) => found(revoke),
+            // Not what was asked.
+            Bearing::Many(_) => ControlFlow::Continue(()),
+        };
+        let (view, question) = (View::All, Question::Which);
         match party {
             Party::Organisation(organisation) => {
                 let standing = Standing { grant, organisation };
-                self.each_above(party, grant, self.parent(standing), View::All, found)?;
-                self.each_of(party, standing, View::All, SetId::EMPTY, found)
+                self.each_above((grant, party, self.parent(standing)), view, question, found)?;
+                self.each_of(party, standing, (view, SetId::EMPTY), question, found)
             }
-            Party::Anyone | Party::Device(_) => self.each_above(party, grant, self.parent_of_grant(grant), View::All, found),
+            Party::Anyone | Party::Device(_) => self.each_above((grant, party, self.parent_of_grant(grant)), view, question, found),
         }
     }
 }

@@ -32,6 +32,18 @@ enum Block {
     Fork { level: u32, parts: [SetId; 8] },
 }
 
+/// What [`Sets::fold`] asks for.
+pub(super) enum Fold<T> {
+    /// What came of the numbers in a block before, if that is known. The block begins at a number.
+    Block(SetId, u32),
+    /// To take a number into what came of others.
+    Number(T, u32),
+    /// To make one of two.
+    Join(T, T),
+    /// To remember what came of the numbers in a block. What is answered does not matter.
+    Known(SetId, u32, T),
+}
+
 /// All sets of one graph.
 #[derive(Debug)]
 pub(super) struct Sets {
@@ -252,6 +264,45 @@ impl Sets {
     }
 }
 
+impl Sets {
+    /// Makes one of those `numbers`, which ascend, that are in `set`, block by block: what came of a block can be
+    /// remembered, since a block with the same id and begin holds the same numbers for ever. `numbers` may only grow by
+    /// ones that are in no set yet.
+    pub(super) fn fold<T: Copy>(&self, set: SetId, numbers: &[u32], none: T, ask: &mut dyn FnMut(Fold<T>) -> Option<T>) -> T {
+        self.fold_from(set, numbers, 0, none, ask)
+    }
+
+    fn fold_from<T: Copy>(&self, set: SetId, numbers: &[u32], begin: u32, none: T, ask: &mut dyn FnMut(Fold<T>) -> Option<T>) -> T {
+        let Some(last) = numbers.last().filter(|_| set != SetId::EMPTY) else { return none };
+        if let Some(known) = ask(Fold::Block(set, begin)) {
+            return known;
+        }
+        let level = self.level(set).max(level_of(last.saturating_sub(begin)));
+        let mut all = none;
+        if level == 0 {
+            for number in numbers {
+                if self.contains(set, number.saturating_sub(begin)) {
+                    all = ask(Fold::Number(all, *number)).unwrap_or(all);
+                }
+            }
+        } else {
+            let mut rest = numbers;
+            let parts = self.parts(set, level);
+            while let Some(last) = rest.last() {
+                let here = last.saturating_sub(begin);
+                let part_begin = last.saturating_sub(within(here, level));
+                let (before, of_part) = rest.split_at(rest.partition_point(|number| *number < part_begin));
+                let part = parts.get(part_of(here, level)).copied().unwrap_or(SetId::EMPTY);
+                let more = self.fold_from(part, of_part, part_begin, none, ask);
+                all = ask(Fold::Join(all, more)).unwrap_or(all);
+                rest = before;
+            }
+        }
+        ask(Fold::Known(set, begin, all));
+        all
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +327,28 @@ mod tests {
     }
 
     #[test]
+    fn a_fold_is_of_the_numbers_in_the_set_whatever_was_remembered() {
+        for below in [5, 256, 257, 2048, 20_000] {
+            let mut sets = Sets::default();
+            let mut known: BTreeMap<(SetId, u32), u64> = BTreeMap::new();
+            let asked: Vec<u32> = numbers(77, below, 3000).into_iter().collect();
+            let mut plain = BTreeSet::new();
+            for number in numbers(5, below, 300) {
+                plain.insert(number);
+                let set = sets.extend(SetId::EMPTY, &plain.iter().copied().collect::<Vec<_>>());
+                let sum = sets.fold(set, &asked, 0, &mut |step| match step {
+                    Fold::Block(set, begin) => known.get(&(set, begin)).copied(),
+                    Fold::Number(sum, number) => Some(sum + u64::from(number) + 1),
+                    Fold::Join(one, other) => Some(one + other),
+                    Fold::Known(set, begin, sum) => known.insert((set, begin), sum),
+                });
+                let wanted: u64 = asked.iter().filter(|number| plain.contains(number)).map(|number| u64::from(*number) + 1).sum();
+                assert_eq!(sum, wanted, "{below}");
+            }
+        }
+    }
+
+    #[test]
     fn sets_answer_as_plain_sets_do() {
         for below in [5, 256, 257, 2048, 2049, 20_000, u32::MAX] {
             let mut sets = Sets::default();
@@ -289,17 +362,19 @@ mod tests {
                     let all: Vec<u32> = one.union(other).copied().collect();
                     assert_eq!(union, sets.extend(SetId::EMPTY, &all));
                     let mut found = Vec::new();
-                    let _ = sets.select(Some(*id), *other_id, &asked, &mut |number| {
+                    let mut push = |number| {
                         found.push(number);
                         ControlFlow::Continue(())
-                    });
+                    };
+                    assert!(sets.select(Some(*id), *other_id, &asked, &mut push).is_continue());
                     let wanted = asked.iter().rev().filter(|number| one.contains(number) && !other.contains(number));
                     assert!(found.iter().eq(wanted), "{below}");
                     found.clear();
-                    let _ = sets.select(None, *other_id, &asked, &mut |number| {
+                    let mut push = |number| {
                         found.push(number);
                         ControlFlow::Continue(())
-                    });
+                    };
+                    assert!(sets.select(None, *other_id, &asked, &mut push).is_continue());
                     assert!(found.iter().eq(asked.iter().rev().filter(|number| !other.contains(number))), "{below}");
                 }
             }

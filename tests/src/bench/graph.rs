@@ -89,11 +89,22 @@ impl Maker {
         maker
     }
 
+    /// More of a document that somebody else began.
+    #[must_use]
+    pub const fn continuing(genesis: EntryId) -> Self {
+        Self { entries: Vec::new(), genesis, signatures: Signatures::None, tips: BTreeMap::new() }
+    }
+
     /// The next entry of `who`.
     pub fn put(&mut self, who: &Actor, under: Option<EntryId>, parents: &[EntryId], body: Body) -> EntryId {
-        let author = if under.is_none() && !self.entries.is_empty() { who.root() } else { who.author() };
+        let author = if under.is_none() && !self.is_new() { who.root() } else { who.author() };
         let tip = self.tips.get(&(author, body.plane())).copied();
         self.put_after(who, under, parents, body, tip)
+    }
+
+    /// Whether the genesis is yet to come.
+    fn is_new(&self) -> bool {
+        self.genesis == EntryId::new([0; 32])
     }
 
     /// The newest entry of `author` in `plane`, with its seq.
@@ -111,7 +122,7 @@ impl Maker {
         body: Body,
         after: Option<(u64, EntryId)>,
     ) -> EntryId {
-        let first = self.entries.is_empty();
+        let first = self.is_new();
         let document = (!first).then(|| DocumentId::from(self.genesis));
         let author = if under.is_none() && !first { who.root() } else { who.author() };
         let body = sorted(body);
