@@ -104,11 +104,10 @@ fn header(access: &Access, acting: &Acting<'_>, body: Body) -> Result<Header, Au
     })
 }
 
-/// The parents of a control entry when there are more heads than fit: first those without which it would
-/// not be sound or not do what it says, or else whoever floods a document with forks could keep the
-/// owner from evicting it. What a revocation keeps must be in its past; a grant gives again only what
-/// the organisation's own revocations in its past took.
-fn first_parents(access: &Access, acting: &Acting<'_>, body: &Body) -> BTreeSet<EntryId> {
+/// What a control entry must have in its past to be sound and to do what it says, as few names as reach it: what a
+/// revocation keeps; and what other devices of the organisation did last, since a grant gives again only what the
+/// organisation's own revocations in its past took. What the author's last entry reaches need not be named.
+fn needed(access: &Access, acting: &Acting<'_>, body: &Body) -> Vec<EntryId> {
     let kept = match body {
         Body::Revoke { keep, .. } => keep.as_slice(),
         Body::Genesis { .. }
@@ -121,15 +120,50 @@ fn first_parents(access: &Access, acting: &Acting<'_>, body: &Body) -> BTreeSet<
         | Body::Response { .. } => &[],
     };
     let own = access.keep_all_of(&acting.organisation);
-    let needed = kept.iter().chain(&own).filter(|keep| keep.plane == Plane::Control && access.contains(&keep.entry));
+    let wanted = kept.iter().chain(&own).filter(|keep| keep.plane == Plane::Control && access.contains(&keep.entry));
+    let wanted: Vec<EntryId> = wanted.map(|keep| keep.entry).collect();
+    let previous = access.tip(&acting.signer.author(), Plane::Control).map(|(id, _)| id);
+    let reached = |id: &EntryId| {
+        let by_other = |other: &EntryId| other != id && access.control_reaches(other, id);
+        previous.is_some_and(|previous| access.control_reaches(&previous, id)) || wanted.iter().any(by_other)
+    };
+    let mut needed: Vec<EntryId> = Vec::new();
+    for id in wanted.iter().filter(|id| !reached(id)) {
+        if !needed.contains(id) {
+            needed.push(*id);
+        }
+    }
+    needed
+}
+
+/// The parents of a control entry when there are more heads than fit: first those without which it would
+/// not be sound or not do what it says, or else whoever floods a document with forks could keep the
+/// owner from evicting it.
+fn first_parents(access: &Access, acting: &Acting<'_>, body: &Body) -> BTreeSet<EntryId> {
     let mut parents = BTreeSet::new();
-    for parent in needed.map(|keep| keep.entry).chain(access.heads(Plane::Control)) {
+    for parent in needed(access, acting, body).into_iter().chain(access.heads(Plane::Control)) {
         if parents.len() == limits::PARENTS {
             break;
         }
         parents.insert(parent);
     }
     parents
+}
+
+/// An entry to publish before the control entry with this body, if that needs more in its past than one entry can name:
+/// a grant of nothing, whose only deed is to gather heads. Asked for again until there is none.
+///
+/// # Errors
+/// When the document has not begun.
+pub fn gather(access: &Access, acting: &Acting<'_>, body: &Body) -> Result<Option<VerifiedEntry>, AuthorError> {
+    // A root key cannot grant. What it keeps are the entries of one device, which are one chain.
+    if acting.under.is_none() || needed(access, acting, body).len() <= limits::PARENTS {
+        return Ok(None);
+    }
+    let mut header = header(access, acting, Body::Grant { grants: Vec::new() })?;
+    let gathered: BTreeSet<EntryId> = needed(access, acting, body).into_iter().take(limits::PARENTS).collect();
+    header.parents = gathered.into_iter().collect();
+    Ok(Some(VerifiedEntry::sign(header, None, None, acting.signer)?))
 }
 
 /// A control entry other than a genesis.

@@ -98,6 +98,8 @@ pub struct Opened {
     /// What the document says.
     pub content: Content,
     epochs: BTreeMap<EntryId, Epoch>,
+    /// The epochs of the revisions that are shown, in the order of the revisions.
+    used_epochs: Vec<EntryId>,
 }
 
 struct Sealed<'e> {
@@ -145,7 +147,9 @@ fn open_epochs(document: &DocumentId, sealed: &BTreeMap<EntryId, Sealed<'_>>, re
             continue;
         }
         let earlier = wraps.earlier(document, &key).unwrap_or_default();
-        epoch.earlier = earlier.iter().map(|(id, _)| *id).collect();
+        // Nor is its epoch sealed by this one then.
+        let fits = |(id, key): &&(EntryId, EpochKey)| commitments.get(id) == Some(&key.commitment());
+        epoch.earlier = earlier.iter().filter(fits).map(|(id, _)| *id).collect();
         epoch.key = Some(key);
         open.extend(earlier);
     }
@@ -168,6 +172,11 @@ impl Opened {
                         received: sealed.stored.received,
                     });
                     changes.insert(id, change);
+                    if let Body::Revision { epoch, .. } = sealed.header.body
+                        && self.used_epochs.last() != Some(&epoch)
+                    {
+                        self.used_epochs.push(epoch);
+                    }
                 }
                 Err(why) => self.unreadable.push((id, why)),
             }
@@ -246,12 +255,35 @@ impl Opened {
         })
     }
 
-    /// The keys that a new epoch seals, so that a new reader opens the past: those of the epochs that no other seals.
+    /// The keys that a new epoch seals, so that a new reader opens the past: those of the epochs that no other seals. If
+    /// there are more than may be sealed, those that open effective revisions come first, of these the ones that open the
+    /// newest, so that nobody who floods a document with void epochs keeps new readers from reading it.
     #[must_use]
     pub fn earlier_epochs(&self) -> Vec<(EntryId, EpochKey)> {
-        let sealed: BTreeSet<EntryId> = self.epochs.values().flat_map(|epoch| epoch.earlier.iter().copied()).collect();
-        let heads = self.epochs.iter().filter(|(id, _)| !sealed.contains(id));
-        heads.filter_map(|(id, epoch)| Some((*id, epoch.key.clone()?))).take(limits::EARLIER_EPOCHS).collect()
+        let mut sealed_by: BTreeMap<EntryId, Vec<EntryId>> = BTreeMap::new();
+        for (id, epoch) in &self.epochs {
+            for earlier in &epoch.earlier {
+                sealed_by.entry(*earlier).or_default().push(*id);
+            }
+        }
+        // From each epoch in use, the newest first, to those that seal it and are not sealed themselves.
+        let (mut chosen, mut seen) = (Vec::new(), BTreeSet::new());
+        for epoch in self.used_epochs.iter().rev().chain(self.epochs.keys()) {
+            let mut open = vec![*epoch];
+            while let Some(id) = open.pop() {
+                if !seen.insert(id) {
+                    continue;
+                }
+                match (sealed_by.get(&id), self.epochs.get(&id).and_then(|epoch| epoch.key.clone())) {
+                    (Some(by), _) => open.extend(by),
+                    (None, Some(key)) => chosen.push((id, key)),
+                    (None, None) => {}
+                }
+            }
+        }
+        chosen.truncate(limits::EARLIER_EPOCHS);
+        chosen.sort_by_key(|(id, _)| *id);
+        chosen
     }
 }
 

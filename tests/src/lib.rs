@@ -8,6 +8,7 @@
 //! Everything here fails by a panic that names the node and shows the end of its log; every wait is bounded; every process
 //! ends with the value that started it.
 
+pub mod bench;
 pub mod history;
 pub mod node;
 pub mod programs;

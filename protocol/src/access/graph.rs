@@ -1,11 +1,13 @@
 //! The graph of one document's sound entries, and the indexes that rules and rights are read from.
 
-use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
+use super::chain::Line;
+use super::index::{AuthorIx, ControlIx, Index, NodeIx, OrgIx, RevokeIx, Standing};
 use super::memo::Memo;
-use super::sets::{RevokeIx, SetId, Sets};
-use crate::entry::{Author, Grant, Plane, Principal, Reason, Role, Subject};
+use super::revocations::Revocations;
+use super::sets::{SetId, Sets};
+use crate::entry::{Author, Grant, Plane, Reason, Role, Subject};
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an entry does, as far as access needs it.
@@ -13,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Act {
     Genesis { grants: Vec<Grant> },
     Grant { grants: Vec<Grant> },
-    Revoke { number: RevokeIx, principal: Principal, keep: BTreeMap<(Author, Plane), EntryId> },
+    Revoke { number: RevokeIx, renounces: Renounces },
     Withdraw { reason: Reason },
     Erase,
     Receipt,
@@ -22,7 +24,14 @@ pub(super) enum Act {
     Response,
 }
 
-#[derive(Debug, Clone)]
+/// Whether a revocation gives up the standing it acts under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renounces {
+    Own,
+    Nothing,
+}
+
+#[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: EntryId,
     pub(super) organisation: OrgIx,
@@ -33,75 +42,60 @@ pub(super) struct Node {
     pub(super) previous: Option<NodeIx>,
     /// An ancestor by `previous`, so placed that any is reached in O(log seq) steps.
     pub(super) jump: Option<NodeIx>,
-    /// Everything it names.
-    pub(super) names: Vec<NodeIx>,
     /// The revocations in its past.
     pub(super) seen: SetId,
+    /// Its place among control entries; none for content.
+    pub(super) number: Option<ControlIx>,
+    /// The control entries in its past, by their places; of content it is never asked, and empty.
+    pub(super) past: SetId,
     /// How far the standing it acts under is below the genesis.
     pub(super) depth: u8,
+    /// Whether no sound entry of its plane names it.
+    pub(super) is_head: bool,
     pub(super) act: Act,
 }
 
 /// The sound entries of one document.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Access {
     pub(super) nodes: Vec<Node>,
-    pub(super) index: BTreeMap<EntryId, NodeIx>,
+    pub(super) index: Index,
     pub(super) organisations: Vec<OrganisationId>,
     organisation_index: BTreeMap<OrganisationId, OrgIx>,
     pub(super) authors: Vec<Author>,
     author_index: BTreeMap<Author, AuthorIx>,
     pub(super) sets: Sets,
-    pub(super) nothing: SetId,
-    /// The revocations that it takes an admin to sign: neither renunciations nor those by root keys,
-    /// which anyone ever named can sign at will and so must not use up what others may do.
-    pub(super) by_admins: SetId,
-    pub(super) revokes: Vec<NodeIx>,
-    /// Revocations by whom they name.
-    pub(super) revokes_of: BTreeMap<Principal, Vec<RevokeIx>>,
-    /// Geneses and grants by whom they name.
-    pub(super) naming: BTreeMap<Subject, Vec<NodeIx>>,
+    pub(super) revocations: Revocations,
+    /// Control entries, by their places.
+    pub(super) controls: Vec<NodeIx>,
+    /// Geneses and grants by whom they name, as places among control entries.
+    pub(super) naming: BTreeMap<Subject, Vec<ControlIx>>,
+    /// Entries of the kinds that are asked for one and all, in the order of arrival.
+    pub(super) kinds: Kinds,
     pub(super) heads: [BTreeSet<EntryId>; 2],
-    /// The entry of highest seq of each author in each plane.
-    pub(super) tips: BTreeMap<(AuthorIx, Plane), NodeIx>,
-    /// The first entry seen with each seq, to notice forks.
-    pub(super) chain: BTreeMap<(AuthorIx, Plane, u64), NodeIx>,
-    pub(super) forks: Vec<(NodeIx, NodeIx)>,
+    versions: [Cell<Option<Hash>>; 2],
+    pub(super) lines: BTreeMap<(AuthorIx, Plane), Line>,
+    /// Entries that share author, plane and seq with another.
+    pub(super) forked: BTreeMap<(Author, Plane, u64), BTreeSet<EntryId>>,
     pub(super) memo: RefCell<Memo>,
 }
 
-impl Default for Access {
-    fn default() -> Self {
-        let mut sets = Sets::default();
-        let nothing = sets.empty();
-        Self {
-            nodes: Vec::new(),
-            index: BTreeMap::new(),
-            organisations: Vec::new(),
-            organisation_index: BTreeMap::new(),
-            authors: Vec::new(),
-            author_index: BTreeMap::new(),
-            sets,
-            nothing,
-            by_admins: nothing,
-            revokes: Vec::new(),
-            revokes_of: BTreeMap::new(),
-            naming: BTreeMap::new(),
-            heads: [BTreeSet::new(), BTreeSet::new()],
-            tips: BTreeMap::new(),
-            chain: BTreeMap::new(),
-            forks: Vec::new(),
-            memo: RefCell::default(),
-        }
-    }
+/// Entries by kind, so that asking for the few does not look at the many.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    pub(super) givers: Vec<NodeIx>,
+    pub(super) withdrawals: Vec<NodeIx>,
+    pub(super) erases: Vec<NodeIx>,
+    pub(super) keys: Vec<NodeIx>,
+    pub(super) responses: Vec<NodeIx>,
 }
 
-fn at(index: u32) -> usize {
+pub(super) fn at(index: u32) -> usize {
     // Entries are counted by u32 and held in memory: a usize of 32 bits or more holds the count.
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-fn count(length: usize) -> u32 {
+pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
@@ -111,8 +105,8 @@ impl Access {
         &self.nodes[at(ix.0)]
     }
 
-    pub(super) fn revoke(&self, ix: RevokeIx) -> NodeIx {
-        self.revokes[at(ix)]
+    pub(super) fn control(&self, number: ControlIx) -> NodeIx {
+        self.controls[at(number)]
     }
 
     pub(super) fn organisation(&self, ix: OrgIx) -> OrganisationId {
@@ -129,8 +123,8 @@ impl Access {
         NodeIx(count(self.nodes.len()))
     }
 
-    pub(super) fn next_revoke(&self) -> RevokeIx {
-        count(self.revokes.len())
+    pub(super) fn next_control(&self) -> ControlIx {
+        count(self.controls.len())
     }
 
     pub(super) fn organisation_ix(&mut self, id: OrganisationId) -> OrgIx {
@@ -161,10 +155,6 @@ impl Access {
 
     pub(super) fn genesis(&self) -> Option<NodeIx> {
         (!self.nodes.is_empty()).then_some(NodeIx(0))
-    }
-
-    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = NodeIx> + use<> {
-        (0..count(self.nodes.len())).map(NodeIx)
     }
 
     /// Grants of a genesis or grant entry; none for others.
@@ -218,35 +208,6 @@ impl Access {
         node.under.map(|grant| Standing { grant, organisation: node.organisation })
     }
 
-    /// Whether `above` is on the way from `standing` to the top, `standing` itself left out.
-    pub(super) fn is_proper_ancestor(&self, above: Standing, standing: Standing) -> bool {
-        let mut at = self.parent(standing);
-        while let Some(here) = at {
-            if here == above {
-                return true;
-            }
-            at = self.parent(here);
-        }
-        false
-    }
-
-    /// Whether `earlier` is `later` or reachable from it by `previous`.
-    pub(super) fn is_chained_before(&self, earlier: NodeIx, later: NodeIx) -> bool {
-        let target = self.node(earlier).seq;
-        let mut here = later;
-        loop {
-            let node = self.node(here);
-            if node.seq <= target {
-                return here == earlier;
-            }
-            here = match (node.jump, node.previous) {
-                (Some(jump), _) if self.node(jump).seq >= target => jump,
-                (_, Some(previous)) => previous,
-                (_, None) => return false,
-            };
-        }
-    }
-
     /// The document; none before its genesis is known.
     #[must_use]
     pub fn document(&self) -> Option<DocumentId> {
@@ -274,7 +235,7 @@ impl Access {
     /// Whether a sound entry is known.
     #[must_use]
     pub fn contains(&self, id: &EntryId) -> bool {
-        self.index.contains_key(id)
+        self.index.get(id).is_some()
     }
 
     /// All sound entries of a plane in the order of arrival, which is causal.
@@ -295,26 +256,60 @@ impl Access {
         self.heads_of(plane).iter().copied()
     }
 
+    /// Puts an entry among the heads of its plane, in the place of those it names.
+    pub(super) fn head(&mut self, id: EntryId, plane: Plane, names: &[NodeIx]) {
+        let mut named = Vec::new();
+        for name in names {
+            if let Some(node) = self.nodes.get_mut(at(name.0))
+                && node.plane == plane
+                && std::mem::take(&mut node.is_head)
+            {
+                named.push(node.id);
+            }
+        }
+        let ([control, content], [of_control, of_content]) = (&mut self.heads, &self.versions);
+        let (heads, version) = match plane {
+            Plane::Control => (control, of_control),
+            Plane::Content => (content, of_content),
+        };
+        for id in named {
+            heads.remove(&id);
+        }
+        heads.insert(id);
+        version.set(None);
+    }
+
     /// BLAKE3 of the sorted heads of a plane: equal if and only if the sound entries of the plane are.
     #[must_use]
     pub fn version(&self, plane: Plane) -> Hash {
-        let mut hasher = blake3::Hasher::new_derive_key("csu-link 0 version");
-        for head in self.heads_of(plane) {
-            hasher.update(head.as_bytes());
-        }
-        Hash::new(*hasher.finalize().as_bytes())
+        let [control, content] = &self.versions;
+        let known = match plane {
+            Plane::Control => control,
+            Plane::Content => content,
+        };
+        known.get().unwrap_or_else(|| {
+            let mut hasher = blake3::Hasher::new_derive_key("csu-link 0 version");
+            for head in self.heads_of(plane) {
+                hasher.update(head.as_bytes());
+            }
+            let version = Hash::new(*hasher.finalize().as_bytes());
+            known.set(Some(version));
+            version
+        })
     }
 
     /// The author's newest entry in a plane and its seq, for the next to chain to.
     #[must_use]
     pub fn tip(&self, author: &Author, plane: Plane) -> Option<(EntryId, u64)> {
-        let author = self.known_author(author)?;
-        let node = self.node(*self.tips.get(&(author, plane))?);
+        let node = self.node(self.tip_of(self.known_author(author)?, plane)?);
         Some((node.id, node.seq))
     }
 
-    /// Pairs of entries with which an author contradicts itself: one author, plane and seq. Both are kept as evidence.
-    pub fn forks(&self) -> impl Iterator<Item = (EntryId, EntryId)> + '_ {
-        self.forks.iter().map(|(one, other)| (self.node(*one).id, self.node(*other).id))
+    /// How many steps were taken so far to judge entries and to answer: for tests, which hold it against
+    /// the number of entries.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.sets.steps()
     }
 }

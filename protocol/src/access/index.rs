@@ -1,4 +1,6 @@
-//! Small names for the parts of one document's graph. Local to one [`super::Access`].
+//! Small names for the parts of one document's graph, and where each entry is. Local to one [`super::Access`].
+
+use crate::id::EntryId;
 
 /// An entry, counted in the order of arrival, which is a causal order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,4 +19,84 @@ pub(super) struct AuthorIx(pub(super) u32);
 pub(super) struct Standing {
     pub(super) grant: NodeIx,
     pub(super) organisation: OrgIx,
+}
+
+/// A revocation, counted in the order of arrival.
+pub(super) type RevokeIx = u32;
+
+/// A control entry, counted in the order of arrival.
+pub(super) type ControlIx = u32;
+
+/// Where each entry is, by its id.
+///
+/// Ids are hashes: their first bits spread entries evenly over buckets, each sorted. Who chooses ids with equal first
+/// bits makes one bucket long, which its order keeps quick to search.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// A power of two of them, or none.
+    buckets: Vec<Vec<(EntryId, NodeIx)>>,
+    length: usize,
+}
+
+/// Entries in a bucket, on average, when their number is doubled.
+const BUCKET_ENTRIES: usize = 4;
+
+impl Index {
+    fn bucket(&self, id: &EntryId) -> usize {
+        let [a, b, c, d, ..] = *id.as_bytes();
+        let first = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(0);
+        first & self.buckets.len().saturating_sub(1)
+    }
+
+    /// The entry of this id.
+    pub(super) fn get(&self, id: &EntryId) -> Option<NodeIx> {
+        let bucket = self.buckets.get(self.bucket(id))?;
+        let at = bucket.binary_search_by_key(&id, |(known, _)| known).ok()?;
+        bucket.get(at).map(|(_, ix)| *ix)
+    }
+
+    /// Enters an entry that is not there.
+    pub(super) fn insert(&mut self, id: EntryId, ix: NodeIx) {
+        if self.length >= self.buckets.len().saturating_mul(BUCKET_ENTRIES) {
+            let doubled = self.buckets.len().saturating_mul(2).max(16);
+            let entries = std::mem::take(&mut self.buckets).into_iter().flatten();
+            self.buckets = vec![Vec::new(); doubled];
+            for (id, ix) in entries.collect::<Vec<_>>() {
+                self.place(id, ix);
+            }
+        }
+        self.place(id, ix);
+        self.length = self.length.saturating_add(1);
+    }
+
+    fn place(&mut self, id: EntryId, ix: NodeIx) {
+        let at = self.bucket(&id);
+        let Some(bucket) = self.buckets.get_mut(at) else { return };
+        let place = bucket.partition_point(|(known, _)| *known < id);
+        bucket.insert(place, (id, ix));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_finds_what_was_entered_also_when_ids_begin_alike() {
+        let id = |at: u32| {
+            let mut id = [0; 32];
+            let [a, b, c, d] = at.to_le_bytes();
+            // A third of them fall into one bucket.
+            (id[0], id[1], id[9], id[10]) = if at.is_multiple_of(3) { (0, 0, a, b) } else { (a, b, c, d) };
+            EntryId::new(id)
+        };
+        let mut index = Index::default();
+        assert_eq!(index.get(&id(0)), None);
+        for at in 0..5000 {
+            assert_eq!(index.get(&id(at)), None);
+            index.insert(id(at), NodeIx(at));
+        }
+        assert!((0..5000).all(|at| index.get(&id(at)) == Some(NodeIx(at))));
+        assert_eq!(index.get(&id(5001)), None);
+    }
 }

@@ -1,13 +1,15 @@
 //! Rule 2: soundness, decided once, on an entry's own past.
 
-use super::graph::{Access, Act, Node};
-use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
-use super::memo::View;
+use super::chain::Cut;
+use super::graph::{Access, Act, Node, Renounces};
+use super::index::{AuthorIx, ControlIx, NodeIx, OrgIx, Standing};
+use super::memo::{Span, View};
 use super::sets::SetId;
 use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Subject, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
 use crate::limits;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// An entry that is sound for good: whoever holds its past agrees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub enum Unsound {
     #[error("no genesis or grant in its past names the organisation of its root key")]
     RootUnnamed,
     /// There are more revocations in its past than allowed.
-    #[error("its past holds more than {} revocations by admins", limits::PAST_REVOKES)]
+    #[error("its past holds more than {} revocations by those above its author", limits::PAST_REVOKES)]
     Quota,
 }
 
@@ -99,6 +101,8 @@ struct Past {
     previous: Option<NodeIx>,
     under: Option<NodeIx>,
     seen: SetId,
+    /// The control entries in it, if the entry is one itself.
+    controls: SetId,
 }
 
 impl Access {
@@ -118,24 +122,41 @@ impl Access {
             }
             Some(_) | None => {}
         }
+        let (names, missing) = self.resolve(header);
         let missing = Missing {
-            entries: header.names().filter(|name| !self.contains(name)).collect::<BTreeSet<_>>().into_iter().collect(),
+            entries: missing.into_iter().collect(),
             card: matches!(header.author, Author::Device(_)) && !is_device(&header.organisation, &header.author),
         };
         if missing.card || !missing.entries.is_empty() {
             return Insertion::Pending(entry, missing);
         }
-        match self.judge(id, header) {
-            Ok(node) => {
-                self.add(node);
+        match self.judge(id, header, names) {
+            Ok((node, names)) => {
+                self.add(node, &names, &header.body);
                 Insertion::Sound(SoundEntry(entry))
             }
             Err(unsound) => Insertion::Unsound(id, unsound),
         }
     }
 
-    fn judge(&mut self, id: EntryId, header: &Header) -> Result<Node, Unsound> {
-        let past = self.resolve(header);
+    /// What is named and known, each once, and what is not known.
+    fn resolve(&self, header: &Header) -> (Vec<NodeIx>, BTreeSet<EntryId>) {
+        let (mut names, mut missing) = (Vec::new(), BTreeSet::new());
+        for name in header.names() {
+            match self.index.get(&name) {
+                Some(ix) => names.push(ix),
+                None => {
+                    missing.insert(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        (names, missing)
+    }
+
+    fn judge(&mut self, id: EntryId, header: &Header, names: Vec<NodeIx>) -> Result<(Node, Vec<NodeIx>), Unsound> {
+        let past = self.past(header, names);
         let organisation = self.organisation_ix(header.organisation);
         let author = self.author_ix(header.author);
         let plane = header.plane();
@@ -144,39 +165,55 @@ impl Access {
         let depth = self.check_standing(header, standing, &past, author)?;
         let act = self.act(header, &past)?;
         let jump = past.previous.map(|previous| self.jump_from(previous));
-        Ok(Node {
-            id,
-            organisation,
-            author,
-            under: past.under,
-            plane,
-            seq: header.seq,
-            previous: past.previous,
-            jump,
-            names: past.names,
-            seen: past.seen,
-            depth,
-            act,
-        })
+        let number = (plane == Plane::Control).then(|| self.next_control());
+        let Past { names, previous, under, seen, controls } = past;
+        Ok((
+            Node {
+                id,
+                organisation,
+                author,
+                under,
+                plane,
+                seq: header.seq,
+                previous,
+                jump,
+                seen,
+                number,
+                past: controls,
+                depth,
+                is_head: true,
+                act,
+            },
+            names,
+        ))
     }
 
-    fn resolve(&mut self, header: &Header) -> Past {
-        let known = |id: EntryId| self.index.get(&id).copied();
-        let names: BTreeSet<NodeIx> = header.names().filter_map(known).collect();
+    fn past(&mut self, header: &Header, names: Vec<NodeIx>) -> Past {
+        // Where a name was found, it is not looked for again.
+        let known = |id: EntryId| names.iter().copied().find(|name| self.node(*name).id == id);
         let (previous, under) = (header.previous.and_then(known), header.under.and_then(known));
-        let mut seen = self.nothing;
-        for name in &names {
-            let (of_name, number) = match self.node(*name) {
-                Node { seen, act: Act::Revoke { number, .. }, .. } => (*seen, Some(*number)),
-                Node { seen, .. } => (*seen, None),
-            };
-            let with_name = match number {
-                Some(number) => self.sets.with(of_name, number),
-                None => of_name,
-            };
-            seen = self.sets.union(seen, with_name);
+        let mut seen: Vec<SetId> = Vec::with_capacity(names.len());
+        let mut revokes = Vec::new();
+        for node in names.iter().map(|name| self.node(*name)) {
+            if seen.last() != Some(&node.seen) {
+                seen.push(node.seen);
+            }
+            if let Act::Revoke { number, .. } = node.act {
+                revokes.push(number);
+            }
         }
-        Past { names: names.into_iter().collect(), previous, under, seen }
+        let seen = self.sets.union(seen);
+        let seen = self.sets.extend(seen, &revokes);
+        let controls = match header.plane() {
+            Plane::Control => {
+                let pasts = names.iter().map(|name| self.node(*name).past).collect();
+                let numbers: Vec<_> = names.iter().filter_map(|name| self.node(*name).number).collect();
+                let pasts = self.sets.union(pasts);
+                self.sets.extend(pasts, &numbers)
+            }
+            Plane::Content => SetId::EMPTY,
+        };
+        Past { names, previous, under, seen, controls }
     }
 
     fn check_names(&self, header: &Header, past: &Past, organisation: OrgIx, author: AuthorIx) -> Result<(), Unsound> {
@@ -200,7 +237,7 @@ impl Access {
     fn check_standing(&self, header: &Header, standing: Option<Standing>, past: &Past, author: AuthorIx) -> Result<u8, Unsound> {
         let Some(standing) = standing else {
             if let Author::Root(root) = header.author {
-                self.check_root(&root, &past.names)?;
+                self.check_root(&root, past.controls)?;
             }
             return Ok(0);
         };
@@ -222,9 +259,7 @@ impl Access {
         }
         if !matches!(header.body, Body::Receipt { .. }) {
             self.check_authorised(standing, author, past.seen, renounces)?;
-        }
-        if !self.is_top(standing) && self.sets.common(past.seen, self.by_admins) > limits::PAST_REVOKES {
-            return Err(Unsound::Quota);
+            self.check_quota(standing, past.seen)?;
         }
         Ok(self.depth(standing))
     }
@@ -236,14 +271,24 @@ impl Access {
         if !self.authorised_in(standing.grant, view) {
             return Err(Unsound::Revoked);
         }
-        // A renunciation does not ask for those before it: a chain of them would ask for all, each time.
-        let none = if renounces {
-            let above = self.above(standing, view);
-            above.is_empty() && self.on_author(standing, author, view, &above).is_empty()
-        } else {
-            self.bearing(standing, author, view).is_empty()
-        };
-        if none { Ok(()) } else { Err(Unsound::Revoked) }
+        // A renunciation does not ask for those before it.
+        let span = if renounces { Span::Device } else { Span::All };
+        match self.cut(view, (standing, author, Plane::Control, span)) {
+            Cut::Whole => Ok(()),
+            Cut::UpTo(_) | Cut::Nothing => Err(Unsound::Revoked),
+        }
+    }
+
+    /// The revocations in the entry's past that could bear on its author, or on those it has its role from: made from a
+    /// proper ancestor of its standing, and authorised judged on the same past. Others do not count, or else whoever was
+    /// evicted could fork revocations until nobody can have them in the past; nor do renunciations and root keys' words.
+    fn check_quota(&self, standing: Standing, seen: SetId) -> Result<(), Unsound> {
+        if self.revocations.by_admins_count <= limits::PAST_REVOKES {
+            return Ok(());
+        }
+        let (view, limit) = (View::Past(seen), limits::PAST_REVOKES.saturating_add(1));
+        let counted = self.ancestors(standing).map(|acting| self.count_from(acting, view, limit));
+        if counted.fold(0, usize::saturating_add) > limits::PAST_REVOKES { Err(Unsound::Quota) } else { Ok(()) }
     }
 
     fn depth(&self, standing: Standing) -> u8 {
@@ -251,25 +296,13 @@ impl Access {
     }
 
     /// A root key may speak where a genesis or grant in its past names its organisation.
-    fn check_root(&self, root: &OrganisationId, names: &[NodeIx]) -> Result<(), Unsound> {
+    fn check_root(&self, root: &OrganisationId, past: SetId) -> Result<(), Unsound> {
         if self.owner() == Some(*root) {
             return Ok(());
         }
-        let named = |ix: NodeIx| self.grant_to(ix, Subject::Organisation(*root)).is_some();
-        if self.past_of(names).into_iter().any(named) { Ok(()) } else { Err(Unsound::RootUnnamed) }
-    }
-
-    /// The closure of what is named. O(entries); asked for only by root keys and by revocations
-    /// that keep control entries.
-    fn past_of(&self, names: &[NodeIx]) -> BTreeSet<NodeIx> {
-        let mut found: BTreeSet<NodeIx> = BTreeSet::new();
-        let mut open: Vec<NodeIx> = names.to_vec();
-        while let Some(ix) = open.pop() {
-            if found.insert(ix) {
-                open.extend(&self.node(ix).names);
-            }
-        }
-        found
+        let naming = self.naming.get(&Subject::Organisation(*root)).map_or(&[][..], Vec::as_slice);
+        let named = self.sets.select(Some(past), SetId::EMPTY, naming, &mut |_| ControlFlow::Break(()));
+        if named.is_break() { Ok(()) } else { Err(Unsound::RootUnnamed) }
     }
 
     fn act(&self, header: &Header, past: &Past) -> Result<Act, Unsound> {
@@ -289,17 +322,17 @@ impl Access {
                 }
                 Ok(Act::Grant { grants: grants.clone() })
             }
-            Body::Revoke { principal, keep } => self.act_revoke(*principal, keep, past),
+            Body::Revoke { principal, keep } => self.act_revoke(header, *principal, keep, past),
             Body::Withdraw { reason } => Ok(Act::Withdraw { reason: *reason }),
             Body::Erase => Ok(Act::Erase),
-            Body::Receipt { erase } => match self.index.get(erase).map(|erase| &self.node(*erase).act) {
+            Body::Receipt { erase } => match self.index.get(erase).map(|erase| &self.node(erase).act) {
                 Some(Act::Erase) => Ok(Act::Receipt),
                 Some(_) | None => Err(Unsound::Kind),
             },
             Body::Key { .. } => Ok(Act::Key),
             Body::Revision { epoch, deps } => {
-                let epoch = self.index.get(epoch).map(|epoch| &self.node(*epoch).act);
-                let deps: Vec<NodeIx> = deps.iter().filter_map(|dep| self.index.get(dep).copied()).collect();
+                let epoch = self.index.get(epoch).map(|epoch| &self.node(epoch).act);
+                let deps: Vec<NodeIx> = deps.iter().filter_map(|dep| self.index.get(dep)).collect();
                 let revisions = deps.iter().all(|dep| matches!(self.node(*dep).act, Act::Revision { .. }));
                 if matches!(epoch, Some(Act::Key)) && revisions { Ok(Act::Revision { deps }) } else { Err(Unsound::Kind) }
             }
@@ -313,98 +346,70 @@ impl Access {
         organisation.map_or(0, |organisation| self.depth(Standing { grant: under, organisation }).saturating_add(1))
     }
 
-    fn act_revoke(&self, principal: Principal, keep: &[Keep], past: &Past) -> Result<Act, Unsound> {
+    fn act_revoke(&self, header: &Header, principal: Principal, keep: &[Keep], past: &Past) -> Result<Act, Unsound> {
         if let Principal::Organisation(organisation) = principal
             && self.owner() == Some(organisation)
         {
             return Err(Unsound::RevokesOwner);
         }
-        if keep.iter().any(|keep| keep.plane == Plane::Control) {
-            let known = self.past_of(&past.names);
-            let fits = |keep: &Keep| {
-                let found = self.index.get(&keep.entry).filter(|kept| known.contains(kept)).map(|kept| self.node(*kept));
-                found.is_some_and(|kept| {
-                    let theirs = match principal {
-                        Principal::Organisation(organisation) => self.organisation(kept.organisation) == organisation,
-                        Principal::Device(_) | Principal::Anyone => true,
-                    };
-                    theirs && kept.plane == Plane::Control && self.author(kept.author) == keep.author
-                })
+        let fits = |keep: &Keep| {
+            let Some(kept) = self.index.get(&keep.entry).map(|kept| self.node(kept)) else { return false };
+            let theirs = match principal {
+                Principal::Organisation(organisation) => self.organisation(kept.organisation) == organisation,
+                Principal::Device(_) | Principal::Anyone => true,
             };
-            if !keep.iter().filter(|keep| keep.plane == Plane::Control).all(fits) {
-                return Err(Unsound::Keep);
-            }
-        }
-        let keep: BTreeMap<_, _> = keep.iter().map(|keep| ((keep.author, keep.plane), keep.entry)).collect();
-        Ok(Act::Revoke { number: self.next_revoke(), principal, keep })
-    }
-
-    fn jump_from(&self, previous: NodeIx) -> NodeIx {
-        // Skew-binary jump pointers (Myers, 1983).
-        let node = self.node(previous);
-        let Some(jump) = node.jump else { return previous };
-        let far = self.node(jump);
-        let near_gap = node.seq.saturating_sub(far.seq);
-        let far_gap = far.jump.map(|further| far.seq.saturating_sub(self.node(further).seq));
-        match far.jump {
-            Some(further) if far_gap == Some(near_gap) => further,
-            Some(_) | None => previous,
-        }
-    }
-
-    fn add(&mut self, node: Node) {
-        let ix = self.next_node();
-        for name in &node.names {
-            let named = self.node(*name);
-            let (id, plane) = (named.id, named.plane);
-            if plane == node.plane {
-                self.heads_mut(plane).remove(&id);
-            }
-        }
-        self.heads_mut(node.plane).insert(node.id);
-        let key = (node.author, node.plane, node.seq);
-        if let Some(first) = self.chain.get(&key) {
-            self.forks.push((*first, ix));
-        } else {
-            self.chain.insert(key, ix);
-        }
-        // At a tie of forks the lower id, so that all nodes chain to the same.
-        let newer = |tip: &NodeIx| {
-            let tip = self.node(*tip);
-            (node.seq, std::cmp::Reverse(node.id)) > (tip.seq, std::cmp::Reverse(tip.id))
+            // Content has no place among control entries.
+            let in_past = kept.number.is_some_and(|number| self.sets.contains(past.controls, number));
+            theirs && in_past && self.author(kept.author) == keep.author
         };
-        if self.tips.get(&(node.author, node.plane)).is_none_or(newer) {
-            self.tips.insert((node.author, node.plane), ix);
+        if !keep.iter().filter(|keep| keep.plane == Plane::Control).all(fits) {
+            return Err(Unsound::Keep);
+        }
+        let own = past.under.is_some() && principal == Principal::Organisation(header.organisation);
+        let renounces = if own { Renounces::Own } else { Renounces::Nothing };
+        Ok(Act::Revoke { number: self.next_revoke(), renounces })
+    }
+
+    fn add(&mut self, node: Node, names: &[NodeIx], body: &Body) {
+        let ix = self.next_node();
+        let (id, plane) = (node.id, node.plane);
+        self.head(id, plane, names);
+        self.index.insert(id, ix);
+        if let Some(number) = node.number {
+            self.controls.push(ix);
+            self.name(&node, number);
         }
         match &node.act {
-            Act::Genesis { grants } | Act::Grant { grants } => {
-                for subject in grants.iter().map(|grant| grant.subject).collect::<Vec<_>>() {
-                    self.naming.entry(subject).or_default().push(ix);
-                    if let Subject::Organisation(organisation) = subject {
-                        self.organisation_ix(organisation);
-                    }
-                }
-            }
-            Act::Revoke { number, principal, .. } => {
-                let renounces = *principal == Principal::Organisation(self.organisation(node.organisation));
-                if node.under.is_some() && !renounces {
-                    self.by_admins = self.sets.with(self.by_admins, *number);
-                }
-                self.revokes_of.entry(*principal).or_default().push(*number);
-                self.revokes.push(ix);
+            Act::Genesis { .. } | Act::Grant { .. } => self.kinds.givers.push(ix),
+            Act::Withdraw { .. } => self.kinds.withdrawals.push(ix),
+            Act::Erase => self.kinds.erases.push(ix),
+            Act::Key => self.kinds.keys.push(ix),
+            Act::Response => self.kinds.responses.push(ix),
+            Act::Revoke { .. } | Act::Receipt | Act::Revision { .. } => {}
+        }
+        self.nodes.push(node);
+        self.chain(ix);
+        if self.arrive(ix, &id) {
+            self.memo.get_mut().forget_all_view();
+        }
+        if let Body::Revoke { principal, keep } = body {
+            // What is void takes nothing, and its own verdict does not depend on it.
+            if self.authorised_in(ix, View::All) {
                 self.memo.get_mut().forget_all_view();
             }
-            Act::Withdraw { .. } | Act::Erase | Act::Receipt | Act::Key | Act::Revision { .. } | Act::Response => {}
+            self.enter_revocation(ix, *principal, keep);
         }
-        self.index.insert(node.id, ix);
-        self.nodes.push(node);
     }
 
-    fn heads_mut(&mut self, plane: Plane) -> &mut BTreeSet<EntryId> {
-        let [control, content] = &mut self.heads;
-        match plane {
-            Plane::Control => control,
-            Plane::Content => content,
+    /// Enters the subjects that a genesis or grant names.
+    fn name(&mut self, node: &Node, number: ControlIx) {
+        let (Act::Genesis { grants } | Act::Grant { grants }) = &node.act else { return };
+        for grant in grants {
+            self.naming.entry(grant.subject).or_default().push(number);
+            self.memo.get_mut().now.live.remove(&grant.subject);
+            if let Subject::Organisation(organisation) = grant.subject {
+                self.organisation_ix(organisation);
+            }
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What follows from the rules: who may do what now, what counts, and why.
 
-use super::graph::{Access, Act};
-use super::index::{NodeIx, Standing};
-use super::memo::View;
+use super::graph::{Access, Act, at, count};
+use super::index::{ControlIx, NodeIx, Standing};
+use super::memo::{Effective, View};
+use super::revocations::Party;
 use crate::entry::{Plane, Reason, Role, Subject};
 use crate::id::{EntryId, OrganisationId};
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// One step of the chain by which a role was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,29 +68,52 @@ impl Access {
         earliest
     }
 
-    fn ended(&self, grant: NodeIx, subject: Subject) -> Vec<EntryId> {
-        let by = match subject {
-            Subject::Anyone => self.anyone_ended_by(grant),
-            Subject::Organisation(id) => match self.known_organisation(&id) {
-                Some(organisation) => self.ended_by(Standing { grant, organisation }),
-                // Every organisation that a sound grant names is known.
-                None => Vec::new(),
-            },
-        };
-        by.into_iter().map(|revoke| self.node(self.revoke(revoke)).id).collect()
+    /// None for an organisation that nothing names.
+    fn party_of(&self, subject: Subject) -> Option<Party> {
+        match subject {
+            Subject::Anyone => Some(Party::Anyone),
+            Subject::Organisation(id) => self.known_organisation(&id).map(Party::Organisation),
+        }
     }
 
-    fn is_live(&self, grant: NodeIx, subject: Subject, now: Timestamp) -> bool {
-        self.authorised_in(grant, View::All)
-            && self.until(grant, subject).is_none_or(|until| now < until)
-            && self.ended(grant, subject).is_empty()
+    fn ended(&self, grant: NodeIx, subject: Subject) -> Vec<EntryId> {
+        let mut ended = Vec::new();
+        if let Some(party) = self.party_of(subject) {
+            let _all = self.each_end(grant, party, &mut |revoke| {
+                ended.push(self.node(self.revoke(revoke)).id);
+                ControlFlow::Continue(())
+            });
+        }
+        ended
+    }
+
+    fn naming(&self, subject: Subject) -> &[ControlIx] {
+        self.naming.get(&subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// The geneses and grants by which `subject` holds something that has not been taken.
+    fn live(&self, subject: Subject) -> Vec<NodeIx> {
+        if let Some(known) = self.memo.borrow().now.live.get(&subject) {
+            return known.clone();
+        }
+        let Some(party) = self.party_of(subject) else { return Vec::new() };
+        let stands = |grant: &NodeIx| {
+            self.authorised_in(*grant, View::All) && self.each_end(*grant, party, &mut |_| ControlFlow::Break(())).is_continue()
+        };
+        let live: Vec<NodeIx> = self.naming(subject).iter().map(|number| self.control(*number)).filter(stands).collect();
+        self.memo.borrow_mut().now.live.insert(subject, live.clone());
+        live
+    }
+
+    /// The same at `now`, each with the role it gives.
+    fn live_at(&self, subject: Subject, now: Timestamp) -> impl Iterator<Item = (NodeIx, Role)> + '_ {
+        let live = self.live(subject).into_iter().filter(move |grant| self.until(*grant, subject).is_none_or(|until| now < until));
+        live.filter_map(move |grant| Some((grant, self.grant_to(grant, subject)?.role)))
     }
 
     /// The highest role given to `subject` itself and live at `now`.
     fn role_of_subject(&self, subject: Subject, now: Timestamp) -> Option<Role> {
-        let given = self.naming.get(&subject).map_or(&[][..], Vec::as_slice);
-        let live = given.iter().filter(|grant| self.is_live(**grant, subject, now));
-        live.filter_map(|grant| self.grant_to(*grant, subject)).map(|grant| grant.role).max()
+        self.live_at(subject, now).map(|(_, role)| role).max()
     }
 
     /// What `organisation` may do at `now`: its own roles, and what anyone may.
@@ -113,12 +138,8 @@ impl Access {
         if self.owner() == Some(*organisation) {
             return self.genesis().map(|genesis| self.node(genesis).id);
         }
-        let subject = Subject::Organisation(*organisation);
-        let given = self.naming.get(&subject).map_or(&[][..], Vec::as_slice);
-        let fits = |grant: &&NodeIx| {
-            self.grant_to(**grant, subject).is_some_and(|given| given.role >= role) && self.is_live(**grant, subject, now)
-        };
-        given.iter().filter(fits).min_by_key(|grant| (self.node(**grant).depth, self.node(**grant).id)).map(|grant| self.node(*grant).id)
+        let fits = self.live_at(Subject::Organisation(*organisation), now).filter(|(_, given)| *given >= role);
+        fits.map(|(grant, _)| self.node(grant)).min_by_key(|grant| (grant.depth, grant.id)).map(|grant| grant.id)
     }
 
     /// Whether `organisation` was ever given anything by a sound entry, or owns the document: it may
@@ -166,7 +187,7 @@ impl Access {
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        for ix in self.all() {
+        for ix in self.kinds.givers.iter().copied() {
             for grant in self.grants(ix) {
                 rows.push(Row {
                     who: grant.subject,
@@ -203,43 +224,59 @@ impl Access {
     /// Rule 7 over all entries: whether a sound entry counts.
     #[must_use]
     pub fn is_authorised(&self, id: &EntryId) -> bool {
-        self.index.get(id).is_some_and(|ix| self.authorised_in(*ix, View::All))
+        self.index.get(id).is_some_and(|ix| self.authorised_in(ix, View::All))
     }
 
     /// Rule 8: the revisions that the document's content is made of, in causal order.
     #[must_use]
     pub fn effective_revisions(&self) -> Vec<EntryId> {
-        let mut effective: BTreeSet<NodeIx> = BTreeSet::new();
-        for ix in self.all() {
-            if let Act::Revision { deps } = &self.node(ix).act
-                && deps.iter().all(|dep| effective.contains(dep))
-                && self.authorised_in(ix, View::All)
-            {
-                effective.insert(ix);
+        // What was found before still holds: a revision looks back alone.
+        let Effective { mut flags, mut found } = std::mem::take(&mut self.memo.borrow_mut().now.effective);
+        for node in self.nodes.iter().skip(flags.len()) {
+            let ix = NodeIx(count(flags.len()));
+            let holds = |dep: &NodeIx| flags.get(at(dep.0)).is_some_and(|effective| *effective);
+            let effective = match &node.act {
+                Act::Revision { deps } => deps.iter().all(holds) && self.authorised_in(ix, View::All),
+                Act::Genesis { .. }
+                | Act::Grant { .. }
+                | Act::Revoke { .. }
+                | Act::Withdraw { .. }
+                | Act::Erase
+                | Act::Receipt
+                | Act::Key
+                | Act::Response => false,
+            };
+            flags.push(effective);
+            if effective {
+                found.push(node.id);
             }
         }
-        effective.into_iter().map(|ix| self.node(ix).id).collect()
+        let revisions = found.clone();
+        self.memo.borrow_mut().now.effective = Effective { flags, found };
+        revisions
+    }
+
+    fn authorised_of<'a>(&'a self, kind: &'a [NodeIx]) -> impl Iterator<Item = NodeIx> + 'a {
+        kind.iter().copied().filter(|ix| self.authorised_in(*ix, View::All))
     }
 
     /// Rule 8: the responses that count, in causal order.
     #[must_use]
     pub fn effective_responses(&self) -> Vec<EntryId> {
-        let counts = |ix: &NodeIx| matches!(self.node(*ix).act, Act::Response) && self.authorised_in(*ix, View::All);
-        self.all().filter(counts).map(|ix| self.node(ix).id).collect()
+        self.authorised_of(&self.kinds.responses).map(|ix| self.node(ix).id).collect()
     }
 
     /// The authorised keys that start epochs, in causal order.
     #[must_use]
     pub fn authorised_keys(&self) -> Vec<EntryId> {
-        let counts = |ix: &NodeIx| matches!(self.node(*ix).act, Act::Key) && self.authorised_in(*ix, View::All);
-        self.all().filter(counts).map(|ix| self.node(ix).id).collect()
+        self.authorised_of(&self.kinds.keys).map(|ix| self.node(ix).id).collect()
     }
 
     /// The withdrawal that counts, if one does: of several the one with the lowest id, so that all
     /// nodes show the same. Withdrawn is final.
     #[must_use]
     pub fn withdrawal(&self) -> Option<(EntryId, OrganisationId, Reason)> {
-        let found = self.all().filter(|ix| self.authorised_in(*ix, View::All)).filter_map(|ix| match self.node(ix).act {
+        let found = self.authorised_of(&self.kinds.withdrawals).filter_map(|ix| match self.node(ix).act {
             Act::Withdraw { reason } => Some((self.node(ix).id, self.organisation(self.node(ix).organisation), reason)),
             Act::Genesis { .. }
             | Act::Grant { .. }
@@ -256,20 +293,6 @@ impl Access {
     /// Whether the owner's order to erase counts.
     #[must_use]
     pub fn is_erased(&self) -> bool {
-        self.all().any(|ix| matches!(self.node(ix).act, Act::Erase) && self.authorised_in(ix, View::All))
-    }
-
-    /// What to keep of `organisation`'s work when it loses its role and nothing is held against what it
-    /// did so far: for each of its authors and planes the newest entry known.
-    #[must_use]
-    pub fn keep_all_of(&self, organisation: &OrganisationId) -> Vec<crate::entry::Keep> {
-        let mut newest: BTreeMap<_, NodeIx> = BTreeMap::new();
-        for ((author, plane), ix) in &self.tips {
-            if self.organisation(self.node(*ix).organisation) == *organisation {
-                newest.insert((self.author(*author), *plane), *ix);
-            }
-        }
-        let keep = |((author, plane), ix): ((_, _), NodeIx)| crate::entry::Keep { author, plane, entry: self.node(ix).id };
-        newest.into_iter().map(keep).collect()
+        self.authorised_of(&self.kinds.erases).next().is_some()
     }
 }

@@ -1,110 +1,168 @@
-//! Rules 4 to 8.
+//! Rules 5 to 8.
+//!
+//! What bears on an author under a standing is asked for as a [`Cut`]: how much of the author's chain all of it
+//! together leaves. That is one entry at most, however many revocations there are, so a verdict costs O(log seq) once
+//! the cut is known, and a cut is found once for each view, standing, author and plane.
 
-use super::graph::{Access, Act};
-use super::index::{AuthorIx, NodeIx, Standing};
-use super::memo::View;
-use super::sets::RevokeIx;
-use crate::entry::{Author, Principal};
-use std::rc::Rc;
+use super::chain::Cut;
+use super::graph::{Access, Act, Renounces};
+use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
+use super::memo::{CutKey, Span, View};
+use super::revocations::{Group, Party, Right};
+use super::sets::{Fold, SetId};
+use crate::entry::{Author, Plane};
+use std::ops::ControlFlow;
+
+/// What is found to bear.
+pub(super) enum Bearing {
+    /// One revocation.
+    One(RevokeIx),
+    /// All those of a group in the view, as what they leave.
+    Many(Cut),
+}
+
+/// What is called for all that is found; it may say that it has seen enough.
+type Found<'f> = &'f mut dyn FnMut(Bearing) -> ControlFlow<()>;
+
+/// What is asked of the revocations that bear.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// Which they are.
+    Which,
+    /// What they leave of an author's chain in a plane.
+    Leaves(AuthorIx, Plane),
+}
+
+/// Groups larger than this are asked by blocks.
+const BLOCKWISE: usize = 64;
 
 impl Access {
-    fn in_view(&self, view: View, revoke: RevokeIx) -> bool {
-        match view {
-            View::All => true,
-            View::Past(set) => self.sets.contains(set, revoke),
+    /// The standings that `standing` was given through, from its parent to the top.
+    pub(super) fn ancestors(&self, standing: Standing) -> impl Iterator<Item = Standing> + '_ {
+        std::iter::successors(self.parent(standing), |above| self.parent(*above))
+    }
+
+    /// Those of a group that are in the view and not in `but`, and stand by `cut`.
+    fn each_of_group(&self, group: &Group, cut: Cut, (view, but): (View, SetId), question: Question, found: Found<'_>) -> ControlFlow<()> {
+        self.sets.step();
+        let one = &mut |revoke| found(Bearing::One(revoke));
+        match (cut, question, view) {
+            (Cut::Nothing, ..) => ControlFlow::Continue(()),
+            (Cut::Whole, Question::Leaves(author, Plane::Control), View::Past(set))
+                if but == SetId::EMPTY && group.members.len() > BLOCKWISE =>
+            {
+                found(Bearing::Many(self.leaves(group, author, set)))
+            }
+            (Cut::Whole, ..) => self.sets.select(view.revocations(), but, &group.members, one),
+            (Cut::UpTo(last), ..) => {
+                let members = group.up_to(self.node(last).seq);
+                self.sets.select(view.revocations(), but, &members, &mut |revoke| {
+                    if self.stands(self.revoke(revoke), cut) { one(revoke) } else { ControlFlow::Continue(()) }
+                })
+            }
         }
     }
 
-    fn revokes_of(&self, principal: Principal) -> &[RevokeIx] {
-        self.revokes_of.get(&principal).map_or(&[], Vec::as_slice)
-    }
-
-    /// Rule 4. A kept entry that has not arrived keeps nothing yet.
-    pub(super) fn keeps(&self, revoke: RevokeIx, entry: NodeIx) -> bool {
-        let Act::Revoke { keep, .. } = &self.node(self.revoke(revoke)).act else { return false };
-        let node = self.node(entry);
-        let kept = keep.get(&(self.author(node.author), node.plane)).and_then(|id| self.index.get(id));
-        kept.is_some_and(|kept| {
-            let last = self.node(*kept);
-            last.author == node.author && last.plane == node.plane && self.is_chained_before(entry, *kept)
+    /// What those of a group in a set together leave of an author's control entries. Remembered for each block of the
+    /// set, because the sets of entries one after the other have most blocks in common.
+    fn leaves(&self, group: &Group, author: AuthorIx, set: SetId) -> Cut {
+        let name = group.members.first().copied().unwrap_or(0);
+        self.sets.fold(set, &group.members, Cut::Whole, &mut |step| match step {
+            Fold::Block(set, begin) => self.memo.borrow().fold(&(name, author, set, begin)),
+            Fold::Number(cut, revoke) => Some(self.meet(cut, self.kept(revoke, author, Plane::Control))),
+            Fold::Join(one, other) => Some(self.meet(one, other)),
+            Fold::Known(set, begin, cut) => {
+                self.memo.borrow_mut().set_fold((name, author, set, begin), cut);
+                None
+            }
         })
     }
 
-    /// Rule 5, for the standing of an organisation.
-    pub(super) fn above(&self, standing: Standing, view: View) -> Rc<[RevokeIx]> {
-        if let Some(known) = self.memo.borrow().of(view).above.get(&(view, standing)) {
-            return Rc::clone(known);
+    /// Those of a group that are in the view, not in `but`, and authorised in the view. All of a group act by the right
+    /// `acting`, so that one cut judges them all.
+    fn each_authorised(
+        &self,
+        (group, acting, party): (&Group, Standing, Option<Party>),
+        scope: (View, SetId),
+        question: Question,
+        found: Found<'_>,
+    ) -> ControlFlow<()> {
+        let (view, _) = scope;
+        if !self.authorised_in(acting.grant, view) {
+            return ControlFlow::Continue(());
         }
-        let principal = Principal::Organisation(self.organisation(standing.organisation));
-        let found: Rc<[RevokeIx]> = self.above_principal(principal, standing.grant, self.parent(standing), view).into();
-        self.memo.borrow_mut().of_mut(view).above.insert((view, standing), Rc::clone(&found));
-        found
+        // A renunciation's own verdict leaves renunciations out.
+        let span = if party == Some(Party::Organisation(acting.organisation)) { Span::Device } else { Span::All };
+        let cut = self.cut(view, (acting, group.author, Plane::Control, span));
+        self.each_of_group(group, cut, scope, question, found)
     }
 
-    /// Rule 5 for whatever `grant` gave to `principal` from the standing `parent`.
-    fn above_principal(&self, principal: Principal, grant: NodeIx, parent: Option<Standing>, view: View) -> Vec<RevokeIx> {
-        let Some(parent) = parent else { return Vec::new() };
-        let bears = |revoke: &RevokeIx| {
-            let node = self.revoke(*revoke);
-            let Some(acting) = self.acting(node) else { return false };
-            if !self.in_view(view, *revoke) || !(acting == parent || self.is_proper_ancestor(acting, parent)) {
-                return false;
-            }
-            // Whoever gave the role knew of the revocation and gave it again.
-            let knowing_regrant = acting == parent && self.sets.contains(self.node(grant).seen, *revoke);
-            !knowing_regrant && self.authorised_in(node, view)
-        };
-        self.revokes_of(principal).iter().copied().filter(bears).collect()
-    }
-
-    /// Rule 6 (a): the authorised renunciations of a standing.
-    pub(super) fn renunciations(&self, standing: Standing, view: View) -> Vec<RevokeIx> {
-        let principal = Principal::Organisation(self.organisation(standing.organisation));
-        let renounces = |revoke: &RevokeIx| {
-            let node = self.revoke(*revoke);
-            self.in_view(view, *revoke) && self.acting(node) == Some(standing) && self.authorised_in(node, view)
-        };
-        self.revokes_of(principal).iter().copied().filter(renounces).collect()
-    }
-
-    /// Rule 6 (b) and (c): what bears on a device or root key rather than on its organisation.
-    pub(super) fn on_author(&self, standing: Standing, author: AuthorIx, view: View, above: &[RevokeIx]) -> Vec<RevokeIx> {
-        let Author::Device(device) = self.author(author) else { return Vec::new() };
-        let bears = |revoke: &RevokeIx| {
-            let node = self.revoke(*revoke);
-            if !self.in_view(view, *revoke) {
-                return false;
-            }
-            match self.acting(node) {
-                Some(acting) => self.is_proper_ancestor(acting, standing) && self.authorised_in(node, view),
-                // By a root key: the organisation's own word on its own device, unless it was evicted before.
-                None => self.node(node).organisation == standing.organisation && above.iter().all(|above| self.keeps(*above, node)),
-            }
-        };
-        self.revokes_of(Principal::Device(device)).iter().copied().filter(bears).collect()
-    }
-
-    /// Rule 6.
-    pub(super) fn bearing(&self, standing: Standing, author: AuthorIx, view: View) -> Rc<[RevokeIx]> {
-        if let Some(known) = self.memo.borrow().of(view).bearing.get(&(view, standing, author)) {
-            return Rc::clone(known);
+    fn each_of(&self, party: Party, acting: Standing, scope: (View, SetId), question: Question, found: Found<'_>) -> ControlFlow<()> {
+        for group in self.revocations.of(party, Right::Standing(acting)) {
+            self.each_authorised((group, acting, Some(party)), scope, question, found)?;
         }
-        let above = self.above(standing, view);
-        let mut found = above.to_vec();
-        found.extend(self.renunciations(standing, view));
-        found.extend(self.on_author(standing, author, view, &above));
-        let found: Rc<[RevokeIx]> = found.into();
-        self.memo.borrow_mut().of_mut(view).bearing.insert((view, standing, author), Rc::clone(&found));
-        found
+        ControlFlow::Continue(())
     }
 
-    /// Whether an entry gives up the standing it acts under.
-    pub(super) fn is_renunciation(&self, ix: NodeIx) -> bool {
-        let node = self.node(ix);
-        match (&node.act, node.under) {
-            (Act::Revoke { principal, .. }, Some(_)) => *principal == Principal::Organisation(self.organisation(node.organisation)),
-            _ => false,
+    /// Rule 5 for what `grant` gave to `party` from the standing `parent`.
+    fn each_above(
+        &self,
+        (grant, party, parent): (NodeIx, Party, Option<Standing>),
+        view: View,
+        question: Question,
+        found: Found<'_>,
+    ) -> ControlFlow<()> {
+        let Some(parent) = parent else { return ControlFlow::Continue(()) };
+        // Whoever gave the role knew of the revocation and gave it again.
+        self.each_of(party, parent, (view, self.node(grant).seen), question, found)?;
+        self.ancestors(parent).try_for_each(|acting| self.each_of(party, acting, (view, SetId::EMPTY), question, found))
+    }
+
+    /// Rule 6 (b) and (c): what bears on a device rather than on its organisation.
+    fn each_on_device(&self, standing: Standing, author: AuthorIx, view: View, question: Question, found: Found<'_>) -> ControlFlow<()> {
+        if !matches!(self.author(author), Author::Device(_)) {
+            return ControlFlow::Continue(());
         }
+        let (party, scope) = (Party::Device(author), (view, SetId::EMPTY));
+        self.ancestors(standing).try_for_each(|acting| self.each_of(party, acting, scope, question, found))?;
+        // By a root key: the organisation's own word on its own device, unless it was evicted before.
+        for group in self.revocations.of(party, Right::Root(standing.organisation)) {
+            let cut = self.cut(view, (standing, group.author, Plane::Control, Span::Above));
+            self.each_of_group(group, cut, scope, question, found)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What all that bears on an author under a standing (rule 6, as far as the span says) leaves of its chain.
+    pub(super) fn cut(&self, view: View, key: CutKey) -> Cut {
+        if self.revocations.is_empty() || view == View::Past(SetId::EMPTY) {
+            return Cut::Whole;
+        }
+        if let Some(known) = self.memo.borrow().of(view).cuts.get(&(view, key)) {
+            return *known;
+        }
+        let (standing, author, plane, span) = key;
+        let question = Question::Leaves(author, plane);
+        let mut cut = Cut::Whole;
+        let found: Found<'_> = &mut |bearing| {
+            let leaves = match bearing {
+                Bearing::One(revoke) => self.kept(revoke, author, plane),
+                Bearing::Many(leaves) => leaves,
+            };
+            cut = self.meet(cut, leaves);
+            if cut == Cut::Nothing { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let party = Party::Organisation(standing.organisation);
+        let mut enough = self.each_above((standing.grant, party, self.parent(standing)), view, question, found);
+        if enough.is_continue() && span >= Span::Device {
+            enough = self.each_on_device(standing, author, view, question, found);
+        }
+        if enough.is_continue() && span >= Span::All {
+            // It is the last, so whether it has seen enough does not matter.
+            let _enough = self.each_of(party, standing, (view, SetId::EMPTY), question, found);
+        }
+        self.memo.borrow_mut().of_mut(view).cuts.insert((view, key), cut);
+        cut
     }
 
     /// Rule 7, over the entries of `view`.
@@ -113,47 +171,67 @@ impl Access {
     /// revocations made from proper ancestors of its standing; only renunciations are made from the
     /// standing itself, and their own verdict leaves renunciations out.
     pub(super) fn authorised_in(&self, ix: NodeIx, view: View) -> bool {
-        if let Some(known) = self.memo.borrow().of(view).authorised.get(&(view, ix)) {
-            return *known;
-        }
-        let found = self.find_authorised(ix, view);
-        // Only control entries are asked for again and again.
-        if matches!(self.node(ix).act, Act::Grant { .. } | Act::Revoke { .. }) {
-            self.memo.borrow_mut().of_mut(view).authorised.insert((view, ix), found);
-        }
-        found
-    }
-
-    fn find_authorised(&self, ix: NodeIx, view: View) -> bool {
         let node = self.node(ix);
         let Some(standing) = self.acting(ix) else {
             // The genesis, and sound revocations by root keys.
             return true;
         };
-        if matches!(node.act, Act::Receipt) {
-            return true;
+        // Only grants are asked for again and again.
+        let is_grant = match node.act {
+            Act::Receipt => return true,
+            Act::Grant { .. } => true,
+            Act::Genesis { .. }
+            | Act::Revoke { .. }
+            | Act::Withdraw { .. }
+            | Act::Erase
+            | Act::Key
+            | Act::Revision { .. }
+            | Act::Response => false,
+        };
+        if is_grant && let Some(known) = self.memo.borrow().grant(view, ix) {
+            return known;
         }
-        if !self.authorised_in(standing.grant, view) {
-            return false;
+        let span = if matches!(node.act, Act::Revoke { renounces: Renounces::Own, .. }) { Span::Device } else { Span::All };
+        let found = self.authorised_in(standing.grant, view) && self.stands(ix, self.cut(view, (standing, node.author, node.plane, span)));
+        if is_grant {
+            self.memo.borrow_mut().set_grant(view, ix, found);
         }
-        if self.is_renunciation(ix) {
-            let above = self.above(standing, view);
-            let on_author = self.on_author(standing, node.author, view, &above);
-            return above.iter().chain(&on_author).all(|revoke| self.keeps(*revoke, ix));
-        }
-        self.bearing(standing, node.author, view).iter().all(|revoke| self.keeps(*revoke, ix))
-    }
-
-    /// Why a standing has ended: the revocations of its organisation from above and its own
-    /// renunciations, over all entries.
-    pub(super) fn ended_by(&self, standing: Standing) -> Vec<RevokeIx> {
-        let mut found = self.above(standing, View::All).to_vec();
-        found.extend(self.renunciations(standing, View::All));
         found
     }
 
-    /// The same for what `grant` gave to anyone.
-    pub(super) fn anyone_ended_by(&self, grant: NodeIx) -> Vec<RevokeIx> {
-        self.above_principal(Principal::Anyone, grant, self.parent_of_grant(grant), View::All)
+    /// How many revocations made from `acting` count in the view, renunciations left out; no more than `limit` are counted.
+    pub(super) fn count_from(&self, acting: Standing, view: View, limit: usize) -> usize {
+        let Some(groups) = self.revocations.by_admins.get(&acting) else { return 0 };
+        if let Some(known) = self.memo.borrow().of(view).quotas.get(&(view, acting)) {
+            return *known;
+        }
+        let mut count = 0_usize;
+        let _enough = groups.iter().try_for_each(|group| {
+            self.each_authorised((group, acting, None), (view, SetId::EMPTY), Question::Which, &mut |_| {
+                count = count.saturating_add(1);
+                if count < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+        });
+        self.memo.borrow_mut().of_mut(view).quotas.insert((view, acting), count);
+        count
+    }
+
+    /// Why what `grant` gave to `party` has ended: the revocations from above, and for an organisation its own
+    /// renunciations, over all entries.
+    pub(super) fn each_end(&self, grant: NodeIx, party: Party, found: &mut dyn FnMut(RevokeIx) -> ControlFlow<()>) -> ControlFlow<()> {
+        let found: Found<'_> = &mut |bearing| match bearing {
+            Bearing::One(revoke) => found(revoke),
+            // Not what was asked.
+            Bearing::Many(_) => ControlFlow::Continue(()),
+        };
+        let (view, question) = (View::All, Question::Which);
+        match party {
+            Party::Organisation(organisation) => {
+                let standing = Standing { grant, organisation };
+                self.each_above((grant, party, self.parent(standing)), view, question, found)?;
+                self.each_of(party, standing, (view, SetId::EMPTY), question, found)
+            }
+            Party::Anyone | Party::Device(_) => self.each_above((grant, party, self.parent_of_grant(grant)), view, question, found),
+        }
     }
 }

@@ -1,0 +1,172 @@
+//! Measuring: stages, each a list of figures, for people and for machines.
+//!
+//! The program is `cargo run --release -p csu-tests --bin bench`; `--help` shows what it takes. A stage is one file beside
+//! [`access`] and one line of [`STAGES`]. It names its figures before it measures, so that a test can check that each is
+//! there. What is compared is measured side by side in one run; each figure is the median of a few runs. Nothing here is
+//! asserted about time: machines differ. Tests that hold for any machine count steps instead.
+
+pub mod access;
+pub mod graph;
+pub mod hostile;
+pub mod workload;
+
+use serde::Serialize;
+use std::fmt::Write;
+
+/// One measured number.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// What was measured; the unit is its last word where it has one.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+    /// Of what: `ms`, `us`, or `ratio`.
+    pub unit: &'static str,
+    /// On which data.
+    pub workload: String,
+}
+
+/// How large the data are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Entries of the ordinary workloads.
+    pub entries: usize,
+    /// Entries of the hostile ones.
+    pub hostile: usize,
+    /// How often each measurement is made; the median counts.
+    pub runs: usize,
+}
+
+impl Size {
+    /// What the goals speak of.
+    pub const FULL: Self = Self { entries: 100_000, hostile: 20_000, runs: 3 };
+    /// Enough to see that every figure is produced.
+    pub const TINY: Self = Self { entries: 400, hostile: 200, runs: 1 };
+}
+
+/// Hears of progress.
+pub type Progress<'p> = &'p mut dyn FnMut(&str);
+
+/// A part of the program under measurement.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    /// The name that selects it.
+    pub name: &'static str,
+    /// One line for `--list`.
+    pub about: &'static str,
+    /// The figures that it produces: (name, workload).
+    pub figures: fn() -> Vec<(String, String)>,
+    /// Measures.
+    pub run: fn(Size, Progress<'_>) -> Vec<Figure>,
+}
+
+/// All stages.
+pub const STAGES: [Stage; 1] = [Stage {
+    name: "access",
+    about: "the rights of one document: from scratch, for one more entry, and on graphs made to be slow",
+    figures: access::figures,
+    run: access::run,
+}];
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// How to use it.
+    Help,
+    /// Which stages there are.
+    List,
+    /// Measure these stages.
+    Run {
+        /// Their names, each once, in the order of [`STAGES`].
+        stages: Vec<&'static str>,
+        /// One JSON object a line instead of a table.
+        json: bool,
+    },
+}
+
+/// The text of `--help`.
+pub const HELP: &str = "\
+Measures CSU Link.
+
+Usage: bench [STAGE...] [--json]
+
+  STAGE     what to measure; all stages if none is named
+  --json    one JSON object a line: name, value, unit, workload
+  --list    the stages there are
+  --help    this text
+
+Build it optimised, or the figures mean nothing:
+
+  cargo run --release -p csu-tests --bin bench -- access
+  cargo run --release -p csu-tests --bin bench -- access --json > figures.jsonl
+
+Figures go to standard output, progress to standard error.
+";
+
+/// Understands the command line.
+///
+/// # Errors
+/// When a word is no stage and no option; the text says which there are.
+pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
+    let (mut named, mut json) = (Vec::new(), false);
+    for word in words {
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Request::Help),
+            "--list" => return Ok(Request::List),
+            "--json" => json = true,
+            option if option.starts_with('-') => return Err(format!("'{option}' is no option: there are --json, --list and --help")),
+            stage if STAGES.iter().any(|known| known.name == stage) => named.push(word),
+            other => {
+                let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+                return Err(format!("'{other}' is no stage; the stages are: {}", names.join(", ")));
+            }
+        }
+    }
+    let wanted = STAGES.iter().map(|stage| stage.name).filter(|name| named.is_empty() || named.iter().any(|wanted| wanted == name));
+    Ok(Request::Run { stages: wanted.collect(), json })
+}
+
+/// The stages with a line about each.
+#[must_use]
+pub fn list() -> String {
+    STAGES.iter().fold(String::new(), |mut text, stage| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:<10} {}", stage.name, stage.about);
+        text
+    })
+}
+
+/// Figures as a table for people.
+#[must_use]
+pub fn table(figures: &[Figure]) -> String {
+    let width = |of: fn(&Figure) -> usize, least: usize| figures.iter().map(of).max().unwrap_or(0).max(least);
+    let name = width(|figure| figure.name.len(), 4);
+    let mut text = format!("{:<name$} {:>12} {:<5} workload\n", "name", "value", "unit");
+    for figure in figures {
+        let _ = writeln!(text, "{:<name$} {:>12.3} {:<5} {}", figure.name, figure.value, figure.unit, figure.workload);
+    }
+    text
+}
+
+/// Figures for machines: one JSON object a line.
+///
+/// # Errors
+/// When a value is no number, which JSON cannot say.
+pub fn json_lines(figures: &[Figure]) -> Result<String, String> {
+    let mut text = String::new();
+    for figure in figures {
+        if !figure.value.is_finite() {
+            return Err(format!("{} on {} came out as {}", figure.name, figure.workload, figure.value));
+        }
+        let line = serde_json::to_string(figure).map_err(|error| error.to_string())?;
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(text)
+}
+
+/// The middle one; of an even number the upper. Not a number if there are none.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,24 @@
+//! Measures CSU Link; `--help` says how.
+
+use csu_tests::bench::{self, HELP, Request, STAGES, Size};
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (stages, json) = match bench::parse(std::env::args().skip(1))? {
+        Request::Help => {
+            print!("{HELP}");
+            return Ok(());
+        }
+        Request::List => {
+            print!("{}", bench::list());
+            return Ok(());
+        }
+        Request::Run { stages, json } => (stages, json),
+    };
+    let mut all = Vec::new();
+    for stage in STAGES.iter().filter(|stage| stages.contains(&stage.name)) {
+        all.extend((stage.run)(Size::FULL, &mut |what| eprintln!("{}: {what}", stage.name)));
+    }
+    print!("{}", if json { bench::json_lines(&all)? } else { bench::table(&all) });
+    Ok(())
+}

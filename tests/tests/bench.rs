@@ -1,0 +1,55 @@
+//! The bench produces every figure it names. How large they are is for people and machines to compare, not for a test.
+
+use csu_tests::bench::{self, Request, STAGES, Size};
+use std::collections::BTreeSet;
+
+#[test]
+fn every_registered_figure_is_produced_once_as_a_line_of_json_with_four_keys() {
+    for stage in &STAGES {
+        let figures = (stage.run)(Size::TINY, &mut |_| {});
+        let registered: BTreeSet<(String, String)> = (stage.figures)().into_iter().collect();
+        let produced: BTreeSet<(String, String)> = figures.iter().map(|figure| (figure.name.clone(), figure.workload.clone())).collect();
+        assert_eq!(produced, registered);
+        assert_eq!(figures.len(), registered.len());
+        let text = bench::json_lines(&figures).unwrap();
+        assert_eq!(text.lines().count(), figures.len());
+        for line in text.lines() {
+            let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            assert_eq!(object.keys().map(String::as_str).collect::<BTreeSet<_>>(), ["name", "unit", "value", "workload"].into());
+            let value = object["value"].as_f64().unwrap();
+            assert!(value.is_finite() && value >= 0.0, "{line}");
+            assert!(["name", "unit", "workload"].iter().all(|key| object[*key].as_str().is_some_and(|text| !text.is_empty())), "{line}");
+        }
+        let table = bench::table(&figures);
+        assert_eq!(table.lines().count(), figures.len() + 1);
+    }
+}
+
+fn parse(words: &[&str]) -> Result<Request, String> {
+    bench::parse(words.iter().map(|word| (*word).to_owned()))
+}
+
+#[test]
+fn an_unknown_stage_is_answered_with_those_there_are() {
+    let refused = parse(&["acess"]).unwrap_err();
+    assert!(STAGES.iter().all(|stage| refused.contains(stage.name)) && refused.contains("acess"), "{refused}");
+    assert!(parse(&["--jsn"]).unwrap_err().contains("--json"));
+}
+
+#[test]
+fn no_stage_named_means_all_of_them() {
+    let all: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+    assert_eq!(parse(&[]), Ok(Request::Run { stages: all, json: false }));
+    assert_eq!(parse(&["access", "--json", "access"]), Ok(Request::Run { stages: vec!["access"], json: true }));
+    assert_eq!(parse(&["access", "--help"]), Ok(Request::Help));
+    assert_eq!(parse(&["--list"]), Ok(Request::List));
+    assert!(bench::list().contains("access") && bench::HELP.contains("cargo run"));
+}
+
+#[test]
+fn a_figure_that_is_no_number_is_an_error() {
+    let figure = bench::Figure { name: "a".into(), value: f64::NAN, unit: "us", workload: "w".into() };
+    assert!(bench::json_lines(&[figure]).is_err());
+    assert_eq!(bench::median(vec![3.0, 1.0, 2.0]), 2.0);
+    assert!(bench::median(vec![]).is_nan());
+}
