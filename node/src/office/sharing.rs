@@ -2,7 +2,7 @@
 
 use super::drafting::merge;
 use super::opening::Named;
-use super::steps::{author_problem, check_audience};
+use super::steps::check_audience;
 use super::{Office, now};
 use crate::desk::{
     AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient, RevocationOutcome,
@@ -10,9 +10,8 @@ use crate::desk::{
 };
 use crate::log_verb::LogVerb;
 use csu_protocol::access::Row;
-use csu_protocol::author;
-use csu_protocol::entry::{Body, Grant, Keep, Principal, Role, Subject};
-use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::entry::{Body, Grant, Principal, Role, Subject};
+use csu_protocol::id::{DocumentId, OrganisationId};
 use std::collections::BTreeSet;
 
 impl Office {
@@ -79,9 +78,7 @@ impl Office {
         self.check_cards(&grants)?;
         let under = self.standing(document, Role::Admin, "granting")?;
         let whom: Vec<String> = grants.iter().map(|grant| format!("{} to {}", grant.role, self.party(grant.subject))).collect();
-        let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Grant { grants });
-        let entry = entry.map_err(|error| author_problem(&error))?;
-        self.publish(entry)?;
+        self.sign_control(document, under, Body::Grant { grants })?;
         self.current_epoch(document, under)?;
         self.log_act(actor, LogVerb::Access, Some(*document), None, format!("granted {}", whom.join(", ")))
     }
@@ -127,7 +124,7 @@ impl Office {
                 Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id)),
             };
             let under = self.standing(&document, Role::Admin, "taking a role back")?;
-            self.sign_revocation(&document, under, principal, keep)?;
+            self.sign_control(&document, under, Body::Revoke { principal, keep })?;
         }
         let access = self.access_of(&document)?;
         if let Some(row) = access.rows().into_iter().find(|row| row.who == subject && row.is_live(now())) {
@@ -143,13 +140,6 @@ impl Office {
         Ok(RevocationOutcome { document: self.show_document(&document)?, falls })
     }
 
-    fn sign_revocation(&mut self, document: &DocumentId, under: EntryId, principal: Principal, keep: Vec<Keep>) -> Result<(), Problem> {
-        let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Revoke { principal, keep });
-        let entry = entry.map_err(|error| author_problem(&error))?;
-        self.publish(entry)?;
-        Ok(())
-    }
-
     /// Gives up every role of our own, which needs no other role. Each was given by an entry of its
     /// own and is given up by one.
     fn renounce(&mut self, document: &DocumentId, us: OrganisationId) -> Result<(), Problem> {
@@ -160,7 +150,7 @@ impl Office {
             }
             let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return Ok(()) };
             let keep = access.keep_all_of(&us);
-            self.sign_revocation(document, under, Principal::Organisation(us), keep)?;
+            self.sign_control(document, under, Body::Revoke { principal: Principal::Organisation(us), keep })?;
         }
     }
 

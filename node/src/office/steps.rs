@@ -53,6 +53,17 @@ impl Office {
         self.machine.publish(now(), entry).map_err(|error| command_problem(&error))
     }
 
+    /// Signs and counts a control entry, with whatever it needs before it.
+    pub(super) fn sign_control(&mut self, document: &DocumentId, under: EntryId, body: Body) -> Result<(), Problem> {
+        let problem = |error| author_problem(&error);
+        while let Some(gathering) = author::gather(self.access_of(document)?, &self.acting(under), &body).map_err(problem)? {
+            self.publish(gathering)?;
+        }
+        let entry = author::control(self.access_of(document)?, &self.acting(under), body).map_err(problem)?;
+        self.publish(entry)?;
+        Ok(())
+    }
+
     pub(super) fn take_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: &StepRequest) -> Result<Document, Problem> {
         let named = self.find(reference)?;
         let (kind, state, level) = match &named {
@@ -263,9 +274,7 @@ impl Office {
             )
         })?;
         let under = self.standing(document, Role::Admin, "withdrawing")?;
-        let entry = author::control(self.access_of(document)?, &self.acting(under), Body::Withdraw { reason });
-        let entry = entry.map_err(|error| author_problem(&error))?;
-        self.publish(entry)?;
+        self.sign_control(document, under, Body::Withdraw { reason })?;
         self.log_act(actor, LogVerb::Alteration, Some(*document), Some(reason.to_string()), "withdrew it")?;
         self.show_document(document)
     }
