@@ -89,6 +89,9 @@ pub const REQUESTS: usize = 128;
 pub const PROBES: usize = 4;
 /// Requests of one peer that wait to be served.
 pub const SERVES: usize = 1024;
+/// Entries of a plane that are sent unasked to whoever may hold them since just now; of longer planes both find out first
+/// what differs.
+pub const PUSHED_WHOLE: usize = 16;
 /// Planes of documents that a peer may decline, and that a node remembers to have declined to a peer.
 pub const DECLINED: usize = 1 << 16;
 /// Entries of one document that wait for something missing.

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::store::{Read, ReadError};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Entries read from storage at a time.
 const SERVE_ENTRIES: usize = 256;
@@ -93,7 +93,7 @@ impl Machine {
                 (missing, theirs.into_iter().filter(|id| !access.contains(id)).collect())
             }
             // As if there were no such document.
-            None => (std::collections::VecDeque::new(), theirs.into_iter().collect()),
+            None => (VecDeque::new(), theirs.into_iter().collect()),
         };
         let lacking = if self.declines(&organisation, place) { Vec::new() } else { lacking };
         if let Some(answer) = self.sessions.get_mut(&device).and_then(|session| session.answer.as_mut()) {
@@ -198,12 +198,17 @@ impl Machine {
             self.want_round(now, device);
             return Ok(true);
         };
+        if matches!(serve.what, What::Differing) {
+            session.wanted.insert((serve.plane, serve.document));
+            self.proceed(now, device);
+            return Ok(true);
+        }
         let (place, organisation) = ((serve.document, serve.plane), session.organisation);
         let declined = session.is_declined(place);
         // A right may have ended since the peer asked.
         let holding = organisation.filter(|_| !declined).and_then(|organisation| self.shared(place, &organisation, now));
         let mut ids = match (holding, serve.what) {
-            (None, _) => std::collections::VecDeque::new(),
+            (None, _) | (Some(_), What::Differing) => VecDeque::new(),
             (Some(holding), What::Whole) => holding.access().entries(serve.plane).collect(),
             (Some(_), What::These(ids)) => ids,
         };

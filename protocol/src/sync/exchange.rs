@@ -157,7 +157,9 @@ impl Machine {
                     continue;
                 }
                 if session.serves.len() < limits::SERVES {
-                    session.serves.push_back(Serve { document, plane, what: What::These(ids), why: Why::Unasked });
+                    // One that may hold a plane *again* has most of it.
+                    let what = if new && ids.len() > limits::PUSHED_WHOLE { What::Differing } else { What::These(ids) };
+                    session.serves.push_back(Serve { document, plane, what, why: Why::Unasked });
                 } else {
                     session.behind = true;
                 }

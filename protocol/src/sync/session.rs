@@ -43,6 +43,8 @@ pub(super) enum What {
     Whole,
     /// Those left of a list.
     These(VecDeque<EntryId>),
+    /// What turns out to be missing on either side: asked for when their turn comes.
+    Differing,
 }
 
 /// Entries of one plane of a document on their way to the peer.

@@ -202,12 +202,13 @@ impl Net {
 }
 
 fn plane_of(message: &Message) -> Option<Plane> {
-    match message {
-        Message::Have { plane, .. } | Message::Entries { plane, .. } | Message::Served { plane, .. } => Some(*plane),
-        Message::Need(items) => items.first().map(set::plane_of),
-        Message::Offer(places) => places.first().map(|(_, plane)| *plane),
-        _ => None,
+    if let Message::Have { plane, .. } | Message::Entries { plane, .. } | Message::Served { plane, .. } = message {
+        return Some(*plane);
     }
+    if let Message::Need(items) = message {
+        return items.first().map(set::plane_of);
+    }
+    if let Message::Offer(places) = message { places.first().map(|(_, plane)| *plane) } else { None }
 }
 
 #[test]

@@ -419,6 +419,29 @@ fn a_peer_that_asks_and_takes_no_answer_is_sent_away_before_the_answers_fill_the
 }
 
 #[test]
+fn one_that_may_hold_content_again_is_sent_what_it_lacks_and_sends_nothing_back() {
+    for long in [40, 400] {
+        let mut net = paired();
+        let reader = net.nodes[1].organisation();
+        let document = net.nodes[0].begin(&[reader]);
+        for _ in 0..long / 2 {
+            net.nodes[0].revise(document, b"before");
+        }
+        net.run();
+        net.nodes[0].control(document, Body::Revoke { principal: Principal::Organisation(reader), keep: Vec::new() });
+        net.nodes[0].revise(document, b"meanwhile");
+        net.run();
+        net.delivered.clear();
+        let grants = vec![Grant { subject: Subject::Organisation(reader), role: Role::Read, until: None }];
+        net.nodes[0].control(document, Body::Grant { grants });
+        net.run();
+        assert!(net.agree(&document), "{long}: {:?}", net.faults());
+        // The grant, and twice at most the two entries that it lacks.
+        assert!(net.count_delivered("entries") <= 3, "{long}");
+    }
+}
+
+#[test]
 fn a_slow_peer_misses_live_entries_and_gets_them_in_the_next_round() {
     let mut net = paired();
     let reader = net.nodes[1].organisation();
