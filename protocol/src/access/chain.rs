@@ -5,7 +5,7 @@
 //! 1983). Where a jump leads depends on the seq alone: two entries of one seq climb in step, which finds the last entry
 //! they have in common as fast.
 
-use super::graph::Access;
+use super::graph::{Access, at};
 use super::index::{AuthorIx, NodeIx};
 use crate::entry::{Keep, Plane};
 use crate::id::{EntryId, OrganisationId};
@@ -29,6 +29,43 @@ pub(super) struct Line {
     pub(super) firsts: Vec<NodeIx>,
     /// The entry of highest seq; of forks the one of lowest id, so that all nodes chain to the same.
     pub(super) tip: NodeIx,
+}
+
+/// The lines of all authors, by author.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    control: Vec<Option<Line>>,
+    content: Vec<Option<Line>>,
+}
+
+impl Lines {
+    pub(super) fn of(&self, plane: Plane) -> &[Option<Line>] {
+        match plane {
+            Plane::Control => &self.control,
+            Plane::Content => &self.content,
+        }
+    }
+
+    fn of_mut(&mut self, plane: Plane) -> &mut Vec<Option<Line>> {
+        match plane {
+            Plane::Control => &mut self.control,
+            Plane::Content => &mut self.content,
+        }
+    }
+
+    fn get_mut(&mut self, author: AuthorIx, plane: Plane) -> Option<&mut Line> {
+        self.of_mut(plane).get_mut(at(author.0))?.as_mut()
+    }
+
+    fn begin(&mut self, author: AuthorIx, plane: Plane, line: Line) {
+        let lines = self.of_mut(plane);
+        if lines.len() <= at(author.0) {
+            lines.resize_with(at(author.0).saturating_add(1), || None);
+        }
+        if let Some(place) = lines.get_mut(at(author.0)) {
+            *place = Some(line);
+        }
+    }
 }
 
 impl Access {
@@ -104,8 +141,8 @@ impl Access {
     pub(super) fn chain(&mut self, ix: NodeIx) {
         let node = self.node(ix);
         let (author, plane, seq, id) = (node.author, node.plane, node.seq, node.id);
-        let Some(line) = self.lines.get_mut(&(author, plane)) else {
-            self.lines.insert((author, plane), Line { firsts: vec![ix], tip: ix });
+        let Some(line) = self.lines.get_mut(author, plane) else {
+            self.lines.begin(author, plane, Line { firsts: vec![ix], tip: ix });
             return;
         };
         // Every seq below is there, because `previous` is: only the next can be missing.
@@ -116,7 +153,7 @@ impl Access {
         }
         let last = self.node(tip);
         if (seq, std::cmp::Reverse(id)) > (last.seq, std::cmp::Reverse(last.id))
-            && let Some(line) = self.lines.get_mut(&(author, plane))
+            && let Some(line) = self.lines.get_mut(author, plane)
         {
             line.tip = ix;
         }
@@ -128,7 +165,7 @@ impl Access {
 
     /// The tip of an author in a plane.
     pub(super) fn tip_of(&self, author: AuthorIx, plane: Plane) -> Option<NodeIx> {
-        self.lines.get(&(author, plane)).map(|line| line.tip)
+        self.lines.of(plane).get(at(author.0))?.as_ref().map(|line| line.tip)
     }
 
     /// Pairs of entries with which an author contradicts itself: of all that share author, plane and seq the one of
@@ -145,9 +182,10 @@ impl Access {
     #[must_use]
     pub fn keep_all_of(&self, organisation: &OrganisationId) -> Vec<Keep> {
         let mut newest: BTreeMap<_, NodeIx> = BTreeMap::new();
-        for ((author, plane), line) in &self.lines {
-            if self.organisation(self.node(line.tip).organisation) == *organisation {
-                newest.insert((self.author(*author), *plane), line.tip);
+        for tip in Plane::ALL.into_iter().flat_map(|plane| self.lines.of(plane)).flatten().map(|line| line.tip) {
+            let node = self.node(tip);
+            if self.organisation(node.organisation) == *organisation {
+                newest.insert((self.author(node.author), node.plane), tip);
             }
         }
         let keep = |((author, plane), ix): ((_, _), NodeIx)| Keep { author, plane, entry: self.node(ix).id };

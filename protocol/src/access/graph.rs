@@ -1,6 +1,6 @@
 //! The graph of one document's sound entries, and the indexes that rules and rights are read from.
 
-use super::chain::Line;
+use super::chain::Lines;
 use super::index::{AuthorIx, ControlIx, Index, NodeIx, OrgIx, RevokeIx, Standing};
 use super::memo::Memo;
 use super::revocations::Revocations;
@@ -74,7 +74,8 @@ pub struct Access {
     pub(super) kinds: Kinds,
     pub(super) heads: [BTreeSet<EntryId>; 2],
     versions: [Cell<Option<Hash>>; 2],
-    pub(super) lines: BTreeMap<(AuthorIx, Plane), Line>,
+    /// The chains of each author, control and content.
+    pub(super) lines: Lines,
     /// Entries that share author, plane and seq with another.
     pub(super) forked: BTreeMap<(Author, Plane, u64), BTreeSet<EntryId>>,
     pub(super) memo: RefCell<Memo>,

@@ -29,51 +29,61 @@ pub(super) type ControlIx = u32;
 
 /// Where each entry is, by its id.
 ///
-/// Ids are hashes: their first bits spread entries evenly over buckets, each sorted. Who chooses ids with equal first
-/// bits makes one bucket long, which its order keeps quick to search.
+/// Ids are hashes: their first bits spread entries evenly over buckets, each sorted by the bits that follow. A bucket is a
+/// line of memory, mostly. Who chooses ids with equal first bits makes one long, which its order keeps quick to search.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// A power of two of them, or none.
-    buckets: Vec<Vec<(EntryId, NodeIx)>>,
-    length: usize,
+    buckets: Vec<Vec<(u64, NodeIx)>>,
+    /// By place: entries are entered in the order of their places.
+    ids: Vec<EntryId>,
 }
 
-/// Entries in a bucket, on average, when their number is doubled.
-const BUCKET_ENTRIES: usize = 4;
+/// Entries in a bucket, on average, when the number of buckets is doubled.
+const BUCKET_ENTRIES: usize = 3;
+
+/// The bits that choose the bucket, and those that order it.
+fn bits(id: &EntryId) -> (usize, u64) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *id.as_bytes();
+    (usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(0), u64::from_le_bytes([e, f, g, h, i, j, k, l]))
+}
 
 impl Index {
-    fn bucket(&self, id: &EntryId) -> usize {
-        let [a, b, c, d, ..] = *id.as_bytes();
-        let first = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(0);
-        first & self.buckets.len().saturating_sub(1)
+    fn id(&self, ix: NodeIx) -> Option<&EntryId> {
+        usize::try_from(ix.0).ok().and_then(|at| self.ids.get(at))
     }
 
     /// The entry of this id.
     pub(super) fn get(&self, id: &EntryId) -> Option<NodeIx> {
-        let bucket = self.buckets.get(self.bucket(id))?;
-        let at = bucket.binary_search_by_key(&id, |(known, _)| known).ok()?;
-        bucket.get(at).map(|(_, ix)| *ix)
+        let (first, key) = bits(id);
+        let bucket = self.buckets.get(first & self.buckets.len().saturating_sub(1))?;
+        let from = bucket.partition_point(|(known, _)| *known < key);
+        let alike = bucket.iter().skip(from).take_while(|(known, _)| *known == key);
+        alike.map(|(_, ix)| *ix).find(|ix| self.id(*ix) == Some(id))
     }
 
-    /// Enters an entry that is not there.
+    /// Enters an entry that is not there; its place is the next.
     pub(super) fn insert(&mut self, id: EntryId, ix: NodeIx) {
-        if self.length >= self.buckets.len().saturating_mul(BUCKET_ENTRIES) {
+        self.ids.push(id);
+        if self.ids.len() > self.buckets.len().saturating_mul(BUCKET_ENTRIES) {
             let doubled = self.buckets.len().saturating_mul(2).max(16);
-            let entries = std::mem::take(&mut self.buckets).into_iter().flatten();
             self.buckets = vec![Vec::new(); doubled];
-            for (id, ix) in entries.collect::<Vec<_>>() {
-                self.place(id, ix);
+            let places = (0..=ix.0).map(NodeIx);
+            for (ix, id) in places.zip(std::mem::take(&mut self.ids)) {
+                self.place(&id, ix);
+                self.ids.push(id);
             }
+        } else {
+            self.place(&id, ix);
         }
-        self.place(id, ix);
-        self.length = self.length.saturating_add(1);
     }
 
-    fn place(&mut self, id: EntryId, ix: NodeIx) {
-        let at = self.bucket(&id);
+    fn place(&mut self, id: &EntryId, ix: NodeIx) {
+        let (first, key) = bits(id);
+        let at = first & self.buckets.len().saturating_sub(1);
         let Some(bucket) = self.buckets.get_mut(at) else { return };
-        let place = bucket.partition_point(|(known, _)| *known < id);
-        bucket.insert(place, (id, ix));
+        let place = bucket.partition_point(|(known, _)| *known < key);
+        bucket.insert(place, (key, ix));
     }
 }
 

@@ -157,8 +157,10 @@ impl Access {
 
     fn judge(&mut self, id: EntryId, header: &Header, names: Vec<NodeIx>) -> Result<(Node, Vec<NodeIx>), Unsound> {
         let past = self.past(header, names);
-        let organisation = self.organisation_ix(header.organisation);
-        let author = self.author_ix(header.author);
+        // Mostly those of the entry before, which is nearer at hand than they are.
+        let known = past.previous.map(|previous| (self.node(previous).organisation, self.node(previous).author));
+        let known = known.filter(|(of, by)| (self.organisation(*of), self.author(*by)) == (header.organisation, header.author));
+        let (organisation, author) = known.unwrap_or_else(|| (self.organisation_ix(header.organisation), self.author_ix(header.author)));
         let plane = header.plane();
         self.check_names(header, &past, organisation, author)?;
         let standing = past.under.map(|grant| Standing { grant, organisation });
