@@ -26,8 +26,9 @@ struct Taken {
     end: u64,
 }
 
-/// Changes of one document, in any order, with an honest writer after them.
-pub fn change(data: &[u8]) {
+/// The changes of an input that are taken.
+#[must_use]
+pub fn taken(data: &[u8]) -> Vec<Change> {
     let mut tape = Tape::new(data);
     let mut taken: Vec<Taken> = Vec::new();
     let mut operations = 0;
@@ -37,7 +38,12 @@ pub fn change(data: &[u8]) {
             taken.push(next);
         }
     }
-    let changes: Vec<Change> = taken.into_iter().map(|taken| taken.change).collect();
+    taken.into_iter().map(|taken| taken.change).collect()
+}
+
+/// Changes of one document, in any order, with an honest writer after them.
+pub fn change(data: &[u8]) {
+    let changes = taken(data);
     let content = Content::build(changes.iter().cloned());
     for why in content.left_out().values() {
         assert!(!matches!(why, LeftOut::Refused { .. }), "Automerge refused what was checked: {why}");
