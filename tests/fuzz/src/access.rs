@@ -287,7 +287,8 @@ struct Answers {
     effective: [BTreeSet<EntryId>; 3],
     rows: BTreeSet<String>,
     ends: (Option<(EntryId, OrganisationId, Reason)>, bool),
-    forks: BTreeSet<BTreeSet<EntryId>>,
+    /// The entries that share a seq with another of their author.
+    forked: BTreeSet<EntryId>,
     holders: Vec<(Option<Role>, bool, bool)>,
     readers: [BTreeSet<OrganisationId>; 3],
     kept: Vec<Keep>,
@@ -320,7 +321,7 @@ impl Answers {
             effective: [access.effective_revisions(), access.effective_responses(), access.authorised_keys()].map(BTreeSet::from_iter),
             rows,
             ends: (access.withdrawal(), access.is_erased()),
-            forks: access.forks().map(|(one, other)| [one, other].into()).collect(),
+            forked: access.forks().flat_map(|(one, other)| [one, other]).collect(),
             holders,
             readers: [access.readers(NOW), access.readers(later), access.named()],
             kept,
