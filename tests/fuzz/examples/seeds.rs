@@ -4,6 +4,7 @@
 //! beside them in `corpus`.
 
 use csu_fuzz::change::DOCUMENT;
+use csu_fuzz::forge::Forged;
 use csu_fuzz::parties;
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Change, Content, Marking, Wanted, kind};
@@ -70,10 +71,8 @@ fn vectors(format: &str) -> Vec<(String, Vec<u8>)> {
 fn wraps(put: &impl Fn(&str, &str, &[u8])) {
     let (document, key) = (DocumentId::new([0x44; 32]), EpochKey::from_bytes([0x55; 32]));
     let mut entropy = Entropy::from_seed([2; 32]);
-    let recipients: Vec<_> = parties::all()
-        .iter()
-        .map(|party| (Recipient { organisation: party.id, generation: 1 }, party.cards[1].card().wrap_key))
-        .collect();
+    let recipients: Vec<_> =
+        parties::all().iter().map(|party| (Recipient { organisation: party.id, generation: 1 }, party.cards[1].card().wrap_key)).collect();
     let earlier = [(EntryId::new([1; 32]), EpochKey::from_bytes([2; 32]))];
     for (name, wrapped, openness, earlier) in [
         ("two", &recipients[..2], Openness::Recipients, &earlier[..]),
@@ -94,7 +93,8 @@ fn changes() -> Vec<Vec<u8>> {
         state: state.map(str::to_owned),
         fields: kind.check(fields.as_object().expect("an object")).expect("right fields"),
     };
-    let base = json!({ "note": "ab", "info": [{ "headline": "h", "category": ["Fire"], "area": [{ "areaDesc": "x", "circle": ["1,1 1"] }] }] });
+    let base =
+        json!({ "note": "ab", "info": [{ "headline": "h", "category": ["Fire"], "area": [{ "areaDesc": "x", "circle": ["1,1 1"] }] }] });
     let first = Content::default().revise(&DOCUMENT, &[], &wanted(base.clone(), Marking::Green, Some("issued"))).expect("a change");
     let content = Content::build([first.clone()]);
     let edit = |content: &Content, edit: &dyn Fn(&mut Value), marking| {
@@ -124,40 +124,14 @@ fn records(changes: &[&Change]) -> Vec<u8> {
     for (at, change) in changes.iter().enumerate() {
         let bits = |places: Vec<usize>| places.iter().fold(0_u8, |mask, place| mask | 1 << place);
         let deps = (0..at).filter(|place| change.deps().contains(&changes[*place].hash())).collect();
-        let mut bytes = &change.bytes()[9..];
-        let body = number(&mut bytes);
-        assert_eq!(body, bytes.len() as u64);
-        let count = number(&mut bytes);
-        bytes = &bytes[32 * count as usize + 1..];
-        let actor: [u8; 16] = bytes[..16].try_into().expect("an actor");
-        bytes = &bytes[17..];
-        number(&mut bytes);
-        bytes = &bytes[2..];
-        let others = (0..number(&mut bytes)).map(|_| {
-            let other: [u8; 16] = bytes[1..17].try_into().expect("an actor");
-            bytes = &bytes[17..];
-            actors[&other]
-        });
-        let others = others.collect();
-        actors.insert(actor, at);
+        let forged = Forged::of(change.bytes());
+        let others = forged.others.iter().map(|other| actors[other]).collect();
+        actors.insert(forged.actor.expect("an actor"), at);
         input.extend([bits(deps), bits(others), 0]);
-        input.extend(u16::try_from(bytes.len()).expect("short").to_le_bytes());
-        input.extend(bytes);
+        input.extend(u16::try_from(forged.columns.len()).expect("short").to_le_bytes());
+        input.extend(forged.columns);
     }
     input
-}
-
-fn number(bytes: &mut &[u8]) -> u64 {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let byte = bytes[0];
-        *bytes = &bytes[1..];
-        value |= u64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            return value;
-        }
-    }
 }
 
 fn fields(put: &impl Fn(&str, &str, &[u8])) {
@@ -176,7 +150,11 @@ fn fields(put: &impl Fn(&str, &str, &[u8])) {
             "resource": [{ "resourceDesc": "Map", "size": 1200 }] }],
     });
     put("fields", "json whole", &[&[0, 0], bulletin.to_string().as_bytes()].concat());
-    put("fields", "typed paths", b"\x00\x01severity=severe\ninfo.area[0].areaDesc=x\ninfo[+].headline=b\ncircle+=1,1 1\ncategory=Fire, Met\ninfo.resource.size=12");
+    put(
+        "fields",
+        "typed paths",
+        b"\x00\x01severity=severe\ninfo.area[0].areaDesc=x\ninfo[+].headline=b\ncircle+=1,1 1\ncategory=Fire, Met\ninfo.resource.size=12",
+    );
 }
 
 fn texts(put: &impl Fn(&str, &str, &[u8])) {

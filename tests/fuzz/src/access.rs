@@ -91,7 +91,9 @@ impl Story<'_> {
         let (mut found, mut open) = (BTreeSet::from([0]), vec![at]);
         while let Some(at) = open.pop() {
             if found.insert(at) || at == 0 {
-                open.extend(self.log[at].header().names().filter_map(|name| place.get(&name).copied()).filter(|name| !found.contains(name)));
+                open.extend(
+                    self.log[at].header().names().filter_map(|name| place.get(&name).copied()).filter(|name| !found.contains(name)),
+                );
             }
         }
         found

@@ -2,13 +2,13 @@
 //!
 //! The input is a list of changes: a byte whose bits say which of those taken before it builds on, a byte whose bits say
 //! which of their actors it names, a byte that is added to the right number of its first operation, and its columns.
-//! Dependencies, actor and checksum are written here, independently of the protocol's own code.
+//! Dependencies, actor and checksum are written by `forge`, independently of the protocol's own code.
 
+use super::forge::Forged;
 use super::tape::Tape;
 use csu_protocol::document::{Change, ChangeHash, Content, LeftOut, Marking, Wanted, kind};
 use csu_protocol::id::DocumentId;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The document that they are made for.
@@ -70,57 +70,21 @@ fn next(tape: &mut Tape<'_>, taken: &[Taken]) -> Option<Taken> {
     let hashes: BTreeSet<ChangeHash> = chosen(deps).map(|taken| taken.change.hash()).collect();
     let actors: BTreeSet<[u8; 16]> = chosen(others).map(|taken| taken.actor).collect();
     let start = chosen(deps).map(|taken| taken.end).max().unwrap_or(0) + 1 + u64::from(ahead);
-    let mut body = leb128(hashes.len() as u64);
-    body.extend(hashes.iter().flat_map(|hash| *hash.as_bytes()));
-    body.push(16);
-    let actor_at = body.len();
-    body.extend([0; 16]);
-    body.push(1);
-    body.extend(leb128(start));
-    body.extend([0, 0]);
-    body.extend(leb128(actors.len() as u64));
-    body.extend(actors.iter().flat_map(|actor| std::iter::once(16).chain(*actor)));
-    body.extend(columns);
-    let bytes = seal(&DOCUMENT, &mut body, actor_at);
+    let forged = Forged {
+        deps: hashes.iter().map(|hash| *hash.as_bytes()).collect(),
+        actor: None,
+        seq: 1,
+        start,
+        others: actors.into_iter().collect(),
+        columns: columns.to_vec(),
+    };
+    let bytes = forged.bytes(&DOCUMENT);
     let change = Change::check(&DOCUMENT, &bytes, &hashes).ok()?;
     assert_eq!(change.bytes(), bytes);
-    let actor = body[actor_at..actor_at + 16].try_into().expect("16 bytes");
+    let actor = Forged::of(&bytes).actor?;
     let parsed = automerge::Change::try_from(bytes.as_slice()).expect("Automerge takes what was checked");
     assert_eq!(ChangeHash::new(parsed.hash().0), change.hash());
     Some(Taken { change, actor, end: parsed.max_op() })
-}
-
-/// A change with this body, given the actor that is right for the document.
-#[must_use]
-pub fn seal(document: &DocumentId, body: &mut [u8], actor_at: usize) -> Vec<u8> {
-    body[actor_at..actor_at + 16].fill(0);
-    let mut hasher = blake3::Hasher::new_derive_key("csu-link 0 automerge actor");
-    hasher.update(document.as_bytes()).update(body);
-    body[actor_at..actor_at + 16].copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    whole(1, body)
-}
-
-/// A chunk of this type with its magic and checksum.
-#[must_use]
-pub fn whole(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = leb128(body.len() as u64);
-    let sum = Sha256::new().chain_update([kind]).chain_update(&length).chain_update(body).finalize();
-    [&[0x85, 0x6f, 0x4a, 0x83], &sum[..4], &[kind], &length, body].concat()
-}
-
-/// A number as Automerge writes it.
-#[must_use]
-pub fn leb128(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = value.to_le_bytes()[0] & 0x7f;
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
 }
 
 /// The file that is exported opens in an Automerge that knows nothing of us, with the same changes.

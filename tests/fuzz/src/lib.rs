@@ -28,6 +28,7 @@ pub mod cbor;
 pub mod change;
 pub mod decoders;
 pub mod fields;
+pub mod forge;
 pub mod parties;
 pub mod seals;
 pub mod sync;
