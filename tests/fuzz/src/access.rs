@@ -162,8 +162,8 @@ impl Story<'_> {
             }
             8 => author::key(access, &acting, &open, &[], &mut self.entropy).map(|(entry, _)| entry),
             9 => {
-                let epochs = self.log.iter().filter(|entry| matches!(entry.header().body, Body::Key { .. })).map(VerifiedEntry::id);
-                let epoch = epochs.last().unwrap_or_else(|| self.some_entry());
+                let mut epochs = self.log.iter().filter(|entry| matches!(entry.header().body, Body::Key { .. })).map(VerifiedEntry::id);
+                let epoch = epochs.next_back().unwrap_or_else(|| self.some_entry());
                 let deps: BTreeSet<EntryId> = match self.tape.below(4) {
                     0 => [self.some_entry()].into(),
                     1 => [self.some_entry(), self.some_entry()].into(),
