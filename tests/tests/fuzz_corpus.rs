@@ -3,9 +3,10 @@
 //! `tests/fuzz` is a workspace of its own for cargo-fuzz; the suite `fuzz` of `tests/run` builds and runs it. What the
 //! targets do is compiled here once more, so that whatever was ever found is tried wherever the other tests run.
 
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../fuzz/src/targets.rs"]
 mod fuzz;
 
+use csu_node::cap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

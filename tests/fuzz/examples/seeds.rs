@@ -50,6 +50,7 @@ fn main() {
     }
     fields(&put);
     texts(&put);
+    alerts(&put);
     let mut entropy = Entropy::from_seed([1; 32]);
     for at in 0..24 {
         put("access", &format!("random {at}"), &entropy.bytes::<200>());
@@ -155,6 +156,18 @@ fn fields(put: &impl Fn(&str, &str, &[u8])) {
         "typed paths",
         b"\x00\x01severity=severe\ninfo.area[0].areaDesc=x\ninfo[+].headline=b\ncircle+=1,1 1\ncategory=Fire, Met\ninfo.resource.size=12",
     );
+}
+
+fn alerts(put: &impl Fn(&str, &str, &[u8])) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/cap");
+    for folder in [data.clone(), data.join("refused")] {
+        for entry in fs::read_dir(folder).expect("alerts") {
+            let path = entry.expect("an alert").path();
+            if path.is_file() {
+                put("alert", &path.file_name().expect("a name").to_string_lossy(), &fs::read(&path).expect("a file"));
+            }
+        }
+    }
 }
 
 fn texts(put: &impl Fn(&str, &str, &[u8])) {
