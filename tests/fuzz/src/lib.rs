@@ -1,6 +1,6 @@
 //! The fuzz targets as a crate of their own: see [`targets`](crate::TARGETS).
 //!
-//! What they do stands in `targets.rs` and the files beside it, which the suite `fuzz_corpus` of csu-tests compiles too. Of the
+//! What they do stands in `targets.rs` and the files beside it, which the suite `corpora` of csu-tests compiles too. Of the
 //! node, whose dependencies would take minutes to build for the fuzzer, this crate compiles the reader and writer of the
 //! Common Alerting Protocol alone: they import nothing else of it.
 

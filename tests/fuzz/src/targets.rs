@@ -2,7 +2,7 @@
 //!
 //! Each target takes any bytes and panics if something is wrong: the code under it panicked, broke one of the
 //! invariants that stand beside the target, or asked for more memory than [`MEMORY_EACH`]. The binaries of
-//! `fuzz_targets` call them for libFuzzer; the suite `fuzz_corpus` of csu-tests compiles these files too, and plays
+//! `fuzz_targets` call them for libFuzzer; the suite `corpora` of csu-tests compiles these files too, and plays
 //! every input of `corpus` and `regressions` again without libFuzzer.
 //!
 //! | target | bytes are | what holds |
