@@ -289,8 +289,7 @@ struct Answers {
     effective: [BTreeSet<EntryId>; 3],
     rows: BTreeSet<String>,
     ends: (Option<(EntryId, OrganisationId, Reason)>, bool),
-    /// The entries that share a seq with another of their author.
-    forked: BTreeSet<EntryId>,
+    forks: BTreeSet<(EntryId, EntryId)>,
     holders: Vec<(Option<Role>, bool, bool)>,
     readers: [BTreeSet<OrganisationId>; 3],
     kept: Vec<Keep>,
@@ -323,7 +322,7 @@ impl Answers {
             effective: [access.effective_revisions(), access.effective_responses(), access.authorised_keys()].map(BTreeSet::from_iter),
             rows,
             ends: (access.withdrawal(), access.is_erased()),
-            forked: access.forks().flat_map(|(one, other)| [one, other]).collect(),
+            forks: access.forks().collect(),
             holders,
             readers: [access.readers(NOW), access.readers(later), access.named()],
             kept,
