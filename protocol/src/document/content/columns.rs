@@ -70,6 +70,8 @@ pub(super) enum Action {
     MakeText,
     /// Writes a text of exactly one character: the only value that a text object holds.
     PutCharacter,
+    /// Writes any other text.
+    PutText,
     /// Writes any other plain value.
     Put,
     Delete,
@@ -92,6 +94,15 @@ pub(super) struct Operations {
     pub(super) list: Vec<Operation>,
     pub(super) preds: Vec<Reference>,
     pub(super) names: Vec<String>,
+}
+
+impl Operations {
+    /// Whether an operation of this change stands where a document says what kind it is.
+    pub(super) fn is_kind(&self, operation: &Operation) -> bool {
+        let Key::Name(place) = operation.key else { return false };
+        let name = usize::try_from(place).ok().and_then(|place| self.names.get(place));
+        operation.object.is_none() && name.is_some_and(|name| name == "kind")
+    }
 }
 
 /// A change's columns, found but not read.
@@ -285,7 +296,7 @@ fn put(code: u64, value: &[u8]) -> Option<Action> {
         5 => (value.len() == 8).then_some(Action::Put),
         6 => {
             let text = str::from_utf8(value).ok()?;
-            Some(if text.chars().nth(1).is_none() && !text.is_empty() { Action::PutCharacter } else { Action::Put })
+            Some(if text.chars().nth(1).is_none() && !text.is_empty() { Action::PutCharacter } else { Action::PutText })
         }
         _ => None,
     }

@@ -4,7 +4,9 @@
 //! element of another list, or a counter near the top of its range make it panic, diverge or refuse the
 //! whole batch. So every reference is followed here first. A change is sound if all it builds on is
 //! sound, its counters begin right after the greatest one below it, and every operation refers only to
-//! operations in its own past, in the same object and at the same key.
+//! operations in its own past, in the same object and at the same key. And a document says
+//! once of what kind it is: a change that says it again is unsound, or else any writer could turn a
+//! bulletin, with its fields and lifecycle, into something else.
 //!
 //! As each change has an actor of its own, an operation's id names the change that made it, and "in its
 //! past" is a bit in a set of ancestors: n changes take n²/8 bytes, which the access rules' quotas bound.
@@ -108,6 +110,8 @@ struct Admitted {
     /// A bit for each admitted change below it.
     ancestors: Vec<u64>,
     actor: ActorBytes,
+    /// Whether it or something below it says what kind of document this is.
+    has_kind: bool,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +136,7 @@ impl Known {
     fn admit(&mut self, change: &Change) -> Result<(), Fault> {
         let place = u32::try_from(self.changes.len()).map_err(|_| (0, "there are too many changes"))?;
         let (ancestors, below) = self.past(change);
+        let mut has_kind = change.deps().iter().any(|dep| self.find(dep).is_some_and(|admitted| admitted.has_kind));
         if below.checked_add(1) != Some(change.start()) {
             return Err((0, "its counters do not begin right after those it builds on"));
         }
@@ -154,15 +159,24 @@ impl Known {
             let preds = operations.preds.get(first_pred..end).unwrap_or_default();
             first_pred = end;
             let slot = self.judge(&trial, index, operation, preds, &names).map_err(|what| (index, what))?;
+            let text = matches!(operation.action, Action::PutText | Action::PutCharacter);
+            if operations.is_kind(operation) && (std::mem::replace(&mut has_kind, true) || !text) {
+                return Err((index, "a document says once, in a text, of what kind it is"));
+            }
             trial.slots.push(slot);
         }
         let count = u32::try_from(trial.slots.len()).unwrap_or(u32::MAX);
         let end = below.checked_add(count).filter(|end| i32::try_from(*end).is_ok()).ok_or((0, "its counters are out of range"))?;
         let Trial { start, actor, ancestors, slots, .. } = trial;
-        self.changes.push(Admitted { start, end, slots, ancestors, actor });
+        self.changes.push(Admitted { start, end, slots, ancestors, actor, has_kind });
         self.places.insert(change.hash(), place);
         self.actors.insert(actor, place);
         Ok(())
+    }
+
+    /// The change with this hash, if it is admitted.
+    fn find(&self, hash: &ChangeHash) -> Option<&Admitted> {
+        self.places.get(hash).and_then(|place| self.changes.get(usize::try_from(*place).ok()?))
     }
 
     /// The ancestors of a change whose dependencies are all admitted, and the greatest counter among them.
@@ -170,10 +184,7 @@ impl Known {
         let mut ancestors = vec![0_u64; self.changes.len().div_ceil(64)];
         let mut below = 0;
         for dep in change.deps() {
-            let Some(place) = self.places.get(dep) else {
-                continue;
-            };
-            let Some(admitted) = usize::try_from(*place).ok().and_then(|place| self.changes.get(place)) else {
+            let (Some(place), Some(admitted)) = (self.places.get(dep), self.find(dep)) else {
                 continue;
             };
             for (bits, theirs) in ancestors.iter_mut().zip(&admitted.ancestors) {
@@ -250,7 +261,7 @@ impl Known {
             Action::MakeMap => Some(Shape::Map),
             Action::MakeList => Some(Shape::List),
             Action::MakeText => Some(Shape::Text),
-            Action::Put | Action::PutCharacter | Action::Delete => None,
+            Action::Put | Action::PutText | Action::PutCharacter | Action::Delete => None,
         };
         let deeper = depth.saturating_add(1);
         if makes.is_some() && deeper > MAX_OBJECT_DEPTH {
