@@ -9,6 +9,7 @@
 
 mod cast;
 mod entries;
+pub mod histories;
 mod identity;
 mod messages;
 mod refusals;
