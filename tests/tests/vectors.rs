@@ -1,11 +1,13 @@
 //! The golden vectors: what is written in `protocol/vectors` is what the code reads and writes.
 
 use csu_tests::history::Dice;
+use csu_tests::programs::{printed, python, run};
 use csu_tests::vectors::histories::{self, Expected};
 use csu_tests::vectors::{self, Stored, follows, recode};
 use data_encoding::HEXLOWER;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 fn stored() -> Vec<Stored> {
     let mut files = Vec::new();
@@ -161,4 +163,13 @@ fn the_verdicts_are_what_the_writers_of_the_histories_say() {
             assert_eq!(last.organisations.get(*who).map(String::as_str), Some(*role), "{place}: {who}");
         }
     }
+}
+
+#[test]
+fn a_second_implementation_written_from_the_specification_agrees_with_every_vector() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/spec_check.py");
+    // -B: it leaves nothing behind among the sources.
+    let said = printed(&run(&python(), &[Path::new("-B"), &script, &vectors::folder()]));
+    let checks: usize = said.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    assert!(checks > 2000, "{said}");
 }

@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Story> {
         stolen_device(),
         owners_stolen_device(),
         root_key_after_eviction(),
+        foreign_root_key(),
         device_from_above(),
         void_grant(),
         forks(),
@@ -322,6 +323,26 @@ fn root_key_after_eviction() -> Story {
     s.claim(Claims {
         void: vec!["council's thief to Peckham"],
         roles: vec![("Kennington", "write"), ("Peckham", "none"), ("Police", "none"), ("Council", "none")],
+        ..Claims::default()
+    })
+}
+
+fn foreign_root_key() -> Story {
+    let (mut s, genesis) = Story::new(
+        "foreign-root-key",
+        "Two root keys revoke each other's devices: a root key speaks for its own organisation's devices alone.",
+        3,
+        vec![grant(POLICE, Role::Write), grant(KENNINGTON, Role::Write)],
+    );
+    let key = s.key(0, "key", POLICE, genesis);
+    let revision = s.revise(0, "revision", KENNINGTON, genesis, key, &[]);
+    let word = |of| Body::Revoke { principal: Principal::Device(device(of)), keep: vec![] };
+    s.control(0, "Kennington's root key of the police's device", By::Root(KENNINGTON), genesis, word(POLICE));
+    s.control(0, "police's root key of Kennington's device", By::Root(POLICE), genesis, word(KENNINGTON));
+    s.revise(0, "by the police's device", POLICE, genesis, key, &[revision]);
+    s.claim(Claims {
+        roles: vec![("Police", "write"), ("Kennington", "write")],
+        effective: vec!["revision", "by the police's device"],
         ..Claims::default()
     })
 }
