@@ -175,6 +175,10 @@ def read_card(r):
     card = [r.number([0]), r.fixed(), r.number(), r.fixed(), r.fixed(), r.text(LIMITS["NAME"]), r.number(range(5))]
     name = card[5]
     need(name and name == name.strip() and not any(map(misleading, name)), "a name")
+    try:  # An exchange with a key of small order is all zeros, which the library refuses.
+        X25519PrivateKey.from_private_bytes(bytes([1] * 32)).exchange(X25519PublicKey.from_public_bytes(card[4]))
+    except ValueError as why:
+        raise Refused("a wrap key of small order") from why
     return card
 
 

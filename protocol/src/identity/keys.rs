@@ -174,6 +174,14 @@ impl CardSecret {
     }
 }
 
+/// Whether anything can be wrapped for an X25519 key. For one of small order every exchange has the same
+/// known outcome, which HPKE refuses (RFC 9180, section 7.1.4): who showed such a key in its card would keep
+/// everybody from sealing for it and for all who read beside it.
+pub(super) fn can_be_wrapped_for(key: &[u8; 32]) -> bool {
+    // Any secret tells: it is clamped to a multiple of 8, which takes a key of small order to zero.
+    StaticSecret::from([1; 32]).diffie_hellman(&PublicKey::from(*key)).was_contributory()
+}
+
 impl fmt::Debug for CardSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CardSecret(..)")
