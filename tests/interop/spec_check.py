@@ -220,6 +220,36 @@ def history(file, backwards):
         same((*place, "read"), {names[i]: why for i, why in unreadable.items()}, read["unreadable"])
 
 
+def session(file):
+    """Every frame of two sessions is read, and each step of comparison is the one that the sets of both give."""
+    names, planes = ("Brixton", "Police"), {"control": 0, "content": 1}
+    held = lambda who: file["places"]["both"] + file["places"][who]
+    items = {who: {f.set_item(unhex(d), planes[p], unhex(v)): (unhex(d), planes[p]) for d, p, v in held(who)} for who in names}
+    ids = {who: set(map(unhex, file["probed"]["both"] + file["probed"][who])) for who in names}
+    compared = {}
+    for part in ("pairing", "reconnect"):
+        sets = items if part == "reconnect" else {who: {} for who in names}
+        compared[part, 9] = [f.Comparison(sets["Brixton"], True), f.Comparison(sets["Police"], False), None]
+        compared[part, 12] = compared[part, 15] = [f.Comparison(ids["Brixton"], True), f.Comparison(ids["Police"], False), None]
+    for vector in file["vectors"]:
+        place, part, read = ("session", vector["name"]), vector["value"]["session"], f.message(unhex(vector["bytes"]))
+        tag, asks = read[0], vector["value"]["from"] == "Brixton"
+        if tag in (9, 12, 15):
+            comparison = compared[part, tag]
+            step = comparison[0].first() if comparison[2] is None else comparison[0 if asks else 1].next(comparison[2])
+            same(place, read[-1].hex(), step.hex())
+            comparison[2] = read[-1]
+        if tag == 13:
+            ours = compared[part, 12][0]
+            same(place, ours.next(compared[part, 12][2]), None)
+            same(place, (set(read[3]), ours.theirs, ours.ours), (ids["Police"] - ids["Brixton"],) * 2 + (ids["Brixton"] - ids["Police"],))
+        if tag == 10 and part == "reconnect":
+            asking = compared[part, 9][0]
+            same(place, asking.next(compared[part, 9][2]), None)
+            same(place, set(read[1]) <= asking.theirs == set(items["Police"]) - set(items["Brixton"]), True)
+        same(place, f.hash_of(f.encode(read)), f.hash_of(unhex(vector["bytes"])))
+
+
 def main():
     here = Path(__file__).resolve().parent
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here.parent.parent / "protocol" / "vectors"
@@ -229,6 +259,8 @@ def main():
         if file["format"].startswith("history-"):
             history(file, backwards=False)
             history(file, backwards=True)
+        elif file["format"] == "session":
+            session(file)
         elif file["format"] == "derivation":
             derivations(file["vectors"])
         else:

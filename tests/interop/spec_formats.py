@@ -529,6 +529,86 @@ def version(heads):
     return derive("0 version", b"".join(sorted(heads)))
 
 
+def set_item(document, plane, version_):
+    x = derive("1 set item", document + bytes([plane]) + version_)
+    return bytes([x[0] & 127 | plane << 7]) + x[1:]
+
+
+class Comparison:
+    """One side of a comparison (19.4), of members that are all known."""
+
+    def __init__(self, members, asks):
+        self.members, self.asks, self.ours, self.theirs = sorted(members), asks, set(), set()
+
+    def number(self, n):
+        digits = [n & 127]
+        while n := n >> 7:
+            digits.insert(0, n & 127 | 128)
+        return bytes(digits)
+
+    def bound(self, prefix):
+        return b"\0\0" if prefix is None else b"\1" + self.number(len(prefix)) + prefix
+
+    def fingerprint(self, low, high):
+        total = sum(int.from_bytes(member, "little") for member in self.members[low:high]) % (1 << 256)
+        return sha256(total.to_bytes(32, "little") + self.number(high - low)).digest()[:16]
+
+    def listed(self, low, high, end):
+        return self.bound(end) + b"\2" + self.number(high - low) + b"".join(self.members[low:high])
+
+    def divided(self, low, high, end):
+        if high - low < 32:
+            return self.listed(low, high, end)
+        out, each, greater = b"", (high - low) // 16, (high - low) % 16
+        for at in range(16):
+            size = each + (at < greater)
+            prefix = end
+            if at < 15:
+                before, after = self.members[low + size - 1], self.members[low + size]
+                prefix = after[: next(n for n in range(1, 33) if after[:n] != before[:n])]
+            out += self.bound(prefix) + b"\1" + self.fingerprint(low, low + size)
+            low += size
+        return out
+
+    def first(self):
+        return b"\x61" + self.divided(0, len(self.members), None)
+
+    def next(self, step):
+        """What follows a step; nothing if whoever asks is done."""
+        r = Reader(step)
+        need(r.take(1) == b"\x61", "another version")
+
+        def number():
+            n = 0
+            while True:
+                byte = r.take(1)[0]
+                n = n << 7 | byte & 127
+                if byte < 128:
+                    return n
+
+        out, low, skipped, last = b"\x61", 0, False, b""
+        while r.at < len(step):
+            infinite = number() == 0
+            prefix = r.take(number())
+            end = None if infinite else prefix
+            high = len(self.members) if infinite else next((i for i, m in enumerate(self.members) if m >= prefix), len(self.members))
+            high, mode, answer = max(high, low), number(), b""
+            if mode == 1 and r.take(16) != self.fingerprint(low, high):
+                answer = self.divided(low, high, end)
+            elif mode == 2:
+                theirs, ours = {r.take(32) for _ in range(number())}, set(self.members[low:high])
+                if self.asks:
+                    self.ours |= ours - theirs
+                    self.theirs |= theirs - ours
+                else:
+                    answer = self.listed(low, high, end)
+            need(mode < 3, "a mode")
+            if answer and skipped:
+                out += self.bound(last) + b"\0"
+            out, skipped, low, last = out + answer, not answer, high, end
+        return None if self.asks and len(out) == 1 else out
+
+
 def message(data):
     def read(r):
         items = r.array(1, 2, 3, 4)

@@ -13,6 +13,7 @@ pub mod histories;
 mod identity;
 mod messages;
 mod refusals;
+pub mod session;
 
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, ResponsePayload, RevisionPayload, Wraps};

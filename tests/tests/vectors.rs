@@ -14,8 +14,8 @@ fn stored() -> Vec<Stored> {
     for entry in fs::read_dir(vectors::folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.starts_with("history-") {
-            // Those have verdicts of their own, below.
+        if name.starts_with("history-") || name == "session.json" {
+            // Those have tests of their own, below.
             continue;
         }
         let file: Stored =
@@ -163,6 +163,20 @@ fn the_verdicts_are_what_the_writers_of_the_histories_say() {
             assert_eq!(last.organisations.get(*who).map(String::as_str), Some(*role), "{place}: {who}");
         }
     }
+}
+
+#[test]
+fn every_frame_of_the_session_is_read_and_it_shows_every_message_but_those_of_refusal() {
+    let text = fs::read_to_string(vectors::folder().join("session.json")).unwrap();
+    let file: vectors::session::Session = serde_json::from_str(&text).unwrap();
+    let mut tags = BTreeSet::new();
+    for frame in &file.vectors {
+        let wanted = bytes(&frame.bytes);
+        assert_eq!(recode("message", &wanted).as_ref(), Ok(&wanted), "{}", frame.name);
+        tags.insert(wanted[1]);
+    }
+    let all: BTreeSet<u8> = (0..=15).filter(|tag| ![4, 8].contains(tag)).collect();
+    assert_eq!(tags, all);
 }
 
 #[test]

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! Write only what is new. A vector that changes means that nodes no longer understand each other: that needs another version.
-//! A history that has its file already is never written again: its entries are the contract, and its verdicts are checked by the tests.
+//! A history or session that has its file already is never written again: its entries are the contract, and its verdicts are checked by the tests.
 
-use csu_tests::vectors::{self, histories};
+use csu_tests::vectors::{self, histories, session};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !path.exists() {
             files.push((path, story.file().render()));
         }
+    }
+    let path = folder.join("session.json");
+    if !path.exists() {
+        files.push((path, serde_json::to_string_pretty(&session::session())? + "\n"));
     }
     let mut differ = 0;
     for (path, text) in files {
