@@ -66,8 +66,10 @@ class Document:
                     bearing |= self.renunciations(standing, past)
                 if bearing or not self.authorised(entry.under, past):
                     return "revoked"
-            if not self.is_top(standing) and sum(map(self.by_admin, past)) > LIMITS["PAST_REVOKES"]:  # S10
-                return "quota"
+                higher = self.ancestors(standing)
+                counted = [i for i in past if self.by_admin(i) and self.acting(i) in higher and self.authorised(i, past)]
+                if len(counted) > LIMITS["PAST_REVOKES"]:  # S10
+                    return "quota"
         if entry.kind in (GENESIS, GRANT):
             if any(subject is ANYONE and role != 1 for subject, role, _ in entry.body[1]):  # S11
                 return "grants"
