@@ -22,15 +22,15 @@
 //! An entry costs about the same however many came before, also in graphs made to be slow: see
 //! `tests/tests/access_graphs.rs`, which counts steps, and the bench.
 //!
-//! - *Pasts* ([`sets`]). Judging an entry on its own past needs of that past which revocations are in it, and, for what a
+//! - *Pasts* (`sets`). Judging an entry on its own past needs of that past which revocations are in it, and, for what a
 //!   revocation keeps and for root keys, which control entries. These sets are trees of blocks that share what they have
 //!   in common. Content entries mostly have the set of the entry before, by the same id.
-//! - *Cuts* ([`chain`]). What revocations leave of an author's chain in one plane is all of it, nothing, or one entry with
+//! - *Cuts* (`chain`). What revocations leave of an author's chain in one plane is all of it, nothing, or one entry with
 //!   those before it. All that bears on an author under a standing is one cut, remembered for each view, and an entry's
 //!   verdict is whether it is on the way back from there: O(log seq).
-//! - *Groups* ([`revocations`]). Revocations lie by whom they name and by which right and author they were made. Only
+//! - *Groups* (`revocations`). Revocations lie by whom they name and by which right and author they were made. Only
 //!   those of the at most [`crate::limits::DEPTH`] standings above are looked at; each group is judged as one.
-//! - *Memory* ([`memo`]). Verdicts over all entries are forgotten when a revocation arrives that counts, or an entry that
+//! - *Memory* (`memo`). Verdicts over all entries are forgotten when a revocation arrives that counts, or an entry that
 //!   one keeps; nothing is found again before it is asked for. Verdicts on pasts hold for ever, and are bounded in number.
 //!
 //! What is left out: `rows` and `effective_revisions` answer with as much as there is, and take as long.

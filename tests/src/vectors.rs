@@ -9,9 +9,11 @@
 
 mod cast;
 mod entries;
+pub mod histories;
 mod identity;
 mod messages;
 mod refusals;
+pub mod session;
 
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, ResponsePayload, RevisionPayload, Wraps};

@@ -1,5 +1,6 @@
 //! Cards: what a root key signs about its organisation.
 
+use super::keys::can_be_wrapped_for;
 use super::{CardSecret, IdentityError, RootKey, Signature, verify};
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::id::{DeviceId, Hash, OrganisationId};
@@ -138,7 +139,7 @@ pub struct Card {
     pub generation: u64,
     /// The device that acts for it.
     pub device: DeviceId,
-    /// The X25519 key that document keys are wrapped for.
+    /// The X25519 key that document keys are wrapped for. Not of small order.
     pub wrap_key: [u8; 32],
     /// The name it gives itself.
     pub name: Name,
@@ -168,7 +169,13 @@ impl Canonical for Card {
             organisation: OrganisationId::new(r.fixed("an organisation")?),
             generation: r.uint("a generation")?,
             device: DeviceId::new(r.fixed("a device")?),
-            wrap_key: r.fixed("an X25519 key")?,
+            wrap_key: {
+                let key = r.fixed("an X25519 key")?;
+                if !can_be_wrapped_for(&key) {
+                    return Err(r.malformed("an X25519 key that is not of small order"));
+                }
+                key
+            },
             name: {
                 let text = r.text(limits::NAME_BYTES, "a name")?;
                 Name::new(text).map_err(|_| r.malformed("a name without control characters"))?
@@ -249,6 +256,18 @@ mod tests {
         assert_eq!(SignedCard::verify(read.clone(), *card.signature()).unwrap(), card);
         let changed = Card { generation: 7, ..read };
         assert!(SignedCard::verify(changed, *card.signature()).is_err());
+    }
+
+    #[test]
+    fn a_card_with_a_key_that_nobody_can_wrap_for_is_refused() {
+        // One such reader would keep all writers of a document from starting an epoch.
+        let card = signed(0, 5).card().clone();
+        let one = core::array::from_fn(|at| u8::from(at == 0));
+        for wrap_key in [[0; 32], one] {
+            let bytes = Card { wrap_key, ..card.clone() }.to_canonical();
+            assert!(matches!(Card::from_canonical(&bytes), Err(CodecError::Malformed { .. })));
+        }
+        assert!(Card::from_canonical(&card.to_canonical()).is_ok());
     }
 
     #[test]

@@ -68,11 +68,17 @@ pub(crate) fn verify(
     what: &'static str,
 ) -> Result<(), IdentityError> {
     let strict = || {
-        let key = VerifyingKey::from_bytes(key).ok()?;
+        let key = VerifyingKey::from_bytes(key).ok().filter(|_| is_canonical(key))?;
         let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
         key.verify_strict(&signed_bytes(domain, hash), &signature).ok()
     };
     strict().ok_or_else(|| IdentityError::BadSignature { what, key: data_encoding::HEXLOWER.encode(key) })
+}
+
+/// Whether a public key's y coordinate is below 2^255 - 19. Libraries differ over the few keys of which it is not, and
+/// nodes must not. (Of a signature's R, `verify_strict` compares the bytes.)
+fn is_canonical([low, middle @ .., high]: &[u8; 32]) -> bool {
+    *low < 0xed || middle.iter().any(|byte| *byte != 0xff) || high & 0x7f != 0x7f
 }
 
 /// An organisation's root secret. It is written on paper as a recovery phrase, signs cards and
@@ -174,6 +180,14 @@ impl CardSecret {
     }
 }
 
+/// Whether anything can be wrapped for an X25519 key. For one of small order every exchange has the same
+/// known outcome, which HPKE refuses (RFC 9180, section 7.1.4): who showed such a key in its card would keep
+/// everybody from sealing for it and for all who read beside it.
+pub(super) fn can_be_wrapped_for(key: &[u8; 32]) -> bool {
+    // Any secret tells: it is clamped to a multiple of 8, which takes a key of small order to zero.
+    StaticSecret::from([1; 32]).diffie_hellman(&PublicKey::from(*key)).was_contributory()
+}
+
 impl fmt::Debug for CardSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CardSecret(..)")
@@ -203,6 +217,23 @@ mod tests {
         let mut signature = [0; 64];
         signature[0] = 1;
         assert!(verify(&weak, "csu-link 0 test", &[7; 32], &Signature::new(signature), "a test").is_err());
+    }
+
+    #[test]
+    fn a_key_has_one_encoding() {
+        let largest = |low: u8, high: u8| {
+            let mut key = [0xff; 32];
+            (key[0], key[31]) = (low, high);
+            key
+        };
+        for (low, high, canonical) in
+            [(0xec, 0x7f, true), (0xed, 0x7f, false), (0xf0, 0x7f, false), (0xff, 0xff, false), (0xff, 0xfe, true)]
+        {
+            assert_eq!(is_canonical(&largest(low, high)), canonical, "{low:02x} {high:02x}");
+        }
+        // The decoder of the library takes 3 in its second encoding.
+        assert!(VerifyingKey::from_bytes(&largest(0xf0, 0x7f)).is_ok());
+        assert!(is_canonical(DeviceKey::from_seed(&[1; 32]).device().as_bytes()));
     }
 
     #[test]

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Write only what is new. A vector that changes means that nodes no longer understand each other: that needs another version.
+//! A history or session that has its file already is never written again: its entries are the contract, and its verdicts are checked by the tests.
 
-use csu_tests::vectors;
+use csu_tests::vectors::{self, histories, session};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,10 +18,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("'{other}' is not known: only --write is").into()),
     };
     let folder = vectors::folder();
-    let mut differ = 0;
+    let mut files = Vec::new();
     for file in vectors::all() {
-        let path = folder.join(format!("{}.json", file.format));
-        let text = file.render()?;
+        files.push((folder.join(format!("{}.json", file.format)), file.render()?));
+    }
+    for story in histories::scenarios() {
+        let path = folder.join(format!("history-{}.json", story.name()));
+        if !path.exists() {
+            files.push((path, story.file().render()));
+        }
+    }
+    let path = folder.join("session.json");
+    if !path.exists() {
+        files.push((path, serde_json::to_string_pretty(&session::session())? + "\n"));
+    }
+    let mut differ = 0;
+    for (path, text) in files {
         if std::fs::read_to_string(&path).is_ok_and(|stored| stored == text) {
             continue;
         }

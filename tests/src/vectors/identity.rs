@@ -83,6 +83,10 @@ pub(super) fn cards() -> File {
     file.refuse("a space at the end of the name", &with(&bytes, last - 1, b' '));
     file.refuse("a name that is not UTF-8", &with(&bytes, last - 1, 0xff));
     file.refuse("an organisation of 31 bytes", &[&bytes[..2], &[0x58, 31], &bytes[5..]].concat());
+    // The wrap key stands between the device and the name.
+    let small_order = |low: u8| [&bytes[..73], &[low], &[0; 31], &bytes[105..]].concat();
+    file.refuse("a wrap key of small order, the point at zero", &small_order(0));
+    file.refuse("a wrap key of small order, another point", &small_order(1));
     file
 }
 
