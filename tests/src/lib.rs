@@ -2,7 +2,7 @@
 //!
 //! Of the protocol: [`history`] writes random histories of a document, [`vectors`] makes the golden vectors. Of real
 //! processes: [`node`] runs `csu` as people do (a data folder, a process, commands, the API), [`town`] pairs several,
-//! [`stranger`] breaks the rules of their protocol, [`programs`] finds and runs what was built. Chance is drawn from
+//! [`stranger`] speaks their protocol by hand, [`liar`] lies in it by name, [`programs`] finds and runs what was built. Chance is drawn from
 //! a seed that is printed ([`history::Dice`]), so that a failure can be played again.
 //!
 //! Everything here fails by a panic that names the node and shows the end of its log; every wait is bounded; every process
@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod history;
+pub mod liar;
 pub mod node;
 pub mod programs;
 pub mod stranger;

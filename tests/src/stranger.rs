@@ -12,7 +12,7 @@ pub use record::{Eye, Record, Unsealed, View, unsealed};
 
 use crate::node::{Node, PATIENCE};
 use csu_node::cli::client::segment;
-use csu_node::desk::{Invitation, Peer};
+use csu_node::desk::{Invitation, Pairing, Peer};
 use csu_node::network::{self, Config, Event, Network, SessionNumber, Sessions};
 use csu_protocol::entry::SignedEntry;
 use csu_protocol::id::DeviceId;
@@ -38,7 +38,10 @@ pub struct Stranger {
     network: Network,
     events: mpsc::Receiver<Event>,
     session: Option<(DeviceId, SessionNumber)>,
+    hang_ups: u32,
     record: Record,
+    secret: [u8; 32],
+    seed: [u8; 32],
 }
 
 /// How often somebody who waits for something looks again.
@@ -64,10 +67,11 @@ impl Stranger {
         config.mdns = false;
         config.limits.frame_bytes = 16 * 1024 * 1024;
         config.limits.queued_bytes = 32 * 1024 * 1024;
+        config.limits.queued_frames = 1024;
         config.timing.redial_min = Duration::from_millis(50);
         config.timing.redial_max = Duration::from_millis(500);
         let (network, events) = network::start(config).await.expect("a network");
-        Self { root, device, card, network, events, session: None, record: Record::default() }
+        Self { root, device, card, network, events, session: None, hang_ups: 0, record: Record::default(), secret, seed }
     }
 
     /// Its organisation.
@@ -100,6 +104,17 @@ impl Stranger {
         self.record.view(&self.card, document)
     }
 
+    /// The seed of its device's key.
+    #[must_use]
+    pub const fn seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
+    /// The same organisation and device in a second place.
+    pub async fn twin(&self) -> Self {
+        Self::with_keys(self.secret, self.seed, &self.name()).await
+    }
+
     /// Whether a session is open, as far as it has heard.
     #[must_use]
     pub const fn is_connected(&self) -> bool {
@@ -124,11 +139,27 @@ impl Stranger {
         tokio::time::timeout(Duration::from_secs(1), wait).await.is_ok()
     }
 
+    /// Tries to connect for a second. Whether that led to anything is for [`Self::is_connected`].
+    ///
+    /// # Panics
+    /// When the ticket's addresses cannot be dialled.
+    pub async fn try_connect(&mut self, ticket: &Ticket) {
+        let addresses: Vec<String> = ticket.addresses.iter().map(ToString::to_string).collect();
+        self.network.dial_ticket(&ticket.device, &addresses).expect("the ticket's addresses can be dialled");
+        self.listen(Duration::from_millis(300)).await;
+    }
+
+    /// Leaves: its network is gone, and its record stays.
+    pub async fn leave(&mut self) {
+        self.hang_up().await;
+        self.network.shutdown().await;
+    }
+
     async fn until(&mut self, what: &str, is: impl Fn(&Event) -> bool) -> Event {
         let wait = async {
             loop {
                 let event = self.events.recv().await.expect("the network goes on");
-                note(&event, &mut self.session, &mut self.record);
+                self.note(&event);
                 if is(&event) {
                     return event;
                 }
@@ -137,12 +168,34 @@ impl Stranger {
         tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("the stranger was never {what}"))
     }
 
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Connected { device, session, .. } => self.session = Some((*device, *session)),
+            Event::Frame { bytes, .. } => self.record.keep(bytes),
+            Event::Disconnected { session: ended, .. } => {
+                self.hang_ups += 1;
+                self.session.take_if(|(_, session)| session == ended);
+            }
+            Event::Listening { .. }
+            | Event::StoppedListening { .. }
+            | Event::Sent { .. }
+            | Event::DialFailed { .. }
+            | Event::Refused { .. } => {}
+        }
+    }
+
+    /// How many of its sessions have ended. Its network connects again by itself as long as it is let in.
+    #[must_use]
+    pub const fn hang_ups(&self) -> u32 {
+        self.hang_ups
+    }
+
     /// Listens, answering nothing, until nothing has come for so long; at most [`PATIENCE`].
     pub async fn listen(&mut self, quiet: Duration) {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             match tokio::time::timeout(quiet, self.events.recv()).await {
-                Ok(Some(event)) => note(&event, &mut self.session, &mut self.record),
+                Ok(Some(event)) => self.note(&event),
                 Ok(None) | Err(_) => return,
             }
         }
@@ -160,7 +213,7 @@ impl Stranger {
             }
             assert!(Instant::now() < until, "{} never {what}; it heard {:?}", self.name(), self.record);
             if let Ok(Some(event)) = tokio::time::timeout(LOOK, self.events.recv()).await {
-                note(&event, &mut self.session, &mut self.record);
+                self.note(&event);
             }
         }
     }
@@ -191,6 +244,29 @@ impl Stranger {
     /// Sends a message.
     pub fn say(&self, message: &Said) {
         self.send(message.encode());
+    }
+
+    /// Sends a frame as soon as there is room for it, hearing nothing meanwhile; whether the session is still there.
+    ///
+    /// # Panics
+    /// When there never is room.
+    pub async fn send_when_taken(&mut self, mut frame: Vec<u8>) -> bool {
+        let until = Instant::now() + PATIENCE;
+        let Some((device, session)) = self.session else { return false };
+        loop {
+            frame = match self.network.try_send(&device, session, frame) {
+                Ok(()) => return true,
+                Err(network::SendError::Full { frame, .. }) => frame,
+                Err(_) => return false,
+            };
+            assert!(Instant::now() < until, "{} never had room to send", self.name());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// The same with a message.
+    pub async fn say_when_taken(&mut self, message: &Said) -> bool {
+        self.send_when_taken(message.encode()).await
     }
 
     /// The next message it hears.
@@ -245,21 +321,8 @@ impl Stranger {
             node.post::<Peer>(&format!("/peers/{}/confirm", segment(&name)), &json!({})).expect("a confirmation");
         });
         self.say(&Message::Confirmed);
-    }
-}
-
-fn note(event: &Event, session: &mut Option<(DeviceId, SessionNumber)>, record: &mut Record) {
-    match event {
-        Event::Connected { device, session: number, .. } => *session = Some((*device, *number)),
-        Event::Frame { bytes, .. } => record.keep(bytes),
-        Event::Disconnected { session: ended, .. } => {
-            session.take_if(|(_, number)| number == ended);
-        }
-        Event::Listening { .. }
-        | Event::StoppedListening { .. }
-        | Event::Sent { .. }
-        | Event::DialFailed { .. }
-        | Event::Refused { .. } => {}
+        let confirmed = |node: &Node| node.peer(&name).filter(|peer| peer.pairing == Pairing::Confirmed);
+        tokio::task::block_in_place(|| node.until(&format!("was paired with {name}"), confirmed));
     }
 }
 
