@@ -39,7 +39,7 @@ impl<'l> Pen<'l> {
         Self { liar, document, view: liar.view(&document), eye: liar.eye(), entropy }
     }
 
-    fn acting(&self, role: Role) -> Acting<'l> {
+    pub(super) fn acting(&self, role: Role) -> Acting<'l> {
         let organisation = self.liar.organisation();
         let under = self.view.access.standing_for(&organisation, role, AT).expect("the liar has a role");
         Acting { organisation, signer: Signer::Device(&self.liar.device), under: Some(under) }
@@ -49,7 +49,7 @@ impl<'l> Pen<'l> {
         self.view.open(&self.eye)
     }
 
-    fn epoch(&self) -> (EntryId, EpochKey) {
+    pub(super) fn epoch(&self) -> (EntryId, EpochKey) {
         self.opened().earlier_epochs().pop().expect("the liar was given a key")
     }
 

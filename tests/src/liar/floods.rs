@@ -6,7 +6,7 @@ use crate::stranger::{Said, Stranger};
 use csu_protocol::access::{Access, Insertion};
 use csu_protocol::author::{self, Acting, Audience};
 use csu_protocol::entropy::Entropy;
-use csu_protocol::entry::{EpochKey, Openness, Plane, RevisionPayload, SignedEntry, Signer, VerifiedEntry};
+use csu_protocol::entry::{EpochKey, Openness, Plane, RevisionPayload, Role, SignedEntry, Signer, VerifiedEntry};
 use csu_protocol::id::{DeviceId, DocumentId};
 use csu_protocol::identity::{InvitationSecret, Name, OrganisationKind, RootKey, SignedCard, Ticket};
 use csu_protocol::limits;
@@ -112,8 +112,10 @@ async fn flood_of_waiting(liar: &mut Stranger, stage: &Stage) {
     let long: Vec<SignedEntry> = {
         let mut pen = Pen::new(liar, document);
         let _never_sent = pen.chain(1);
+        let (epoch, key) = pen.epoch();
+        let mut entropy = Entropy::from_seed([7; 32]);
         let link = |_| {
-            let entry = pen.revision(vec![0; 900 * 1024]);
+            let entry = long(&pen.view.access, &pen.acting(Role::Write), (epoch, &key), &mut entropy);
             pen.view.add(entry.clone());
             entry.into_signed()
         };
