@@ -16,6 +16,7 @@
 //! | `entries` | entries that are not what they seem, or that nobody may make |
 //! | `bombs` | content that would expand |
 //! | `asking` | what it may ask for |
+//! | `rounds` | what both hold |
 //! | `floods` | how much |
 //! | `raw` | bytes below the frames |
 
@@ -26,11 +27,12 @@ mod entries;
 mod floods;
 mod frames;
 mod raw;
+mod rounds;
 
 pub use raw::Raw;
 
-use crate::stranger::Stranger;
-use csu_protocol::entry::Role;
+use crate::stranger::{Said, Stranger};
+use csu_protocol::entry::{Plane, Role};
 use csu_protocol::id::DocumentId;
 use csu_protocol::identity::{SignedCard, Ticket};
 
@@ -241,7 +243,68 @@ lies! {
     /// The same device in two sessions at once, from two places.
     TwoSessions = "two-sessions", Pairing, Borne;
     /// Nothing: it stays connected and answers no question.
-    Silence = "silence", role(Read), CutOff("did not answer in time");
+    Silence = "silence", Pairing, CutOff("did not answer in time");
+    /// Nothing, when it is its turn to begin a round.
+    SilenceAtFirst = "silence-at-first", Pairing, CutOff("did not answer in time");
+
+    /// A step of reconciliation that breaks its rules.
+    GarbageStep = "garbage-step", Pairing, CutOff("a step of reconciliation that cannot be read");
+    /// A step of reconciliation in another version.
+    OtherVersionStep = "other-version-step", Pairing, CutOff("a step of reconciliation that cannot be read");
+    /// A step of reconciliation that announces 2^63 items.
+    HugeStep = "huge-step", Pairing, CutOff("a step of reconciliation that cannot be read");
+    /// A step of reconciliation longer than any may be.
+    LongStep = "long-step", Pairing, CutOff("cannot be read");
+    /// An answer to the node's step that breaks the rules.
+    GarbageAnswer = "garbage-answer", Pairing, CutOff("a step of reconciliation that cannot be read");
+    /// One step after the other that says nothing new.
+    StepsWithoutEnd = "steps-without-end", Pairing, CutOff("more steps than a comparison takes");
+    /// Answers that what it holds is different, whatever the node says.
+    AnswersWithoutEnd = "answers-without-end", role(Write), Borne;
+    /// Rounds begun and ended, one after the other.
+    RoundsWithoutEnd = "rounds-without-end", Pairing, CutOff("out of turn");
+    /// Wishes for a round, thousands.
+    WishesWithoutEnd = "wishes-without-end", Pairing, Borne;
+    /// Says that it holds the same as the node, when it holds more.
+    SameSets = "same-sets", role(Write), Borne;
+    /// Says that it holds nothing, and asks for all that the node holds.
+    TellMeAll = "tell-me-all", Pairing, Borne;
+    /// Claims thousands of documents that do not exist, and has none of them when asked.
+    MillionsOfNeeds = "millions-of-needs", Pairing, Borne;
+    /// Offers documents that do not exist, and says at once that it sent them.
+    OfferOfNothing = "offer-of-nothing", Pairing, Borne;
+    /// Offers documents that it was never granted, to see what the node says.
+    OfferOfSecrets = "offer-of-secrets", Pairing, Borne;
+    /// Offers more than it was asked for.
+    OfferTooMany = "offer-too-many", Pairing, CutOff("more documents than allowed");
+    /// Offers when nothing was asked for.
+    UnaskedOffer = "unasked-offer", Pairing, CutOff("out of turn");
+    /// Needs something when nothing was compared.
+    UnaskedNeed = "unasked-need", Pairing, CutOff("out of turn");
+    /// Needs out of order.
+    UnsortedNeeds = "unsorted-needs", Pairing, CutOff("cannot be read");
+    /// More needs in one message than there may be.
+    TooManyNeeds = "too-many-needs", Pairing, CutOff("cannot be read");
+    /// Needs things that are in no set.
+    UnknownNeeds = "unknown-needs", Pairing, Borne;
+    /// The answer to a probe that nobody made.
+    UnaskedProbed = "unasked-probed", Pairing, CutOff("out of turn");
+    /// Probes the entries of documents that it was never granted.
+    ProbeOfSecrets = "probe-of-secrets", Pairing, Borne;
+    /// A probe that breaks the rules.
+    GarbageProbe = "garbage-probe", role(Read), CutOff("a step of reconciliation that cannot be read");
+    /// Wants entries of documents that it was never granted, by their ids.
+    WantOfSecrets = "want-of-secrets", Pairing, Borne;
+    /// Asked for what it has of one document, says that it lacks entries of others.
+    LacksWhatIsSecret = "lacks-what-is-secret", role(Read), Borne;
+    /// Declines everything, takes it again, and declines it once more.
+    DeclinesEverything = "declines-everything", role(Read), Borne;
+    /// Declines documents without end.
+    DeclinesWithoutEnd = "declines-without-end", Pairing, CutOff("documents that it declines");
+    /// The end of a round that never began.
+    SettledAtOnce = "settled-at-once", Pairing, CutOff("out of turn");
+    /// The end of a round before anything was exchanged.
+    SettledEarly = "settled-early", role(Read), Borne;
 
     /// A hundred thousand messages that mean nothing.
     FloodOfMessages = "flood-of-messages", Pairing, Borne;
@@ -287,6 +350,40 @@ impl Lie {
         }
     }
 
+    /// On which side of a round of reconciliation the liar must be: whether its device must be the one that begins them. None if
+    /// either will do.
+    #[must_use]
+    pub const fn begins(self) -> Option<bool> {
+        match self {
+            Self::GarbageStep
+            | Self::OtherVersionStep
+            | Self::HugeStep
+            | Self::StepsWithoutEnd
+            | Self::RoundsWithoutEnd
+            | Self::TellMeAll
+            | Self::UnaskedNeed
+            | Self::UnknownNeeds
+            | Self::ProbeOfSecrets
+            | Self::GarbageProbe
+            | Self::WantOfSecrets
+            | Self::SettledAtOnce
+            | Self::SettledEarly
+            | Self::SilenceAtFirst => Some(true),
+            Self::GarbageAnswer
+            | Self::AnswersWithoutEnd
+            | Self::WishesWithoutEnd
+            | Self::SameSets
+            | Self::MillionsOfNeeds
+            | Self::OfferOfNothing
+            | Self::OfferOfSecrets
+            | Self::OfferTooMany
+            | Self::UnaskedOffer
+            | Self::LacksWhatIsSecret
+            | Self::Silence => Some(false),
+            _ => None,
+        }
+    }
+
     /// Tells it.
     ///
     /// # Panics
@@ -319,9 +416,42 @@ impl Lie {
             | Self::OversizedFrame => liar.send(frames::of(self)),
             Self::EndlessFrame | Self::HalfAFrame | Self::SlowDrip | Self::Mute => frames::below(self, liar, stage).await,
             Self::CompressedBomb | Self::ColumnBomb | Self::RunLengthBomb => bombs::tell(self, liar, stage),
-            Self::NeverGranted | Self::AsksForKeys | Self::AfterRevocation | Self::UnknownIds | Self::UnaskedServed | Self::Silence => {
-                asking::tell(self, liar, stage).await
-            }
+            Self::NeverGranted
+            | Self::AsksForKeys
+            | Self::AfterRevocation
+            | Self::UnknownIds
+            | Self::UnaskedServed
+            | Self::Silence
+            | Self::SilenceAtFirst => asking::tell(self, liar, stage).await,
+            Self::GarbageStep
+            | Self::OtherVersionStep
+            | Self::HugeStep
+            | Self::LongStep
+            | Self::GarbageAnswer
+            | Self::StepsWithoutEnd
+            | Self::AnswersWithoutEnd
+            | Self::RoundsWithoutEnd
+            | Self::WishesWithoutEnd
+            | Self::SameSets
+            | Self::TellMeAll
+            | Self::MillionsOfNeeds
+            | Self::OfferOfNothing
+            | Self::OfferOfSecrets
+            | Self::OfferTooMany
+            | Self::UnaskedOffer
+            | Self::UnaskedNeed
+            | Self::UnsortedNeeds
+            | Self::TooManyNeeds
+            | Self::UnknownNeeds
+            | Self::UnaskedProbed
+            | Self::ProbeOfSecrets
+            | Self::GarbageProbe
+            | Self::WantOfSecrets
+            | Self::LacksWhatIsSecret
+            | Self::DeclinesEverything
+            | Self::DeclinesWithoutEnd
+            | Self::SettledAtOnce
+            | Self::SettledEarly => rounds::tell(self, liar, stage).await,
             Self::FloodOfMessages
             | Self::FloodOfRequests
             | Self::Deaf
@@ -351,6 +481,13 @@ impl Lie {
             | Self::EarlyEntries => entries::tell(self, liar, stage).await,
         }
     }
+}
+
+/// What the liar may truly say about a document in which it has a role.
+#[must_use]
+pub fn truth(liar: &Stranger, document: DocumentId) -> Said {
+    let entry = entries::Pen::new(liar, document).response("True.").into_signed();
+    Said::Entries { document, plane: Plane::Content, entries: vec![entry] }
 }
 
 #[cfg(test)]

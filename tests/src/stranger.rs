@@ -218,6 +218,17 @@ impl Stranger {
         }
     }
 
+    /// Listens, answering nothing, until it has heard this or so long. Whether it has.
+    pub async fn listen_for(&mut self, wait: Duration, enough: impl Fn(&Self) -> bool) -> bool {
+        let until = Instant::now() + wait;
+        while !enough(self) && Instant::now() < until {
+            if let Ok(Some(event)) = tokio::time::timeout(LOOK, self.events.recv()).await {
+                self.note(&event);
+            }
+        }
+        enough(self)
+    }
+
     /// Ends its session; its record stays.
     pub async fn hang_up(&mut self) {
         if let Some((device, _)) = self.session {

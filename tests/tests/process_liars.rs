@@ -8,10 +8,10 @@ use csu_node::desk::{Check, Document, Peer, PeerState, Status};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, Plane, Role};
 use csu_protocol::id::{DocumentId, OrganisationId};
-use csu_protocol::identity::{Card, Signature, SignedCard};
+use csu_protocol::identity::{Card, DeviceKey, Signature, SignedCard};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
-use csu_tests::liar::{Lie, Needs, Stage, Verdict};
+use csu_tests::liar::{self, Lie, Needs, Stage, Verdict};
 use csu_tests::node::Node;
 use csu_tests::stranger::{Needles, Stranger, ticket};
 use csu_tests::town::{self, first};
@@ -104,7 +104,11 @@ fn failing(node: &Node) -> BTreeSet<String> {
 async fn prepare(scene: &Scene, lie: Lie) -> (Stranger, Stage, Vec<String>) {
     let key = |what: &str| *blake3::hash(format!("{what} of {}", lie.name()).as_bytes()).as_bytes();
     let name = format!("Liar {}", lie.name());
-    let mut liar = Stranger::with_keys(key("root"), key("device"), &name).await;
+    let node = block_in_place(|| scene.node.get::<Status>("/status")).unwrap().device;
+    // Which of two devices begins the rounds follows from their ids.
+    let suits = |seed: &[u8; 32]| lie.begins().is_none_or(|begins| begins == (DeviceKey::from_seed(seed).device() < node));
+    let seed = (0..).map(|number: u32| key(&format!("device {number}"))).find(suits).unwrap();
+    let mut liar = Stranger::with_keys(key("root"), seed, &name).await;
     let (role, count) = match lie.needs() {
         Needs::Ticket | Needs::Pairing => (Role::Read, 0),
         Needs::Role(role) => (role, 1),
@@ -239,6 +243,25 @@ async fn also(scene: &Scene, lie: Lie, liar: &mut Stranger, stage: &Stage, grant
                 assert_eq!(texts, ["Link 0.", "Link 1.", "Link 2.", "Link 3.", "Link 4."]);
             }
         }),
+        Lie::TellMeAll | Lie::ProbeOfSecrets => {
+            // Nothing was granted to it: the answer is that of an empty set.
+            for message in liar.record().messages() {
+                if let Message::Reconcile(step) | Message::Probed { step, .. } = message {
+                    assert!([&[][..], &[0x61], &[0x61, 0, 0, 2, 0]].contains(&step.as_slice()), "it was told of something: {step:?}");
+                }
+            }
+        }
+        Lie::SameSets => {
+            // It tells the truth to the neighbour alone.
+            let mut twin = liar.twin().await;
+            twin.pair(neighbour).await;
+            twin.say(&liar::truth(liar, stage.granted[0]));
+            block_in_place(|| node.until_document(&granted[0], "had what the liar held back", |document| document.responses.len() == 1));
+        }
+        Lie::AnswersWithoutEnd | Lie::WishesWithoutEnd => {
+            let steps = liar.record().messages().filter(|message| matches!(message, Message::Reconcile(_))).count();
+            assert!(steps <= 80, "the node went on for {steps} steps");
+        }
         Lie::Fork => assert!(!block_in_place(|| node.document(&granted[0])).unwrap().forks.is_empty(), "a fork is shown"),
         Lie::GarbageSeal
         | Lie::GarbageChange
@@ -355,6 +378,36 @@ told! {
     the_end_of_an_answer_to_nothing_is_out_of_turn: UnaskedServed;
     one_device_in_two_places_is_one_session: TwoSessions;
     a_peer_that_never_answers_is_given_up: Silence;
+    a_peer_that_never_begins_is_given_up: SilenceAtFirst;
+    a_step_that_breaks_the_rules_is_refused: GarbageStep;
+    a_step_in_another_version_is_refused: OtherVersionStep;
+    a_step_of_a_huge_count_is_refused: HugeStep;
+    a_step_that_is_too_long_is_refused: LongStep;
+    an_answer_that_breaks_the_rules_is_refused: GarbageAnswer;
+    steps_without_end_are_cut_off: StepsWithoutEnd;
+    answers_without_end_end_the_round: AnswersWithoutEnd;
+    rounds_without_end_are_cut_off: RoundsWithoutEnd;
+    wishes_for_rounds_begin_few: WishesWithoutEnd;
+    a_peer_that_says_it_holds_the_same_keeps_nobody_behind: SameSets;
+    a_peer_that_asks_for_everything_is_told_of_what_it_may_hold: TellMeAll;
+    documents_claimed_by_the_thousand_are_asked_for_and_let_go: MillionsOfNeeds;
+    documents_offered_that_do_not_exist_change_nothing: OfferOfNothing;
+    documents_offered_that_are_not_the_liars_tell_it_nothing: OfferOfSecrets;
+    an_offer_of_more_than_was_asked_for_is_cut_off: OfferTooMany;
+    an_offer_of_what_nobody_asked_for_is_out_of_turn: UnaskedOffer;
+    a_need_before_any_comparison_is_out_of_turn: UnaskedNeed;
+    needs_out_of_order_are_refused: UnsortedNeeds;
+    too_many_needs_are_refused: TooManyNeeds;
+    needs_of_what_does_not_exist_are_answered_with_nothing: UnknownNeeds;
+    the_answer_to_no_probe_is_out_of_turn: UnaskedProbed;
+    whoever_probes_what_it_was_never_granted_learns_nothing: ProbeOfSecrets;
+    a_probe_that_breaks_the_rules_is_refused: GarbageProbe;
+    whoever_wants_what_it_was_never_granted_learns_nothing: WantOfSecrets;
+    whoever_lacks_what_it_was_never_granted_is_not_sent_it: LacksWhatIsSecret;
+    a_peer_that_declines_everything_is_left_alone: DeclinesEverything;
+    refusals_without_end_are_cut_off: DeclinesWithoutEnd;
+    the_end_of_no_round_is_out_of_turn: SettledAtOnce;
+    a_round_may_end_early: SettledEarly;
     a_flood_of_messages_is_borne: FloodOfMessages;
     a_flood_of_requests_is_cut_off: FloodOfRequests;
     a_peer_that_never_reads_slows_nobody_else: Deaf;

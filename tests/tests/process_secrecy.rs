@@ -109,6 +109,12 @@ async fn ask(stranger: &mut Stranger, document: DocumentId, entries: &[EntryId])
         }
         stranger.listen(QUIET).await;
     }
+    for plane in Plane::ALL {
+        stranger.say(&Said::Want { document, plane, ids: entries.to_vec() });
+        // "I have nothing: tell me all."
+        stranger.say(&Said::Probe { document, plane, step: vec![0x61, 0, 0, 2, 0] });
+        stranger.listen(QUIET).await;
+    }
     stranger.record().frames()[before..].to_vec()
 }
 

@@ -52,16 +52,14 @@ pub(super) async fn tell(lie: Lie, liar: &mut Stranger, stage: &Stage) {
             let ids: Vec<EntryId> = (0..=255).map(|byte| EntryId::new([byte; 32])).collect();
             ask(liar, stage.document(), &ids).await;
         }
-        Lie::UnaskedServed => liar.say(&Said::Served { document: DocumentId::new([7; 32]), plane: Plane::Content }),
-        Lie::Silence => silence(liar, stage).await,
+        Lie::UnaskedServed => liar.say(&Said::Served { document: DocumentId::new([7; 32]), plane: Plane::Content, lacking: Vec::new() }),
+        Lie::Silence | Lie::SilenceAtFirst => silence(liar).await,
         _ => unreachable!("{lie:?} is told elsewhere"),
     }
 }
 
-/// Says that it has something new, so that the node asks for it, and never answers.
-async fn silence(liar: &mut Stranger, stage: &Stage) {
-    let items = vec![(stage.document(), csu_protocol::id::Hash::new([9; 32]))];
-    liar.say(&Said::Summary { plane: Plane::Control, items, last: true });
+/// Never begins a round, and never answers a step of one.
+async fn silence(liar: &mut Stranger) {
     // It hears everything, and its network answers for it that it is there.
     let (begun, before) = (Instant::now(), liar.hang_ups());
     while liar.hang_ups() == before {

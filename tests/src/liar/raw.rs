@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// The protocol of session streams.
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/0");
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/1");
 
 /// One stream to a node.
 #[derive(Debug)]
