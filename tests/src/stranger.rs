@@ -8,7 +8,7 @@ mod needles;
 mod record;
 
 pub use needles::Needles;
-pub use record::{Eye, Record, Unsealed, View, unsealed};
+pub use record::{Eye, Record, Unsealed, View, brief, unsealed};
 
 use crate::node::{Node, PATIENCE};
 use csu_node::cli::client::segment;

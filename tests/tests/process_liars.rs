@@ -298,7 +298,7 @@ fn learned(scene: &Scene, liar: &Stranger, stage: &Stage) {
     assert!(record.entries().values().all(|entry| stage.granted.contains(&entry.document())), "{record:?}");
     for (message, frame) in record.messages().zip(record.frames()) {
         // What it named itself may come back in the answer that there is nothing.
-        let echo = matches!(message, Message::Served { .. });
+        let echo = matches!(message, Message::Served { .. } | Message::Probed { .. });
         let names = scene.secret.iter().any(|secret| memchr::memmem::find(frame, secret.as_bytes()).is_some());
         assert!(!names || echo, "it was told of a secret document: {message:?}");
     }

@@ -168,7 +168,7 @@ async fn after_steps(lie: Lie, liar: &mut Stranger, stage: &Stage) {
             let secret = stage.secret.clone();
             let offer = move |most: usize| match lie {
                 Lie::OfferOfNothing => nowhere(Plane::Control, most),
-                Lie::OfferTooMany => nowhere(Plane::Control, most + 300),
+                Lie::OfferTooMany => nowhere(Plane::Control, most + 10),
                 _ => {
                     let mut places: Vec<Place> = secret.iter().map(|document| (*document, Plane::Control)).collect();
                     places.sort();
@@ -211,8 +211,14 @@ async fn after_steps(lie: Lie, liar: &mut Stranger, stage: &Stage) {
             liar.listen(QUIET).await;
         }
         Lie::LacksWhatIsSecret => {
-            // Asked for what it has, it says that it lacks entries of other documents.
+            // The first round began before anything was granted: it wishes for another. Then it seems to have nothing, and asked
+            // for what it has, says that it lacks entries of other documents.
             step_after(liar, 0).await;
+            liar.say(&Said::Reconcile(SAME.to_vec()));
+            liar.listen(QUIET).await;
+            let heard = steps(liar);
+            liar.say(&Said::Reconcile(Vec::new()));
+            step_after(liar, heard).await;
             liar.say(&Said::Reconcile(TELL_ALL.to_vec()));
             liar.listen(QUIET).await;
             let mut lacking: Vec<EntryId> = stage.secret.iter().map(|document| EntryId::new(*document.as_bytes())).collect();

@@ -43,7 +43,8 @@ impl std::fmt::Debug for Record {
 }
 
 /// A message in a few words.
-fn brief(message: &Message) -> String {
+#[must_use]
+pub fn brief(message: &Message) -> String {
     match message {
         Message::Entries { document, plane, entries } => format!("{} {plane:?} entries of {}", entries.len(), document.short()),
         Message::Cards(cards) => format!("{} cards", cards.len()),
