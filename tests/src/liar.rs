@@ -202,7 +202,7 @@ lies! {
     Usurper = "usurper", role(Read), CutOff("breaks a rule");
     /// Two different entries at one place of its chain: a fork.
     Fork = "fork", role(Write), Borne;
-    /// A revision sealed with nothing but noise.
+    /// A good revision sealed with a key that nobody has.
     GarbageSeal = "garbage-seal", role(Write), Borne;
     /// A revision sealed with the right key whose change is noise.
     GarbageChange = "garbage-change", role(Write), Borne;

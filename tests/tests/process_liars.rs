@@ -138,7 +138,7 @@ fn tell(lie: Lie) {
     runtime.block_on(async {
         let (mut liar, stage, granted) = prepare(&scene, lie).await;
         let (memory, before) = (scene.node.resident_bytes(), liar.hang_ups());
-        meanwhile(&scene, lie, &granted);
+        let more = meanwhile(&scene, lie, &granted);
         let begun = Instant::now();
         lie.tell(&mut liar, &stage).await;
         match lie.verdict() {
@@ -162,7 +162,7 @@ fn tell(lie: Lie) {
         let (told, all) = (told.as_millis(), started.elapsed().as_millis());
         println!("{}: told in {told} ms of {all}; {} MiB, then {} MiB", lie.name(), memory >> 20, after >> 20);
         assert!(after < memory + MEMORY, "the lie cost the node {} MiB", (after - memory) >> 20);
-        learned(&scene, &liar, &stage);
+        learned(&scene, &liar, &[stage.granted, more].concat());
         if lie.needs() != Needs::Ticket {
             block_in_place(|| scene.node.csu(&["peer", "remove", &liar.name()]).good());
         }
@@ -176,8 +176,20 @@ fn named(node: &Node, liar: &Stranger, words: &str) -> bool {
     lines.iter().any(|line| line.detail.contains(words) && (line.who.contains(&name) || line.who.contains(&device)))
 }
 
-/// What the node's people do while they are lied to.
-fn meanwhile(scene: &Scene, lie: Lie, granted: &[String]) {
+/// What the node's people do while they are lied to; what else they grant to the liar.
+fn meanwhile(scene: &Scene, lie: Lie, granted: &[String]) -> Vec<DocumentId> {
+    let mut more = Vec::new();
+    if lie == Lie::Deaf {
+        // More than a connection holds whose other end does not read: it waits at the node.
+        let to = json!([{ "who": format!("Liar {}", lie.name()), "role": "read" }]);
+        for number in 0..30 {
+            let mut fields = town::bulletin(&format!("Much {number}"));
+            fields["note"] = json!("x".repeat(16_000));
+            let draft: Document =
+                block_in_place(|| scene.node.post("/documents", &json!({ "kind": "bulletin", "fields": fields, "to": to })).unwrap());
+            more.extend(block_in_place(|| scene.node.step(&draft.reference, "issue", &json!({})).unwrap().id));
+        }
+    }
     if lie == Lie::AfterRevocation {
         let who = format!("Liar {}", lie.name());
         block_in_place(|| {
@@ -185,6 +197,7 @@ fn meanwhile(scene: &Scene, lie: Lie, granted: &[String]) {
             scene.node.step(&granted[0], "update", &json!({ "assign": [format!("note={SECRET}")] })).unwrap();
         });
     }
+    more
 }
 
 /// What holds after every lie.
@@ -294,9 +307,9 @@ async fn also(scene: &Scene, lie: Lie, liar: &mut Stranger, stage: &Stage, grant
 }
 
 /// A liar has heard of nothing that it may not know.
-fn learned(scene: &Scene, liar: &Stranger, stage: &Stage) {
+fn learned(scene: &Scene, liar: &Stranger, granted: &[DocumentId]) {
     let record = liar.record();
-    assert!(record.entries().values().all(|entry| stage.granted.contains(&entry.document())), "{record:?}");
+    assert!(record.entries().values().all(|entry| granted.contains(&entry.document())), "{record:?}");
     for (message, frame) in record.messages().zip(record.frames()) {
         // What it named itself may come back in the answer that there is nothing.
         let echo = matches!(message, Message::Served { .. } | Message::Probed { .. });

@@ -98,7 +98,7 @@ pub(super) async fn tell(lie: Lie, liar: &mut Stranger, stage: &Stage) {
 /// The same keys in a second place, whose sessions take each other's place for a while.
 async fn two_sessions(liar: &mut Stranger, stage: &Stage) {
     let mut twin = liar.twin().await;
-    for _ in 0..5 {
+    for _ in 0..3 {
         twin.try_connect(&stage.ticket).await;
         if twin.is_connected() {
             twin.say(&twin.hello(true));

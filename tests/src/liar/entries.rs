@@ -5,6 +5,7 @@ use super::{Lie, Stage};
 use crate::stranger::{Eye, Said, Stranger, View, unsealed};
 use csu_protocol::author::{self, Acting, Audience};
 use csu_protocol::codec::Canonical;
+use csu_protocol::document::{ChangeHash, Wanted};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{
     Author, Body, EpochKey, Grant, Header, Openness, Part, Plane, Principal, Reason, Remark, ResponsePayload, RevisionPayload, Role,
@@ -21,6 +22,8 @@ pub(super) const CHAIN: usize = 5;
 const COPIES: usize = 3000;
 /// What an entry's signature is over, beside its hash.
 const DOMAIN: &str = "csu-link 0 entry";
+/// The headline that nobody must see.
+const LIE: &str = "A lie";
 /// When all of it is said to have happened.
 const AT: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
@@ -70,10 +73,25 @@ impl<'l> Pen<'l> {
         (0..length).map(link).collect()
     }
 
+    /// A change of the headline, as an honest writer would make it.
+    fn change(&self) -> Vec<u8> {
+        let opened = self.opened();
+        let shown = opened.content.snapshot();
+        let (kind, mut fields) = (shown.kind.expect("a kind"), shown.fields);
+        kind.assign(&mut fields, "headline", LIE).expect("a headline");
+        let wanted = Wanted { kind, marking: shown.marking.expect("a marking"), state: None, fields };
+        let heads: Vec<ChangeHash> = opened.content.heads().iter().copied().collect();
+        opened.content.revise(&self.document, &heads, &wanted).expect("a change").bytes().to_vec()
+    }
+
     /// A revision of this change over what is shown, sealed under this key.
     fn sealed(&mut self, epoch: (EntryId, &EpochKey), change: Vec<u8>) -> VerifiedEntry {
-        let payload = RevisionPayload { at: AT, person: None, change };
         let deps = self.opened().heads();
+        self.over(deps, epoch, change)
+    }
+
+    fn over(&mut self, deps: Vec<EntryId>, epoch: (EntryId, &EpochKey), change: Vec<u8>) -> VerifiedEntry {
+        let payload = RevisionPayload { at: AT, person: None, change };
         author::revision(&self.view.access, &self.acting(Role::Write), epoch, deps, &payload, &mut self.entropy).expect("a revision")
     }
 
@@ -196,11 +214,12 @@ fn damage(lie: Lie, pen: &mut Pen<'_>, stage: &Stage) {
 /// Entries that are sound, and whose seals hold what they should not.
 fn sealed(lie: Lie, pen: &mut Pen<'_>, stage: &Stage) {
     let noise: Vec<u8> = pen.entropy.bytes::<200>().to_vec();
-    let (epoch, _) = pen.epoch();
+    let (epoch, key) = pen.epoch();
     let entry = match lie {
         Lie::GarbageSeal => {
             let other = EpochKey::draw(&mut pen.entropy);
-            pen.sealed((epoch, &other), noise)
+            let change = pen.change();
+            pen.sealed((epoch, &other), change)
         }
         Lie::GarbageChange => pen.revision(noise),
         Lie::WrongCommitment => return wrong_commitment(pen),
@@ -217,7 +236,8 @@ fn sealed(lie: Lie, pen: &mut Pen<'_>, stage: &Stage) {
             let plains = unsealed(&[pen.liar.record()], &[&pen.eye]);
             let plain = plains.iter().find(|plain| own.contains(&plain.entry)).expect("a revision there");
             let change = RevisionPayload::from_canonical(&plain.plain).expect("a revision's payload").change;
-            pen.revision(change)
+            // Nothing stands in its way but that it was made for another document: it builds on nothing.
+            pen.over(Vec::new(), (epoch, &key), change)
         }
         _ => unreachable!("{lie:?} is told elsewhere"),
     };
@@ -235,6 +255,7 @@ fn wrong_commitment(pen: &mut Pen<'_>) {
     let wraps = honest.into_signed().wraps;
     let entry = VerifiedEntry::sign(header, None, wraps, Signer::Device(&pen.liar.device)).expect("a key");
     pen.view.add(entry.clone());
-    let revision = pen.sealed((entry.id(), &key), vec![0; 20]);
+    let change = pen.change();
+    let revision = pen.sealed((entry.id(), &key), change);
     pen.send([entry, revision]);
 }

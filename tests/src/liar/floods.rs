@@ -40,7 +40,7 @@ pub(super) async fn tell(lie: Lie, liar: &mut Stranger, stage: &Stage) {
         Lie::Deaf => {
             liar.say(&Said::Have { document: stage.document(), plane: Plane::Content, ids: Vec::new() });
             // Nothing is read meanwhile: what the node sends fills the connection and then waits at the node.
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         Lie::FloodOfDocuments => {
             for number in 0..u8::try_from(limits::UNNAMED_DOCUMENTS + 10).expect("few") {

@@ -54,7 +54,7 @@ fn differs(number: u32) -> Vec<u8> {
 async fn answer_with_nothing(liar: &mut Stranger, offer: impl Fn(usize) -> Vec<Place>) {
     let (begun, mut seen) = (Instant::now(), liar.record().frames().len());
     loop {
-        liar.listen(QUIET).await;
+        liar.listen_for(QUIET, |liar| liar.record().frames().len() > seen).await;
         let news: Vec<Message> = liar.record().messages().skip(seen).collect();
         seen = liar.record().frames().len();
         if news.iter().any(|message| matches!(message, Message::Settled)) || !liar.is_connected() {
