@@ -329,6 +329,18 @@ impl Node {
         }
     }
 
+    /// Bytes of memory that its process has.
+    ///
+    /// # Panics
+    /// When there is no process.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let id = self.child().as_ref().map(Child::id).expect("a process that runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the system tells of its processes");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        line.split_whitespace().next().and_then(|kibibytes| kibibytes.parse::<u64>().ok()).expect("a number of KiB") * 1024
+    }
+
     /// Whether its process has ended by itself.
     #[must_use]
     pub fn has_ended(&self) -> bool {
