@@ -90,7 +90,9 @@ impl World {
             self.after(ms, Event::Deed(member));
         }
         // Those who lie go on for a while, and then leave, or keep to the rules.
-        self.run_until(self.now_ms + 30_000);
+        // What was slow to begin with arrives.
+        let arrived = self.links.iter().map(|link| link.slow_until).max().unwrap_or_default();
+        self.run_until(arrived.max(self.now_ms + 30_000));
         self.in_trouble = false;
         self.laws.since_healing = 0;
         let leave = self.dice.chance(50);
