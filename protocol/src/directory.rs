@@ -25,22 +25,29 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Takes a card; whether it was new. Of one organisation at most [`limits::CARDS_EACH`] are kept,
-    /// and of those that one peer brings at most [`limits::CARDS_BROUGHT`].
+    /// Takes a card; whether it was new and there was room. Of one organisation at most
+    /// [`limits::CARDS_EACH`] are kept for their own sake, and of those that one peer brings at most
+    /// [`limits::CARDS_BROUGHT`].
     pub fn add(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) -> bool {
+        let room = self.cards.get(&card.card().organisation).is_none_or(|known| known.len() < limits::CARDS_EACH)
+            && brought_by.is_none_or(|by| self.brought.get(&by).is_none_or(|brought| *brought < limits::CARDS_BROUGHT));
+        room && self.keep(card, brought_by)
+    }
+
+    /// Takes a card that is needed, whatever there is room for; whether it was new. Entries that it
+    /// speaks for are counted elsewhere, so nobody gets to fill a node with cards in this way; without
+    /// it two nodes could differ for good in what they hold, depending on which cards each saw first.
+    pub fn keep(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) -> bool {
         let organisation = card.card().organisation;
-        let known = self.cards.get(&organisation).map_or(&[][..], Vec::as_slice);
-        if known.len() >= limits::CARDS_EACH || known.iter().any(|known| known.card.id() == card.id()) {
+        let known = self.cards.entry(organisation).or_default();
+        if known.iter().any(|known| known.card.id() == card.id()) {
             return false;
         }
         if let Some(by) = brought_by {
             let brought = self.brought.entry(by).or_default();
-            if *brought >= limits::CARDS_BROUGHT {
-                return false;
-            }
             *brought = brought.saturating_add(1);
         }
-        self.cards.entry(organisation).or_default().push(Known { card, brought_by });
+        known.push(Known { card, brought_by });
         true
     }
 

@@ -116,3 +116,5 @@ pub const STRANGER_MS: u64 = 10_000;
 pub const CARDS_EACH: usize = 64;
 /// Cards that one peer may bring of others.
 pub const CARDS_BROUGHT: usize = 8192;
+/// Cards for which there is no room, kept while a session lasts in case an entry needs one.
+pub const SPARE_CARDS: usize = 4096;

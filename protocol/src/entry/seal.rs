@@ -194,6 +194,17 @@ fn earlier_aad(document: &DocumentId, key: &EpochKey) -> Vec<u8> {
     [document.as_bytes().as_slice(), &key.commitment()].concat()
 }
 
+/// What is sealed of earlier epochs.
+fn earlier_plain(earlier: &[(EntryId, EpochKey)]) -> Zeroizing<Vec<u8>> {
+    let mut w = Writer::default();
+    w.list(earlier, |w, (epoch, key)| {
+        w.array(2);
+        w.bytes(epoch.as_bytes());
+        w.bytes(&key.0);
+    });
+    Zeroizing::new(w.into_bytes())
+}
+
 impl Wraps {
     /// Wraps `key` for each recipient and its X25519 key, openly if anyone may read, and seals the
     /// heads of earlier epochs under it, so that a new reader opens the past.
@@ -231,13 +242,7 @@ impl Wraps {
         let earlier = if earlier.is_empty() {
             None
         } else {
-            let mut w = Writer::default();
-            w.list(earlier, |w, (epoch, key)| {
-                w.array(2);
-                w.bytes(epoch.as_bytes());
-                w.bytes(&key.0);
-            });
-            let plain = Zeroizing::new(w.into_bytes());
+            let plain = earlier_plain(earlier);
             Some(key.seal("csu-link 0 earlier epochs", "earlier keys", &plain, &earlier_aad(document, key), entropy)?)
         };
         let open = match open {
@@ -299,10 +304,14 @@ impl Wraps {
         let Some(sealed) = &self.earlier else { return Ok(Vec::new()) };
         let plain = key.open("csu-link 0 earlier epochs", "earlier keys", sealed, &earlier_aad(document, key))?;
         let mut r = Reader::new(&plain);
-        Ok(r.list(limits::EARLIER_EPOCHS, "earlier epochs", |r| {
+        let earlier = r.list(limits::EARLIER_EPOCHS, "earlier epochs", |r| {
             r.array(2, "an earlier epoch")?;
             Ok((EntryId::new(r.fixed("an epoch")?), EpochKey(r.fixed("a key")?)))
-        })?)
+        })?;
+        if earlier_plain(&earlier)[..] != plain[..] {
+            return Err(CodecError::NotCanonical.into());
+        }
+        Ok(earlier)
     }
 }
 

@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::session::{Serve, What, Why};
 use crate::codec::Canonical;
 use crate::directory::Directory;
-use crate::entry::{Header, Plane, SignedEntry, Subject, VerifiedEntry};
+use crate::entry::{Author, Header, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
@@ -17,12 +17,33 @@ use crate::wire::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 impl Machine {
-    pub(super) fn on_cards(&mut self, now: Timestamp, cards: Vec<SignedCard>, brought_by: Option<OrganisationId>) {
+    pub(super) fn on_cards(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, cards: Vec<SignedCard>) {
         for card in cards {
-            let direct = brought_by == Some(card.card().organisation);
-            self.learn_card(card, if direct { None } else { brought_by });
+            let brought_by = Some(organisation).filter(|by| *by != card.card().organisation);
+            let author = Author::Device(card.card().device);
+            if self.waiting.iter().filter_map(|document| self.holdings.get(document)).any(|holding| holding.waits_for(&card)) {
+                self.keep_card(card, brought_by);
+            } else if !self.learn_card(card.clone(), brought_by)
+                && !self.directory.may_author(&card.card().organisation, &author)
+                && let Some(session) = self.sessions.get_mut(&device)
+            {
+                session.spare(card);
+            }
         }
         self.retry_waiting(now);
+    }
+
+    /// Takes up the cards that entries need and for which there was no room.
+    fn keep_needed_cards(&mut self, device: DeviceId, organisation: OrganisationId, entries: &[VerifiedEntry]) {
+        for header in entries.iter().map(VerifiedEntry::header) {
+            if self.directory.may_author(&header.organisation, &header.author) {
+                continue;
+            }
+            let session = self.sessions.get(&device);
+            if let Some(card) = session.and_then(|session| session.spare_card(&header.organisation, &header.author)) {
+                self.keep_card(card, Some(organisation).filter(|by| *by != header.organisation));
+            }
+        }
     }
 
     /// Tries again what waited for a card.
@@ -51,6 +72,7 @@ impl Machine {
             }
             self.unnamed.entry(document).or_default().insert(device);
         }
+        self.keep_needed_cards(device, organisation, &entries);
         let bringer = Some(Bringer { device, organisation });
         let receipt = self.absorb(now, document, |holding, directory| holding.receive(entries, bringer, directory));
         let Some(receipt) = receipt else {

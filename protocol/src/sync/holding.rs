@@ -2,8 +2,9 @@
 
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::directory::Directory;
-use crate::entry::{Plane, SignedEntry, VerifiedEntry};
+use crate::entry::{Author, Plane, SignedEntry, VerifiedEntry};
 use crate::id::{DeviceId, EntryId, OrganisationId};
+use crate::identity::SignedCard;
 use crate::limits;
 use crate::store::StoredEntry;
 use crate::time::Timestamp;
@@ -77,6 +78,16 @@ impl Holding {
     /// How many entries wait for something missing, and their bytes.
     pub(super) fn pending(&self) -> (usize, usize) {
         (self.pending.len(), self.pending_bytes)
+    }
+
+    /// Whether an entry waits for this card.
+    pub(super) fn waits_for(&self, card: &SignedCard) -> bool {
+        let (organisation, author) = (card.card().organisation, Author::Device(card.card().device));
+        let needs = |pending: &Pending| {
+            let header = pending.entry.header();
+            pending.missing.card && header.organisation == organisation && header.author == author
+        };
+        self.pending.values().any(needs)
     }
 
     pub(super) fn has_pending(&self) -> bool {

@@ -43,9 +43,9 @@ impl Machine {
     /// When storage cannot be read, or holds what was never written there.
     pub fn new(card: SignedCard, start: Start, budget: Budget, read: &dyn Read) -> Result<Self, ReadError> {
         let mut directory = Directory::default();
-        directory.add(card.clone(), None);
+        directory.keep(card.clone(), None);
         for (card, brought_by) in start.cards {
-            directory.add(card, brought_by);
+            directory.keep(card, brought_by);
         }
         for addresses in start.addresses {
             directory.add_addresses(addresses);
@@ -356,7 +356,7 @@ impl Machine {
             }
             (Message::Confirmed, Phase::Greeting, Some(organisation)) => self.on_confirmed(now, device, organisation),
             (Message::Confirmed, Phase::Live, _) => {}
-            (Message::Cards(cards), Phase::Live, Some(organisation)) => self.on_cards(now, cards, Some(organisation)),
+            (Message::Cards(cards), Phase::Live, Some(organisation)) => self.on_cards(now, device, organisation, cards),
             (Message::Entries { document, plane, entries }, Phase::Live, Some(organisation)) => {
                 self.on_entries(now, device, organisation, document, plane, entries);
             }
@@ -385,12 +385,26 @@ impl Machine {
         }
     }
 
-    pub(super) fn learn_card(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) {
-        let organisation = card.card().organisation;
-        let device_before = self.directory.device(&organisation);
-        if !self.directory.add(card.clone(), brought_by) {
-            return;
+    /// Takes a card if there is room; whether it was new and there was.
+    pub(super) fn learn_card(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) -> bool {
+        let device_before = self.directory.device(&card.card().organisation);
+        let added = self.directory.add(card.clone(), brought_by);
+        if added {
+            self.note_card(card, brought_by, device_before);
         }
+        added
+    }
+
+    /// Takes a card that an entry needs.
+    pub(super) fn keep_card(&mut self, card: SignedCard, brought_by: Option<OrganisationId>) {
+        let device_before = self.directory.device(&card.card().organisation);
+        if self.directory.keep(card.clone(), brought_by) {
+            self.note_card(card, brought_by, device_before);
+        }
+    }
+
+    fn note_card(&mut self, card: SignedCard, brought_by: Option<OrganisationId>, device_before: Option<DeviceId>) {
+        let organisation = card.card().organisation;
         self.outputs.push_back(Output::Write(Write::Card { card, brought_by }));
         self.notice(Notice::Card(organisation));
         if self.peers.contains_key(&organisation) && self.directory.device(&organisation) != device_before {

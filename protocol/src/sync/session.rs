@@ -1,9 +1,9 @@
 //! What a node remembers of one connected peer.
 
 use super::set::{Answering, Asking};
-use crate::entry::Plane;
+use crate::entry::{Author, Plane};
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
-use crate::identity::CardId;
+use crate::identity::{CardId, SignedCard};
 use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::Place;
@@ -117,6 +117,8 @@ pub(super) struct Session {
     in_flight: VecDeque<usize>,
     in_flight_bytes: usize,
     pub(super) sent_cards: BTreeSet<CardId>,
+    /// Cards of its that there was no room for; an entry may need one.
+    spare_cards: VecDeque<SignedCard>,
     pub(super) serves: VecDeque<Serve>,
     /// What is still to be asked for, control first.
     pub(super) wanted: BTreeSet<Slot>,
@@ -162,6 +164,7 @@ impl Session {
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             sent_cards: BTreeSet::new(),
+            spare_cards: VecDeque::new(),
             serves: VecDeque::new(),
             wanted: BTreeSet::new(),
             open: BTreeMap::new(),
@@ -230,6 +233,21 @@ impl Session {
 
     pub(super) fn is_live(&self) -> bool {
         self.phase == Phase::Live
+    }
+
+    /// Keeps a card that there was no room for, instead of the oldest such if there are too many.
+    pub(super) fn spare(&mut self, card: SignedCard) {
+        if self.spare_cards.len() >= limits::SPARE_CARDS {
+            self.spare_cards.pop_front();
+        }
+        self.spare_cards.push_back(card);
+    }
+
+    /// The card among those by which a device authors for an organisation.
+    pub(super) fn spare_card(&self, organisation: &OrganisationId, author: &Author) -> Option<SignedCard> {
+        let Author::Device(device) = author else { return None };
+        let fits = |card: &&SignedCard| card.card().organisation == *organisation && card.card().device == *device;
+        self.spare_cards.iter().find(fits).cloned()
     }
 
     /// Whether the peer declines a plane of a document.

@@ -288,3 +288,27 @@ fn a_peer_that_claims_the_device_of_one_that_is_to_be_invited_does_not_keep_it_o
     net.pair(0, 2);
     assert!(net.faults().is_empty(), "{:?}", net.faults());
 }
+
+#[test]
+fn a_card_that_an_entry_needs_is_taken_although_its_organisation_showed_too_many() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let root = RootKey::from_secret([3; 32]);
+    let keys: Vec<DeviceKey> = (0..=limits::CARDS_EACH).map(|at| DeviceKey::from_seed(&[100 + u8::try_from(at).unwrap(); 32])).collect();
+    let card = |key: &DeviceKey| SignedCard::sign(&root, 0, key.device(), Name::new("Union 3").unwrap(), OrganisationKind::Union);
+    let cards: Vec<_> = keys.iter().map(card).collect();
+    for cards in cards.chunks(16) {
+        net.give(1, 0, Message::Cards(cards.to_vec()));
+    }
+    let last = keys.last().unwrap();
+    let (us, them) = (net.nodes[0].organisation(), cards[0].card().organisation);
+    assert!(!net.nodes[0].machine.directory.may_author(&them, &crate::entry::Author::Device(last.device())));
+    let genesis = author::genesis(them, Signer::Device(last), read(us), &mut Entropy::from_seed([5; 32])).unwrap();
+    let document = genesis.document();
+    net.give(1, 0, Message::Entries { document, plane: Plane::Control, entries: vec![genesis] });
+    net.run();
+    assert!(net.nodes[0].machine.document(&document).is_some());
+    let (card, store) = (net.nodes[0].machine.card().clone(), &net.nodes[0].store);
+    let again = Machine::new(card, store.start(), Budget::default(), store).unwrap();
+    assert!(again.document(&document).is_some(), "also after a restart");
+}
