@@ -87,9 +87,9 @@ lies! {
     /// A few bytes that announce a header of 2^40 bytes.
     HugeHeader = "huge-header", Pairing, CutOff("cannot be read");
     /// A frame longer than any may be.
-    OversizedFrame = "oversized-frame", Pairing, HungUp("announced a frame of more than");
+    OversizedFrame = "oversized-frame", Pairing, CutOff("announced a frame of more than");
     /// The length of a frame of 4 GiB, and bytes without end.
-    EndlessFrame = "endless-frame", Pairing, HungUp("announced a frame of more than");
+    EndlessFrame = "endless-frame", Pairing, CutOff("announced a frame of more than");
     /// The length of the longest frame there may be, half of it, and then nothing any more.
     HalfAFrame = "half-a-frame", Pairing, HungUp("silent");
     /// The longest frame there may be, one byte now and then.
