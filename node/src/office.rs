@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::desk::{Integrity, IntegrityResult, Problem};
 use crate::keys::Keys;
 use crate::log_verb::LogVerb;
-use crate::network::{Cause, Event, SendError, SessionNumber, Sessions, Strangers, Target};
+use crate::network::{Cause, EndReason, Event, SendError, SessionNumber, Sessions, Strangers, Target};
 use crate::storage::{LogLine, Storage, StorageError};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::id::{DeviceId, DocumentId};
@@ -230,6 +230,9 @@ impl Office {
                     self.machine.handle(at, Input::Disconnected(device));
                     self.see(&device, at);
                     tracing::info!(device = %device.short(), %reason, "disconnected");
+                    if matches!(reason, EndReason::FrameTooLarge { .. }) {
+                        self.blame(&device, at, &reason);
+                    }
                 }
             }
             Arrival::Event(Event::Sent { device, session, frames }) => {
@@ -266,6 +269,18 @@ impl Office {
             && let Err(error) = self.storage.peer_seen(&organisation, at)
         {
             tracing::warn!(%error, "could not note when a neighbour was last seen");
+            self.failed = Some(error);
+        }
+    }
+
+    /// Notes what the network alone saw a peer do wrong.
+    fn blame(&mut self, device: &DeviceId, at: Timestamp, reason: &EndReason) {
+        let peer = self.machine.peers().map(|peer| peer.organisation).find(|id| self.machine.directory().device(id) == Some(*device));
+        let who = peer.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
+        tracing::warn!(who, %reason, "a peer broke a rule");
+        let line = LogLine { at, verb: LogVerb::Network, who, document: None, to: None, why: None, detail: reason.to_string() };
+        if let Err(error) = self.storage.append_log(&line) {
+            tracing::warn!(%error, "could not note that a peer broke a rule");
             self.failed = Some(error);
         }
     }

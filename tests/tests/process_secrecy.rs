@@ -10,8 +10,9 @@ use csu_node::desk::{AccessLevel, Document};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Body, Plane, Wraps};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::wire::Message;
 use csu_tests::node::Node;
-use csu_tests::stranger::{Eye, Needles, Record, Said, Stranger, Unsealed, unsealed};
+use csu_tests::stranger::{Eye, Needles, Record, Said, Stranger, Unsealed, brief, unsealed};
 use csu_tests::town;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ const LATER: [&str; 3] = ["Bandersnatch", "Wolverstone", "Peregrine Quatermass"]
 /// Words of the format: what kind of document it is and how it is marked.
 const FORMAT: [&str; 5] = ["bulletin", "AMBER+STRICT", "headline", "Coldharbour", "instruction"];
 /// How long nothing comes before a peer has heard everything.
-const QUIET: Duration = Duration::from_millis(700);
+const QUIET: Duration = Duration::from_millis(400);
 
 fn all(sets: &[&[&'static str]]) -> Vec<&'static str> {
     sets.concat()
@@ -106,11 +107,13 @@ async fn ask(stranger: &mut Stranger, document: DocumentId, entries: &[EntryId])
     for ids in [Vec::new(), entries.to_vec()] {
         for plane in Plane::ALL {
             stranger.say(&Said::Have { document, plane, ids: ids.clone() });
+            stranger.listen(QUIET).await;
         }
-        stranger.listen(QUIET).await;
     }
     for plane in Plane::ALL {
+        // One after the other, so that the answers come in one order.
         stranger.say(&Said::Want { document, plane, ids: entries.to_vec() });
+        stranger.listen(QUIET).await;
         // "I have nothing: tell me all."
         stranger.say(&Said::Probe { document, plane, step: vec![0x61, 0, 0, 2, 0] });
         stranger.listen(QUIET).await;
@@ -234,7 +237,11 @@ async fn nobody_reads_what_they_may_not_whatever_they_received_and_put_together(
     }
     let guess = DocumentId::new([0x5a; 32]);
     let (of_it, of_none) = (ask(outsider, document, &entries).await, ask(outsider, guess, &entries).await);
-    assert!(!of_it.is_empty() && of_it == renamed(&of_none, &guess, &document), "the answer tells that there is such a document");
+    let expected = renamed(&of_none, &guess, &document);
+    let told = |frames: &[Vec<u8>]| frames.iter().map(|frame| brief(&Message::receive(frame).unwrap())).collect::<Vec<_>>();
+    assert!(!of_it.is_empty());
+    assert_eq!(told(&of_it), told(&expected), "the answer tells that there is such a document");
+    assert!(of_it == expected, "the answer tells that there is such a document");
     let heard = outsider.record();
     assert!(heard.entries().is_empty());
     assert_eq!(heard.search(&Needles::of(&words)), BTreeSet::new());
