@@ -1,6 +1,7 @@
 //! What the suites share.
 //!
-//! Of the protocol: [`history`] writes random histories of a document, [`vectors`] makes the golden vectors. Of real
+//! Of the protocol: [`history`] writes random histories of a document, [`model`] judges them by the
+//! access rules in the plainest way, [`vectors`] makes the golden vectors. Of real
 //! processes: [`node`] runs `csu` as people do (a data folder, a process, commands, the API), [`town`] pairs several,
 //! [`stranger`] breaks the rules of their protocol, [`programs`] finds and runs what was built. Chance is drawn from
 //! a seed that is printed ([`history::Dice`]), so that a failure can be played again.
@@ -10,6 +11,7 @@
 
 pub mod bench;
 pub mod history;
+pub mod model;
 pub mod node;
 pub mod programs;
 pub mod stranger;
