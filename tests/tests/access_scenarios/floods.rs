@@ -1,0 +1,80 @@
+//! Floods that are meant to lock out or to slow down.
+
+use crate::stage::{A, B, C, CAST, OWNER, View, acting, bent, device, grant, grants, organisation};
+use csu_protocol::author::Acting;
+use csu_protocol::entry::{Body, Grant, Keep, Plane, Role, Signer};
+use csu_protocol::id::EntryId;
+use csu_protocol::time::Timestamp;
+
+#[test]
+fn a_flood_of_heads_does_not_keep_the_owner_from_evicting_and_keeping() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let tip = view.write(A, genesis, grants(B, Role::Read));
+    let mut flood = view.part();
+    // Forks of A's second entry, more than one entry can name as parents.
+    let next = flood.make(&acting(A, genesis), grants(C, Role::Read));
+    let fork = |at: u64, chained: Option<EntryId>| {
+        bent(A, &next, |header| {
+            let until = Some(Timestamp::from_ms(at));
+            header.body = Body::Grant { grants: vec![Grant { until, ..grant(C, Role::Read) }] };
+            if chained.is_some() {
+                (header.seq, header.previous, header.parents) = (2, chained, vec![genesis]);
+            }
+        })
+    };
+    let forks: Vec<EntryId> = (1..=100).map(|at| flood.take(fork(at, None))).collect();
+    // And a third entry, chosen so that its id comes after those of the others.
+    let last = (1..).map(|at| fork(at, Some(forks[0]))).find(|entry| entry.id().as_bytes()[0] == 0xff).unwrap();
+    flood.take(last);
+    view.meet(&mut flood);
+    for whom in [A, C] {
+        let keep = view.access.keep_all_of(&CAST.members[whom].id);
+        let revoke = view.write(OWNER, genesis, Body::Revoke { principal: organisation(whom), keep });
+        assert!(view.counts(revoke));
+    }
+    assert!(view.counts(tip));
+    assert_eq!((view.role(A), view.role(B), view.role(C)), (None, Some(Role::Read), None));
+}
+
+#[test]
+fn a_flood_of_heads_does_not_keep_another_device_of_the_owner_from_giving_again() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin), grant(B, Role::Read)]);
+    let mut flood = view.part();
+    let next = flood.make(&acting(A, genesis), grants(C, Role::Read));
+    for at in 1..=100 {
+        flood.take(bent(A, &next, |header| {
+            let until = Some(Timestamp::from_ms(at));
+            header.body = Body::Grant { grants: vec![Grant { until, ..grant(C, Role::Read) }] };
+        }));
+    }
+    // A revocation whose id comes after those of the flood.
+    let revoke = view.make(&acting(OWNER, genesis), Body::Revoke { principal: organisation(B), keep: vec![] });
+    let last = (0..=u8::MAX).flat_map(|one| (0..16).map(move |other| [one, other])).map(|nonce| {
+        bent(OWNER, &revoke, |header| {
+            let mut entry = [0; 32];
+            entry[..2].copy_from_slice(&nonce);
+            let keep = Keep { author: device(B), plane: Plane::Content, entry: EntryId::new(entry) };
+            header.body = Body::Revoke { principal: organisation(B), keep: vec![keep] };
+        })
+    });
+    view.take(last.into_iter().find(|entry| entry.id().as_bytes()[0] == 0xff).unwrap());
+    view.meet(&mut flood);
+    assert_eq!(view.role(B), None);
+    let second = Acting { signer: Signer::Device(&CAST.members[OWNER].devices[1]), ..acting(OWNER, genesis) };
+    view.take(view.make(&second, grants(B, Role::Write)));
+    assert_eq!(view.role(B), Some(Role::Write));
+}
+
+#[test]
+fn a_flood_of_renunciations_by_a_relay_is_taken_in_passing() {
+    // Each costs its author a signature; here each must cost little more than its own check. When the
+    // judgement of each asked for all before it, this ran for minutes.
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Relay)]);
+    let first = view.make(&acting(A, genesis), Body::Revoke { principal: organisation(A), keep: vec![] });
+    let mut previous = None;
+    for seq in 0..1000 {
+        let next = bent(A, &first, |header| (header.seq, header.previous) = (seq, previous));
+        previous = Some(view.take(next));
+    }
+    assert_eq!(view.role(A), None);
+}
