@@ -1,9 +1,11 @@
 //! Floods that are meant to lock out or to slow down.
 
-use crate::stage::{A, B, C, CAST, OWNER, View, acting, bent, device, grant, grants, organisation};
+use crate::stage::{A, B, C, CAST, OWNER, View, acting, bent, device, grant, grants, organisation, root};
+use csu_protocol::access::Unsound;
 use csu_protocol::author::Acting;
-use csu_protocol::entry::{Body, Grant, Keep, Plane, Role, Signer};
+use csu_protocol::entry::{Body, Grant, Keep, Plane, Principal, Role, Signer};
 use csu_protocol::id::EntryId;
+use csu_protocol::limits;
 use csu_protocol::time::Timestamp;
 
 #[test]
@@ -77,4 +79,26 @@ fn a_flood_of_renunciations_by_a_relay_is_taken_in_passing() {
         previous = Some(view.take(next));
     }
     assert_eq!(view.role(A), None);
+}
+
+#[test]
+fn a_flood_of_revocations_by_an_admin_stops_others_at_the_bound_and_the_owner_never() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin), grant(B, Role::Write)]);
+    // What everybody ever named can sign at will does not count.
+    view.evict(B, genesis, B);
+    view.take(view.make(&root(B), Body::Revoke { principal: Principal::Device(CAST.members[B].device(1)), keep: vec![] }));
+    let to_c = view.write(OWNER, genesis, grants(C, Role::Write));
+    for _ in 0..limits::PAST_REVOKES {
+        view.evict(A, genesis, 4);
+    }
+    let at_bound = view.make_key(C, to_c);
+    view.part().take(at_bound.clone());
+    view.evict(A, genesis, 4);
+    assert_eq!(view.unsound(view.make(&acting(A, genesis), grants(4, Role::Read))), Unsound::Quota);
+    assert_eq!(view.unsound(view.make_key(C, to_c)), Unsound::Quota);
+    view.take(at_bound);
+    // The owner and root keys must always be able to act.
+    let evicted = view.evict(OWNER, genesis, A);
+    let word = view.take(view.make(&root(C), Body::Revoke { principal: Principal::Device(CAST.members[C].device(1)), keep: vec![] }));
+    assert!(view.counts(evicted) && view.counts(word));
 }

@@ -10,6 +10,7 @@ use csu_protocol::entry::{
 use csu_protocol::id::EntryId;
 use csu_protocol::time::Timestamp;
 use csu_tests::history::Cast;
+use csu_tests::model::{Answers, Model};
 use std::sync::LazyLock;
 
 pub(crate) static CAST: LazyLock<Cast> = LazyLock::new(|| Cast::new(9));
@@ -56,6 +57,20 @@ pub(crate) fn root(who: usize) -> Acting<'static> {
 
 pub(crate) fn audience() -> Audience {
     Audience { recipients: Vec::new(), openness: Openness::Anyone }
+}
+
+/// Floods are left out: the model is too slow for them.
+const FLOOD: usize = 100;
+
+impl Drop for View {
+    /// Whatever a view came to, the model must say too.
+    fn drop(&mut self) {
+        let Some(document) = self.access.document().filter(|_| self.log.len() < FLOOD && !std::thread::panicking()) else { return };
+        let model = Model::new(document, &self.log, |organisation, author| CAST.is_device(organisation, author));
+        let moments = [NOW, Timestamp::from_ms(10), Timestamp::from_ms(20)];
+        let (fast, slow) = (Answers::of_access(&self.access, &CAST, moments), Answers::of_model(&model, &CAST, moments));
+        assert_eq!(fast.difference(&slow), None, "the model says otherwise");
+    }
 }
 
 impl View {
