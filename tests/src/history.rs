@@ -57,6 +57,13 @@ impl History {
         Self { seed, cast, entries: writer::write(cast, seed) }
     }
 
+    /// A history of `seed` with a flood of revocations by one admin, which takes longer to judge.
+    #[must_use]
+    pub fn with_flood(seed: u64) -> Self {
+        let cast = Cast::shared();
+        Self { seed, cast, entries: writer::write_flood(cast, seed) }
+    }
+
     /// The same, ended after `length` entries.
     #[must_use]
     pub fn prefix(&self, length: usize) -> Self {

@@ -35,6 +35,11 @@ fn the_fast_function_answers_what_the_model_answers_also_half_way() {
 }
 
 #[test]
+fn the_fast_function_answers_what_the_model_answers_under_floods_of_revocations() {
+    pass::held_under_floods(&["model", "half way"]);
+}
+
+#[test]
 fn what_is_sound_while_a_card_is_missing_stays_sound_when_it_comes() {
     held("late cards");
 }

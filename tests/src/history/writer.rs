@@ -5,6 +5,7 @@
 
 mod acts;
 mod bend;
+mod flood;
 mod mood;
 mod plots;
 
@@ -29,8 +30,6 @@ struct Story {
 
 /// The history of `seed`: of any mood and length, most of them short.
 pub(super) fn write(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
-    let views = cast.members.iter().map(|_| Access::default()).collect();
-    let device = cast.members.iter().map(|_| 0).collect();
     let mut dice = Dice::new("history", seed);
     let mood = Mood::draw(&mut dice);
     let steps = match dice.below(100) {
@@ -38,7 +37,7 @@ pub(super) fn write(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
         50..90 => 14 + dice.below(16),
         _ => 30 + dice.below(40),
     };
-    let mut story = Story { cast, dice, mood, log: Vec::new(), place: BTreeMap::new(), views, device };
+    let mut story = Story::new(cast, dice, mood);
     story.begin();
     let mut left = steps;
     while left > 0 {
@@ -53,7 +52,27 @@ pub(super) fn write(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
     story.log
 }
 
+/// A history of `seed` with a flood of revocations, and little else.
+pub(super) fn write_flood(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
+    let mut story = Story::new(cast, Dice::new("flood", seed), Mood::All);
+    story.begin();
+    for _ in 0..5 {
+        story.act();
+    }
+    story.flood();
+    for _ in 0..10 {
+        story.act();
+    }
+    story.log
+}
+
 impl Story {
+    fn new(cast: &'static Cast, dice: Dice, mood: Mood) -> Self {
+        let views = cast.members.iter().map(|_| Access::default()).collect();
+        let device = cast.members.iter().map(|_| 0).collect();
+        Self { cast, dice, mood, log: Vec::new(), place: BTreeMap::new(), views, device }
+    }
+
     fn begin(&mut self) {
         let grants = self.grants(60);
         let owner = &self.cast.members[0];

@@ -1,7 +1,7 @@
 //! Rule 2, on the entry's own past.
 
 use super::Model;
-use super::rules::{Rules, grants, is_to};
+use super::rules::{Given, Rules, grants, is_to};
 use csu_protocol::access::Unsound;
 use csu_protocol::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Subject};
 use csu_protocol::id::{EntryId, OrganisationId};
@@ -59,8 +59,9 @@ impl Model {
         let gives = matches!(header.body, Body::Grant { .. });
         must(!gives || gives_depth <= usize::from(limits::DEPTH), Unsound::Depth);
         // Whoever obeyed an erasure says so, revoked or not.
-        must(matches!(header.body, Body::Receipt { .. }) || rules.is_authorised(id), Unsound::Revoked);
-        must(is_top || self.revokes_by_admins(past) <= limits::PAST_REVOKES, Unsound::Quota);
+        let is_receipt = matches!(header.body, Body::Receipt { .. });
+        must(is_receipt || rules.is_authorised(id), Unsound::Revoked);
+        must(is_receipt || self.revokes_from_above(acting, past, rules) <= limits::PAST_REVOKES, Unsound::Quota);
         broken
     }
 
@@ -123,16 +124,17 @@ impl Model {
         grants(&self.header(id).body).iter().any(|grant| is_to(grant.subject, organisation))
     }
 
-    /// Revocations that it takes an admin to sign. Giving up one's own standing and a root key's word are open to whoever
-    /// was ever named, and must not use up what others may do.
-    fn revokes_by_admins(&self, past: &BTreeSet<EntryId>) -> usize {
-        past.iter().filter(|id| self.is_by_admin(self.header(id))).count()
-    }
-
-    fn is_by_admin(&self, header: &Header) -> bool {
-        let revokes = matches!(header.body, Body::Revoke { .. });
-        let by_root = matches!(header.author, Author::Root(_));
-        revokes && !by_root && !names(&header.body, Principal::Organisation(header.organisation))
+    /// The revocations in the past that could bear on an author or on those it has its right from: made from higher up, and
+    /// authorised on the same past. Giving up one's own standing does not count, nor does what others than those above sign,
+    /// or else whoever likes could use up what others may do.
+    fn revokes_from_above(&self, acting: Given, past: &BTreeSet<EntryId>, rules: &Rules<'_>) -> usize {
+        let ancestors = rules.ancestors(acting);
+        let from_above = |id: &&EntryId| rules.acting(id).is_some_and(|acting| ancestors.contains(&acting));
+        let takes = |id: &&EntryId| {
+            let header = self.header(id);
+            matches!(header.body, Body::Revoke { .. }) && !names(&header.body, Principal::Organisation(header.organisation))
+        };
+        past.iter().filter(takes).filter(from_above).filter(|id| rules.is_authorised(id)).count()
     }
 }
 

@@ -12,10 +12,10 @@ use crate::laws::{ensure, place, places};
 use crate::pass::{Case, MOMENTS};
 use csu_protocol::access::{Access, Insertion};
 use csu_protocol::author::{self, Acting, AuthorError};
-use csu_protocol::entry::{Author, Body, Grant, Keep, Plane, Principal, Role, Signer, Subject, VerifiedEntry};
+use csu_protocol::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::EntryId;
 use csu_tests::history::{Dice, History, Member, Replay};
-use csu_tests::model::{Given, Model};
+use csu_tests::model::Model;
 use std::collections::BTreeSet;
 
 /// How often somebody acts.
@@ -94,27 +94,26 @@ fn check<'e>(
     if gained.is_empty() && back.is_empty() {
         return Ok(());
     }
-    let told = told(history, entry);
     let known: Vec<&VerifiedEntry> = all.filter(|entry| before.authorised.contains_key(&entry.id())).collect();
-    let earlier = Model::new(entry.document(), known, |_, _| true);
-    let rules = earlier.now();
-    let forked: BTreeSet<Author> = earlier.forks().iter().flatten().filter_map(|id| control_author(&earlier, id)).collect();
-    let on_a_branch = |revoke: &EntryId| forked.contains(&earlier.header(revoke).author);
-    let mut causes: BTreeSet<EntryId> = gained.iter().flat_map(|id| rules.voided_by(id)).collect();
-    for (entry, to) in &back {
-        causes.extend(rules.voided_by(entry));
-        causes.extend(rules.ended_by(Given { entry: *entry, to: *to }));
-    }
-    // What fell is the first cause: of what else is given back some may have fallen by what came back.
-    let fell: Vec<EntryId> = before.lost(after).into_iter().filter(|id| causes.contains(id)).collect();
-    let roots = causes.iter().filter(|id| matches!(earlier.header(id).author, Author::Root(_))).copied();
-    let fell: Vec<EntryId> = fell.into_iter().chain(roots).collect();
+    let later = Model::new(entry.document(), known.into_iter().chain([entry]), |_, _| true);
+    let rules = later.now();
+    // What the act itself voids or, of root keys, does not keep. Other things may follow from that.
+    let lost = before.lost(after).into_iter().filter(|id| rules.voided_by(id).contains(&entry.id()));
+    let evicted = |header: &Header| matches!(&entry.header().body, Body::Revoke { principal, .. } if *principal == Principal::Organisation(header.organisation));
+    let words = later.sound().iter().copied().filter(|id| {
+        let header = later.header(id);
+        matches!(header.author, Author::Root(_)) && evicted(header) && !rules.keeps(&entry.id(), id)
+    });
+    let is_revocation = |id: &EntryId| matches!(later.header(id).body, Body::Revoke { .. });
+    let first_causes: Vec<EntryId> = lost.chain(words).filter(is_revocation).collect();
+    let forked: BTreeSet<Author> = later.forks().iter().flatten().filter_map(|id| control_author(&later, id)).collect();
     ensure!(
-        !fell.is_empty() && fell.iter().all(on_a_branch),
-        "{told} gave authority to {:?} and life to {:?}: {:?} no longer bear",
+        !first_causes.is_empty() && first_causes.iter().all(|revoke| forked.contains(&later.header(revoke).author)),
+        "{} gave authority to {:?} and life to {:?}, by no longer having {:?}",
+        told(history, entry),
         places(history, &gained),
         back.iter().map(|(id, to)| format!("{} {}", place(history, id), history.cast.subject(*to))).collect::<Vec<_>>(),
-        places(history, &fell)
+        places(history, &first_causes)
     );
     Ok(())
 }

@@ -101,10 +101,9 @@ fn document(case: &Case) -> csu_protocol::id::DocumentId {
 /// Whether the model says what a node came to.
 fn against(history: &History, model: &Model, replay: &Replay) -> Result<(), String> {
     let sound = replay.sound();
-    for id in sound.symmetric_difference(model.sound()) {
-        let why = (replay.unsound.get(id), model.unsound().get(id));
-        return Err(format!("{} is sound: {}, and by the model {}; {why:?}", place(history, id), sound.contains(id), !sound.contains(id)));
-    }
+    let differ: Vec<&EntryId> = sound.symmetric_difference(model.sound()).collect();
+    let why = differ.first().map(|id| (sound.contains(*id), replay.unsound.get(*id), model.unsound().get(*id)));
+    ensure!(differ.is_empty(), "{:?}: sound or not, {why:?}, and the other by the model", places(history, differ));
     for (id, unsound) in &replay.unsound {
         let broken = model.unsound().get(id).map_or(&[][..], Vec::as_slice);
         ensure!(broken.contains(unsound), "{} breaks {unsound:?}, and by the model {broken:?}", place(history, id));

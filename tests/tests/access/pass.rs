@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many histories are written unless a variable says otherwise.
 const HISTORIES: u64 = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
 
+/// How many histories with floods.
+const FLOODS: u64 = if cfg!(debug_assertions) { 2 } else { 10 };
+
 /// Before, among and after the ends of grants.
 pub(crate) const MOMENTS: Moments = [Timestamp::from_ms(0), Timestamp::from_ms(50), Timestamp::from_ms(1000)];
 
@@ -63,6 +66,18 @@ pub(crate) fn held(law: &str) {
     assert!(LAWS.iter().any(|(name, _)| *name == law), "there is no law of {law}");
     if let Some((_, told)) = pass().broken.get(law) {
         panic!("{told}");
+    }
+}
+
+/// Holds some laws against histories with floods of revocations, for which the model is slow.
+pub(crate) fn held_under_floods(laws: &[&str]) {
+    for seed in 0..FLOODS {
+        let case = Case::new(History::with_flood(seed));
+        for (name, law) in LAWS.into_iter().filter(|(name, _)| laws.contains(name)) {
+            if let Err(broken) = case.check(law) {
+                panic!("{name}: {broken}\n{}", case.history.describe());
+            }
+        }
     }
 }
 
