@@ -81,24 +81,45 @@ fn a_flood_of_renunciations_by_a_relay_is_taken_in_passing() {
     assert_eq!(view.role(A), None);
 }
 
-#[test]
-fn a_flood_of_revocations_by_an_admin_stops_others_at_the_bound_and_the_owner_never() {
-    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin), grant(B, Role::Write)]);
-    // What everybody ever named can sign at will does not count.
-    view.evict(B, genesis, B);
-    view.take(view.make(&root(B), Body::Revoke { principal: Principal::Device(CAST.members[B].device(1)), keep: vec![] }));
-    let to_c = view.write(OWNER, genesis, grants(C, Role::Write));
+/// A document in which `A` let `B` in, and as many revocations by `A` as an entry by `B` may have in its past.
+fn flooded() -> (View, EntryId, EntryId) {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin), grant(C, Role::Admin)]);
+    let to_b = view.write(A, genesis, grants(B, Role::Admin));
     for _ in 0..limits::PAST_REVOKES {
         view.evict(A, genesis, 4);
     }
-    let at_bound = view.make_key(C, to_c);
+    (view, genesis, to_b)
+}
+
+#[test]
+fn a_flood_of_revocations_stops_those_below_its_author_at_the_bound_and_nobody_else() {
+    let (mut view, genesis, to_b) = flooded();
+    // What those below sign themselves, give up, or say by root keys does not count.
+    view.evict(B, to_b, 5);
+    let word = |who: usize| Body::Revoke { principal: Principal::Device(CAST.members[who].device(1)), keep: vec![] };
+    view.take(view.make(&root(B), word(B)));
+    let at_bound = view.make(&acting(B, to_b), grants(5, Role::Read));
     view.part().take(at_bound.clone());
     view.evict(A, genesis, 4);
-    assert_eq!(view.unsound(view.make(&acting(A, genesis), grants(4, Role::Read))), Unsound::Quota);
-    assert_eq!(view.unsound(view.make_key(C, to_c)), Unsound::Quota);
+    assert_eq!(view.unsound(view.make(&acting(B, to_b), grants(5, Role::Read))), Unsound::Quota);
     view.take(at_bound);
-    // The owner and root keys must always be able to act.
+    // Its author, its peers, the owner and root keys act on.
+    let by_author = view.write(A, genesis, grants(6, Role::Read));
+    let by_peer = view.write(C, genesis, grants(7, Role::Read));
+    let word = view.take(view.make(&root(A), word(A)));
     let evicted = view.evict(OWNER, genesis, A);
-    let word = view.take(view.make(&root(C), Body::Revoke { principal: Principal::Device(CAST.members[C].device(1)), keep: vec![] }));
-    assert!(view.counts(evicted) && view.counts(word));
+    assert!(view.counts(by_peer) && view.counts(evicted) && view.counts(word) && !view.counts(by_author));
+}
+
+#[test]
+fn a_flood_by_who_was_evicted_stops_nobody() {
+    let (mut view, genesis, _) = flooded();
+    let mut elsewhere = view.part();
+    let keep = view.access.keep_all_of(&CAST.members[A].id).into_iter().filter(|keep| keep.plane == Plane::Content).collect();
+    view.write(OWNER, genesis, Body::Revoke { principal: organisation(A), keep });
+    let to_b = view.write(OWNER, genesis, grants(B, Role::Write));
+    elsewhere.evict(A, genesis, 4);
+    view.meet(&mut elsewhere);
+    let key = view.take(view.make_key(B, to_b));
+    assert!(view.counts(key));
 }

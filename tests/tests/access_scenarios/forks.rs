@@ -93,3 +93,26 @@ fn what_names_an_entry_that_nobody_has_waits_and_nothing_else_does() {
     let after = view.write(OWNER, genesis, grants(B, Role::Read));
     assert!(view.counts(honest) && view.counts(after));
 }
+
+#[test]
+fn of_a_forked_author_the_revocations_on_the_lost_branch_fall_unless_the_evictor_takes_the_same() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let to_b = view.write(A, genesis, grants(B, Role::Read));
+    let mut branch = view.part();
+    let taken = view.evict(A, genesis, B);
+    // On another branch, A or a thief of its device goes further.
+    branch.write(A, genesis, grants(4, Role::Read));
+    branch.write(A, genesis, grants(5, Role::Read));
+    view.meet(&mut branch);
+    let mut careful = view.part();
+    assert_eq!(view.role(B), None);
+    // A revocation keeps one branch: B is back, although the evictor knew.
+    view.revoke(OWNER, genesis, A);
+    assert!(!view.counts(taken));
+    assert_eq!(view.role(B), Some(Role::Read));
+    // Who does not want that takes from B first what A had taken.
+    careful.revoke(OWNER, genesis, B);
+    careful.revoke(OWNER, genesis, A);
+    assert!(!careful.counts(taken) && careful.counts(to_b));
+    assert_eq!(careful.role(B), None);
+}

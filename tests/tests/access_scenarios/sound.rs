@@ -2,7 +2,8 @@
 
 use crate::stage::{A, B, C, CAST, OWNER, View, acting, bent, device, grant, grants, organisation};
 use csu_protocol::access::{Insertion, Missing, Unsound};
-use csu_protocol::author::Acting;
+use csu_protocol::author::{self, Acting};
+use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{Body, Grant, Keep, Plane, Reason, Role, Signer, Subject};
 
 #[test]
@@ -49,7 +50,11 @@ fn a_chain_with_a_wrong_seq_or_previous_is_unsound() {
     let anothers = bent(A, &second, |header| header.previous = Some(by_owner));
     let other_plane = bent(A, &view.make_key(A, genesis), |header| header.previous = Some(first));
     let not_in_control = bent(A, &second, |header| header.previous = Some(key));
-    for entry in [skips, anothers, other_plane, not_in_control] {
+    // A device's chain is its own, also within one organisation.
+    let of_second = Acting { signer: Signer::Device(&CAST.members[A].devices[1]), ..acting(A, genesis) };
+    let by_second = view.take(view.make(&of_second, grants(C, Role::Read)));
+    let other_device = bent(A, &second, |header| header.previous = Some(by_second));
+    for entry in [skips, anothers, other_plane, not_in_control, other_device] {
         assert_eq!(view.unsound(entry), Unsound::Chain);
     }
     view.take(second);
@@ -157,4 +162,29 @@ fn epoch_deps_under_and_erase_name_what_they_should() {
     ] {
         assert_eq!(view.unsound(entry), Unsound::Kind);
     }
+}
+
+#[test]
+fn a_device_with_cards_of_two_organisations_has_a_chain_for_each() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin), grant(B, Role::Admin)]);
+    view.write(A, genesis, grants(C, Role::Read));
+    // B says that A's device is its own too.
+    let second = view.make(&acting(A, genesis), grants(C, Role::Write));
+    let for_b = bent(A, &second, |header| header.organisation = CAST.members[B].id);
+    let Insertion::Unsound(_, why) = view.access.insert(for_b, |_, _| true) else { panic!("it chains to what the device did for A") };
+    assert_eq!(why, Unsound::Chain);
+}
+
+#[test]
+fn a_genesis_gives_nothing_to_its_owner_and_only_read_to_anyone() {
+    let owner = &CAST.members[OWNER];
+    let begin = |given: Grant| {
+        let signer = Signer::Device(&owner.devices[0]);
+        author::genesis(owner.id, signer, vec![given], &mut Entropy::from_seed([9; 32])).unwrap()
+    };
+    let to_anyone = |role| Grant { subject: Subject::Anyone, role, until: None };
+    for given in [grant(OWNER, Role::Read), to_anyone(Role::Relay), to_anyone(Role::Write)] {
+        assert_eq!(View::default().unsound(begin(given)), Unsound::Grants);
+    }
+    View::default().take(begin(to_anyone(Role::Read)));
 }
