@@ -88,3 +88,18 @@ fn a_device_revoked_from_above_falls_and_a_regrant_does_not_restore_it() {
     let again = view.write(OWNER, genesis, grants(A, Role::Write));
     assert_eq!(view.unsound(view.make_key(A, again)), Unsound::Revoked);
 }
+
+#[test]
+fn a_root_key_of_which_the_evictor_kept_one_word_adds_no_other_after_the_eviction() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let to_b = view.write(A, genesis, grants(B, Role::Write));
+    let word = |device: usize| Body::Revoke { principal: Principal::Device(CAST.members[A].device(device)), keep: Vec::new() };
+    let first = view.take(view.make(&root(A), word(1)));
+    let mut angry = view.part();
+    let evicted = view.revoke(OWNER, genesis, A);
+    let second = angry.take(angry.make(&root(A), word(0)));
+    assert_eq!(angry.role(B), None);
+    view.meet(&mut angry);
+    assert!([first, evicted, second].iter().all(|entry| view.counts(*entry)) && view.counts(to_b));
+    assert_eq!(view.role(B), Some(Role::Write));
+}

@@ -123,3 +123,15 @@ fn a_flood_by_who_was_evicted_stops_nobody() {
     let key = view.take(view.make_key(B, to_b));
     assert!(view.counts(key));
 }
+
+#[test]
+fn a_flood_of_renunciations_by_who_gave_a_role_stops_nobody_who_has_it() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let to_b = view.write(A, genesis, grants(B, Role::Write));
+    for _ in 0..=limits::PAST_REVOKES {
+        view.revoke(A, genesis, A);
+    }
+    let key = view.take(view.make_key(B, to_b));
+    assert!(view.counts(key));
+    assert_eq!((view.role(A), view.role(B)), (None, Some(Role::Write)));
+}
