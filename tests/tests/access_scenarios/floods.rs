@@ -112,16 +112,65 @@ fn a_flood_of_revocations_stops_those_below_its_author_at_the_bound_and_nobody_e
 }
 
 #[test]
-fn a_flood_by_who_was_evicted_stops_nobody() {
-    let (mut view, genesis, _) = flooded();
+fn a_flood_by_who_was_evicted_stops_nobody_not_even_those_it_had_let_in() {
+    let (mut view, genesis, to_b) = flooded();
     let mut elsewhere = view.part();
-    let keep = view.access.keep_all_of(&CAST.members[A].id).into_iter().filter(|keep| keep.plane == Plane::Content).collect();
+    // What A gave B is kept, and of the flood nothing.
+    let keep = vec![Keep { author: device(A), plane: Plane::Control, entry: to_b }];
     view.write(OWNER, genesis, Body::Revoke { principal: organisation(A), keep });
-    let to_b = view.write(OWNER, genesis, grants(B, Role::Write));
     elsewhere.evict(A, genesis, 4);
     view.meet(&mut elsewhere);
-    let key = view.take(view.make_key(B, to_b));
-    assert!(view.counts(key));
+    let by_b = view.write(B, to_b, grants(5, Role::Read));
+    assert!(view.counts(by_b));
+}
+
+#[test]
+fn of_hundreds_of_revocations_the_one_that_keeps_least_decides() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let to_b = view.write(A, genesis, grants(B, Role::Write));
+    let to_c = view.write(A, genesis, grants(C, Role::Write));
+    let mut unaware = view.part();
+    for at in 0..600 {
+        let entry = if at == 10 { to_b } else { to_c };
+        let keep = vec![Keep { author: device(A), plane: Plane::Control, entry }];
+        view.write(OWNER, genesis, Body::Revoke { principal: organisation(A), keep });
+    }
+    assert!(view.counts(to_b) && !view.counts(to_c));
+    // So it is for those who know of all of them, and for those who learn of them later.
+    let by_b = view.take(view.make_key(B, to_b));
+    assert!(view.counts(by_b));
+    assert_eq!(view.unsound(view.make_key(C, to_c)), Unsound::Revoked);
+    assert_eq!(view.unsound(view.make(&acting(A, genesis), grants(4, Role::Read))), Unsound::Revoked);
+    let by_c = unaware.take(unaware.make_key(C, to_c));
+    view.meet(&mut unaware);
+    assert!(!view.counts(by_c));
+    assert_eq!((view.role(A), view.role(B), view.role(C)), (None, Some(Role::Write), None));
+    // Who knows of all of them can give again.
+    let again = view.write(OWNER, genesis, grants(A, Role::Read));
+    let reply = view.take(view.make_response(A, again));
+    assert!(view.counts(reply));
+}
+
+#[test]
+fn of_hundreds_of_revocations_each_device_is_left_what_they_keep_of_it_and_of_its_organisation() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let second = Acting { signer: Signer::Device(&CAST.members[A].devices[1]), ..acting(A, genesis) };
+    let to_b = view.write(A, genesis, grants(B, Role::Write));
+    let to_c = view.take(view.make(&second, grants(C, Role::Write)));
+    for _ in 0..100 {
+        view.revoke(OWNER, genesis, A);
+    }
+    // Both devices are left what they gave.
+    view.take(view.make_key(B, to_b));
+    view.take(view.make_key(C, to_c));
+    let of_first = Body::Revoke { principal: Principal::Device(CAST.members[A].device(0)), keep: vec![] };
+    for _ in 0..100 {
+        view.write(OWNER, genesis, of_first.clone());
+    }
+    // The first is left nothing now, the second what it was.
+    assert_eq!(view.unsound(view.make_key(B, to_b)), Unsound::Revoked);
+    view.take(view.make_key(C, to_c));
+    assert!(!view.counts(to_b) && view.counts(to_c));
 }
 
 #[test]
