@@ -6,15 +6,20 @@
 //! rights they lost or never had, revoke with malicious keeps, and sign headers bent by hand: so a
 //! history holds unsound entries too, and entries that wait for ever.
 //!
+//! Histories have moods: some are about rights handed down and taken in the middle, others about stolen devices,
+//! quarrels, forgeries or work that falls. [`Troubles`] counts what is in them, so that no kind can vanish unseen.
+//!
 //! One seed gives one history. A prefix of a history is a history: the shortest prefix that breaks
 //! a law is the smallest example of that seed.
 
 mod cast;
 mod dice;
+mod trouble;
 mod writer;
 
 pub use cast::{Cast, Member};
 pub use dice::Dice;
+pub use trouble::Troubles;
 
 use csu_protocol::access::{Access, Insertion, Unsound};
 use csu_protocol::entry::{Author, Body, Plane, Principal, VerifiedEntry};
@@ -45,11 +50,18 @@ pub struct Replay {
 }
 
 impl History {
-    /// The history of `seed`, of about `steps` entries.
+    /// The history of `seed`.
     #[must_use]
-    pub fn generate(seed: u64, steps: usize) -> Self {
+    pub fn of(seed: u64) -> Self {
         let cast = Cast::shared();
-        Self { seed, cast, entries: writer::write(cast, seed, steps) }
+        Self { seed, cast, entries: writer::write(cast, seed) }
+    }
+
+    /// A history of `seed` with a flood of revocations by one admin, which takes longer to judge.
+    #[must_use]
+    pub fn with_flood(seed: u64) -> Self {
+        let cast = Cast::shared();
+        Self { seed, cast, entries: writer::write_flood(cast, seed) }
     }
 
     /// The same, ended after `length` entries.
@@ -124,16 +136,18 @@ impl Replay {
         mut watch: impl FnMut(&Access, EntryId),
     ) {
         for arrival in arrivals {
+            if self.access.contains(&arrival.id()) {
+                continue;
+            }
             let mut open = VecDeque::from([arrival.clone()]);
             while let Some(entry) = open.pop_front() {
                 let id = entry.id();
-                match self
-                    .access
-                    .insert(entry, |organisation, author| carded.contains(organisation) && cast.is_device(organisation, author))
-                {
+                let is_device =
+                    |organisation: &OrganisationId, author: &Author| carded.contains(organisation) && cast.is_device(organisation, author);
+                match self.access.insert(entry, is_device) {
                     Insertion::Sound(_) => {
                         watch(&self.access, id);
-                        open.extend(std::mem::take(&mut self.pending).into_values());
+                        open.extend(self.unblock(&id));
                     }
                     Insertion::Known => {}
                     Insertion::Pending(entry, _) => {
@@ -145,6 +159,13 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// What may have waited for `id`.
+    fn unblock(&mut self, id: &EntryId) -> Vec<VerifiedEntry> {
+        let waits = |entry: &VerifiedEntry| self.access.len() == 1 || entry.header().names().any(|name| name == *id);
+        let free: Vec<EntryId> = self.pending.iter().filter(|(_, entry)| waits(entry)).map(|(id, _)| *id).collect();
+        free.iter().filter_map(|id| self.pending.remove(id)).collect()
     }
 
     /// Tries again what waits, now that everybody in `carded` has shown a card.

@@ -1,10 +1,10 @@
 //! What the suites share.
 //!
-//! Of the protocol: [`federation`] runs many machines in virtual time, [`history`] writes random histories of a document,
-//! [`vectors`] makes the golden vectors, [`bench`] measures. Of real processes: [`node`] runs `csu` as people do (a data folder,
-//! a process, commands, the API), [`town`] pairs several, [`stranger`] speaks their protocol by hand, [`liar`] lies in it by
-//! name, [`programs`] finds and runs what was built. Chance is drawn from a seed that is printed ([`history::Dice`]), so that a
-//! failure can be played again.
+//! Of the protocol: [`history`] writes random histories of a document, [`model`] judges them in the plainest way,
+//! [`federation`] runs many machines in virtual time, [`vectors`] makes the golden vectors, [`bench`] measures. Of real processes:
+//! [`node`] runs `csu` as people do (a data folder, a process, commands, the API), [`town`] pairs several, [`stranger`] speaks
+//! their protocol by hand, [`liar`] lies in it by name, [`programs`] finds and runs what was built. Chance is drawn from a seed
+//! that is printed ([`history::Dice`]), so that a failure can be played again.
 //!
 //! Everything here fails by a panic that names the node and shows the end of its log; every wait is bounded; every process
 //! ends with the value that started it.
@@ -13,6 +13,7 @@ pub mod bench;
 pub mod federation;
 pub mod history;
 pub mod liar;
+pub mod model;
 pub mod node;
 pub mod programs;
 pub mod stranger;

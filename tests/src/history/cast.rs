@@ -57,6 +57,14 @@ impl Cast {
         self.members.iter().map(|member| member.id).collect()
     }
 
+    /// Everybody who may sign: all devices and root keys.
+    pub fn authors(&self) -> impl Iterator<Item = Author> {
+        self.members.iter().flat_map(|member| {
+            let devices = member.devices.iter().map(|key| Author::Device(key.device()));
+            devices.chain([Author::Root(member.id)])
+        })
+    }
+
     /// Whether a card says that `author` is a device of `organisation`.
     #[must_use]
     pub fn is_device(&self, organisation: &OrganisationId, author: &Author) -> bool {

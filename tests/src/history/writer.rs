@@ -1,24 +1,26 @@
 //! Writing a random history.
+//!
+//! Every organisation has a view of its own, hears part of what was written, and acts. Between such acts stand
+//! *plots*: several acts that together make a trouble which chance alone would seldom make.
+
+mod acts;
+mod bend;
+mod flood;
+mod mood;
+mod plots;
 
 use super::{Cast, Dice, Replay};
-use csu_protocol::access::{Access, Row};
-use csu_protocol::author::{self, Acting, Audience, AuthorError};
-use csu_protocol::entry::{
-    Author, Body, EpochKey, Grant, Keep, Openness, Plane, Principal, Reason, Remark, ResponsePayload, RevisionPayload, Role, Signer,
-    Subject, VerifiedEntry,
-};
-use csu_protocol::id::{DeviceId, EntryId, OrganisationId};
-use csu_protocol::time::Timestamp;
+use csu_protocol::access::Access;
+use csu_protocol::author::{self, Acting};
+use csu_protocol::entry::{Body, Grant, Role, Signer, Subject, VerifiedEntry};
+use csu_protocol::id::EntryId;
+use mood::Mood;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Of a hundred acts, so many are by a dishonest author.
-const DISHONEST_PERCENT: usize = 30;
-/// Of a hundred dishonest acts, so many have their header bent by hand as well.
-const BENT_PERCENT: usize = 20;
 
 struct Story {
     cast: &'static Cast,
     dice: Dice,
+    mood: Mood,
     log: Vec<VerifiedEntry>,
     place: BTreeMap<EntryId, usize>,
     views: Vec<Access>,
@@ -26,18 +28,51 @@ struct Story {
     device: Vec<usize>,
 }
 
-pub(super) fn write(cast: &'static Cast, seed: u64, steps: usize) -> Vec<VerifiedEntry> {
-    let views = cast.members.iter().map(|_| Access::default()).collect();
-    let device = cast.members.iter().map(|_| 0).collect();
-    let mut story = Story { cast, dice: Dice::new("history", seed), log: Vec::new(), place: BTreeMap::new(), views, device };
+/// The history of `seed`: of any mood and length, most of them short.
+pub(super) fn write(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
+    let mut dice = Dice::new("history", seed);
+    let mood = Mood::draw(&mut dice);
+    let steps = match dice.below(100) {
+        0..50 => 4 + dice.below(10),
+        50..90 => 14 + dice.below(16),
+        _ => 30 + dice.below(40),
+    };
+    let mut story = Story::new(cast, dice, mood);
     story.begin();
-    for _ in 0..steps {
+    let mut left = steps;
+    while left > 0 {
+        let written = story.log.len();
+        if story.dice.chance(story.mood.plots_percent()) {
+            story.plot();
+        } else {
+            story.act();
+        }
+        left = left.saturating_sub((story.log.len() - written).max(1));
+    }
+    story.log
+}
+
+/// A history of `seed` with a flood of revocations, and little else.
+pub(super) fn write_flood(cast: &'static Cast, seed: u64) -> Vec<VerifiedEntry> {
+    let mut story = Story::new(cast, Dice::new("flood", seed), Mood::All);
+    story.begin();
+    for _ in 0..5 {
+        story.act();
+    }
+    story.flood();
+    for _ in 0..10 {
         story.act();
     }
     story.log
 }
 
 impl Story {
+    fn new(cast: &'static Cast, dice: Dice, mood: Mood) -> Self {
+        let views = cast.members.iter().map(|_| Access::default()).collect();
+        let device = cast.members.iter().map(|_| 0).collect();
+        Self { cast, dice, mood, log: Vec::new(), place: BTreeMap::new(), views, device }
+    }
+
     fn begin(&mut self) {
         let grants = self.grants(60);
         let owner = &self.cast.members[0];
@@ -49,18 +84,23 @@ impl Story {
         let grants = grants.into_iter().filter(sound).collect();
         let signer = Signer::Device(&owner.devices[0]);
         if let Ok(genesis) = author::genesis(owner.id, signer, grants, self.dice.entropy()) {
-            self.publish(0, genesis);
+            self.publish(Some(0), genesis);
         }
     }
 
-    fn publish(&mut self, who: usize, entry: VerifiedEntry) {
-        let mut replay = Replay { access: std::mem::take(&mut self.views[who]), ..Replay::default() };
-        replay.receive(self.cast, &self.cast.everybody(), [&entry], |_, _| {});
-        self.views[who] = replay.access;
-        if !self.place.contains_key(&entry.id()) {
-            self.place.insert(entry.id(), self.log.len());
+    /// Writes an entry down; `who` holds it at once.
+    fn publish(&mut self, who: Option<usize>, entry: VerifiedEntry) -> EntryId {
+        let id = entry.id();
+        if let Some(who) = who {
+            let mut replay = Replay { access: std::mem::take(&mut self.views[who]), ..Replay::default() };
+            replay.receive(self.cast, &self.cast.everybody(), [&entry], |_, _| {});
+            self.views[who] = replay.access;
+        }
+        if !self.place.contains_key(&id) {
+            self.place.insert(id, self.log.len());
             self.log.push(entry);
         }
+        id
     }
 
     /// What `seeds` name, and what that names, in an order in which it can be received.
@@ -82,250 +122,77 @@ impl Story {
         past
     }
 
-    fn listen(&mut self, who: usize) {
-        let heard: BTreeSet<usize> = if self.dice.chance(40) { (0..self.log.len()).collect() } else { self.some_past(3) };
+    fn hear(&mut self, who: usize, heard: impl IntoIterator<Item = usize>) {
         let mut replay = Replay { access: std::mem::take(&mut self.views[who]), ..Replay::default() };
         replay.receive(self.cast, &self.cast.everybody(), heard.into_iter().map(|at| &self.log[at]), |_, _| {});
         self.views[who] = replay.access;
     }
 
+    fn hear_all(&mut self, who: usize) {
+        self.hear(who, 0..self.log.len());
+    }
+
+    fn listen(&mut self, who: usize) {
+        let heard: BTreeSet<usize> = if self.dice.chance(40) { (0..self.log.len()).collect() } else { self.some_past(3) };
+        self.hear(who, heard);
+    }
+
+    /// The view of a node that holds these.
+    fn view_of(&self, held: impl IntoIterator<Item = usize>) -> Access {
+        let mut replay = Replay::default();
+        replay.receive(self.cast, &self.cast.everybody(), held.into_iter().map(|at| &self.log[at]), |_, _| {});
+        replay.access
+    }
+
+    /// A second node that holds what `who` holds now, and will hear nothing more.
+    fn old_view(&self, who: usize) -> Access {
+        self.view_of((0..self.log.len()).filter(|at| self.views[who].contains(&self.log[*at].id())))
+    }
+
+    /// One act by one organisation, honest or not.
     fn act(&mut self) {
         let who = self.dice.below(self.cast.members.len());
         if self.dice.chance(70) || self.views[who].is_empty() {
             self.listen(who);
         }
-        let dishonest = self.dice.chance(DISHONEST_PERCENT);
+        let dishonest = self.dice.chance(self.mood.dishonest_percent());
         // A view that the author has outgrown: what it writes there is a fork, or backdated.
-        let mut outgrown = Replay::default();
-        if dishonest {
+        let outgrown = dishonest.then(|| {
             let past = self.some_past(4);
-            outgrown.receive(self.cast, &self.cast.everybody(), past.into_iter().map(|at| &self.log[at]), |_, _| {});
-        }
+            self.view_of(past)
+        });
         let own = std::mem::take(&mut self.views[who]);
-        let access = if dishonest { &outgrown.access } else { &own };
-        let written = self.write(who, access, dishonest);
+        let written = self.write(who, outgrown.as_ref().unwrap_or(&own), dishonest);
         self.views[who] = own;
         if let Ok(entry) = written {
-            let entry = if dishonest && self.dice.chance(BENT_PERCENT) { self.bend(who, &entry).unwrap_or(entry) } else { entry };
-            self.publish(who, entry);
+            let bent = dishonest && self.dice.chance(self.mood.bent_percent());
+            let entry = if bent { self.bend(who, &entry).unwrap_or(entry) } else { entry };
+            self.publish(Some(who), entry);
         }
     }
 
-    fn write(&mut self, who: usize, access: &Access, dishonest: bool) -> Result<VerifiedEntry, AuthorError> {
+    /// `who` signs a control entry on its own view.
+    fn say(&mut self, who: usize, device: usize, under: EntryId, body: Body) -> Option<EntryId> {
+        let own = std::mem::take(&mut self.views[who]);
+        let entry = author::control(&own, &self.acting(who, device, under), body);
+        self.views[who] = own;
+        entry.ok().map(|entry| self.publish(Some(who), entry))
+    }
+
+    /// `who` signs a control entry on another view, to which it is added.
+    fn say_on(&mut self, view: &mut Access, who: usize, device: usize, under: EntryId, body: Body) -> Option<EntryId> {
+        let entry = author::control(view, &self.acting(who, device, under), body).ok()?;
+        view.insert(entry.clone(), |_, _| true);
+        Some(self.publish(None, entry))
+    }
+
+    fn acting(&self, who: usize, device: usize, under: EntryId) -> Acting<'static> {
         let member = &self.cast.members[who];
-        if self.dice.chance(5) {
-            let lost = member.device(self.device[who]);
-            if !dishonest {
-                self.device[who] = 1;
-            }
-            let acting = Acting { organisation: member.id, signer: Signer::Root(&member.root), under: None };
-            let keep = self.keep(access, &Principal::Device(lost), dishonest);
-            return author::control(access, &acting, Body::Revoke { principal: Principal::Device(lost), keep });
-        }
-        let device = if dishonest { self.dice.below(2) } else { self.device[who] };
-        let right = self.right(access, &member.id, dishonest);
-        let acting =
-            Acting { organisation: member.id, signer: Signer::Device(&member.devices[device]), under: right.map(|(_, under)| under) };
-        // Honest software offers what the role allows, and a cheat knows what is not sound.
-        let first = if (dishonest && self.dice.chance(30)) || right.is_some_and(|(role, _)| role == Role::Admin) { 0 } else { 62 };
-        match first + self.dice.below(100 - first) {
-            0..25 => {
-                let grants = self.grants(25);
-                author::control(access, &acting, Body::Grant { grants })
-            }
-            25..55 => {
-                let principal = self.principal(&member.id, dishonest);
-                let keep = self.keep(access, &principal, dishonest);
-                author::control(access, &acting, Body::Revoke { principal, keep })
-            }
-            55..60 => author::control(access, &acting, Body::Withdraw { reason: Reason::Other }),
-            60..62 => author::control(access, &acting, Body::Erase),
-            62..66 => {
-                let erase = access.entries(Plane::Control).find(|id| matches!(self.header_of(id), Some(Body::Erase)));
-                author::control(access, &acting, erase.map_or(Body::Erase, |erase| Body::Receipt { erase }))
-            }
-            66..74 => {
-                let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-                author::key(access, &acting, &audience, &[], self.dice.entropy()).map(|(entry, _)| entry)
-            }
-            74..92 => self.revision(access, &acting, dishonest),
-            _ => {
-                let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-                let payload = ResponsePayload {
-                    at: Timestamp::default(),
-                    person: None,
-                    remark: Remark::Acknowledge,
-                    step: String::new(),
-                    text: String::new(),
-                };
-                author::response(access, &acting, &audience, &payload, self.dice.entropy())
-            }
-        }
+        Acting { organisation: member.id, signer: Signer::Device(&member.devices[device]), under: Some(under) }
     }
 
-    fn header_of(&self, id: &EntryId) -> Option<&Body> {
-        self.place.get(id).map(|at| &self.log[*at].header().body)
-    }
-
-    fn revision(&mut self, access: &Access, acting: &Acting<'_>, dishonest: bool) -> Result<VerifiedEntry, AuthorError> {
-        let epochs: Vec<EntryId> =
-            access.entries(Plane::Content).filter(|id| matches!(self.header_of(id), Some(Body::Key { .. }))).collect();
-        let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-        let Some(epoch) = self.dice.pick(&epochs).copied() else {
-            return author::key(access, acting, &audience, &[], self.dice.entropy()).map(|(entry, _)| entry);
-        };
-        let deps: Vec<EntryId> = if dishonest {
-            let all = access.entries(Plane::Content).filter(|id| matches!(self.header_of(id), Some(Body::Revision { .. })));
-            let all: Vec<EntryId> = all.collect();
-            all.into_iter().filter(|_| self.dice.chance(30)).collect()
-        } else {
-            let effective = access.effective_revisions();
-            let built_on: BTreeSet<EntryId> = effective.iter().filter_map(|id| self.header_of(id)).flat_map(deps_of).collect();
-            effective.into_iter().filter(|id| !built_on.contains(id)).collect()
-        };
-        // Access looks at headers alone: any key serves.
-        let key = EpochKey::from_bytes([7; 32]);
-        let payload = RevisionPayload { at: Timestamp::default(), person: None, change: Vec::new() };
-        author::revision(access, acting, (epoch, &key), deps, &payload, self.dice.entropy())
-    }
-
-    /// What `organisation` acts under, and with which role: if honest, a right it holds.
-    fn right(&mut self, access: &Access, organisation: &OrganisationId, dishonest: bool) -> Option<(Role, EntryId)> {
-        let genesis = access.document().map(|document| (Role::Admin, EntryId::from(document)));
-        if access.owner() == Some(*organisation) && self.dice.chance(85) {
-            return genesis;
-        }
-        let subject = Subject::Organisation(*organisation);
-        let holds = |row: &Row| row.who == subject && (dishonest || (row.authorised && row.ended_by.is_empty()));
-        let mut rights: Vec<(Role, EntryId)> = access.rows().into_iter().filter(holds).map(|row| (row.role, row.entry)).collect();
-        rights.sort();
-        // Who has no right seldom tries: nothing is written then.
-        let none = if self.dice.chance(5) { genesis } else { None };
-        let found = if self.dice.chance(75) { rights.last() } else { self.dice.pick(&rights) };
-        found.copied().or(none)
-    }
-
-    fn grants(&mut self, percent: usize) -> Vec<Grant> {
-        let mut grants = Vec::new();
-        for member in &self.cast.members {
-            if self.dice.chance(percent) {
-                let role = [Role::Relay, Role::Read, Role::Write, Role::Admin, Role::Admin, Role::Admin][self.dice.below(6)];
-                grants.push(Grant { subject: Subject::Organisation(member.id), role, until: self.until() });
-            }
-        }
-        if self.dice.chance(10) {
-            let role = if self.dice.chance(80) { Role::Read } else { Role::Write };
-            grants.push(Grant { subject: Subject::Anyone, role, until: self.until() });
-        }
-        grants
-    }
-
-    fn until(&mut self) -> Option<Timestamp> {
-        let until = 1 + self.dice.below(100);
-        self.dice.chance(20).then(|| Timestamp::from_ms(u64::try_from(until).unwrap_or_default()))
-    }
-
-    fn device(&mut self) -> DeviceId {
-        let whose = self.dice.below(self.cast.members.len());
-        self.cast.members[whose].device(self.dice.below(2))
-    }
-
-    fn principal(&mut self, actor: &OrganisationId, dishonest: bool) -> Principal {
-        match self.dice.below(100) {
-            0..15 => Principal::Organisation(*actor),
-            15..25 => Principal::Anyone,
-            25..40 => Principal::Device(self.device()),
-            _ => {
-                // Honest software does not try to revoke the owner.
-                let first = usize::from(!dishonest);
-                let at = first + self.dice.below(self.cast.members.len() - first);
-                Principal::Organisation(self.cast.members[at].id)
-            }
-        }
-    }
-
-    /// What a revocation keeps: all that is known, nothing, or what suits a cheat.
-    fn keep(&mut self, access: &Access, principal: &Principal, dishonest: bool) -> Vec<Keep> {
-        let theirs = |keep: &Keep| match principal {
-            Principal::Device(device) => keep.author == Author::Device(*device),
-            Principal::Anyone | Principal::Organisation(_) => true,
-        };
-        let newest: Vec<Keep> = match principal {
-            Principal::Anyone => Vec::new(),
-            Principal::Organisation(id) => access.keep_all_of(id),
-            Principal::Device(device) => {
-                let of_all = self.cast.members.iter().flat_map(|member| access.keep_all_of(&member.id));
-                of_all.filter(|keep| keep.author == Author::Device(*device)).collect()
-            }
-        };
-        let draw = self.dice.below(100);
-        if !dishonest && draw < 60 {
-            return newest;
-        }
-        if draw < 70 {
-            return Vec::new();
-        }
-        // Older entries, entries the revoker does not know, others' entries.
-        let mut keeps: BTreeMap<(Author, Plane), EntryId> = BTreeMap::new();
-        for entry in &self.log {
-            let (author, plane) = (entry.header().author, entry.header().plane());
-            let of_principal = *principal == Principal::Organisation(entry.header().organisation);
-            let candidate = Keep { author, plane, entry: entry.id() };
-            let known = plane == Plane::Content || access.contains(&entry.id());
-            let fits = match principal {
-                Principal::Organisation(_) => of_principal && known,
-                Principal::Device(_) => theirs(&candidate) && known,
-                Principal::Anyone => false,
-            };
-            if (fits && self.dice.chance(50)) || (dishonest && self.dice.chance(1)) {
-                keeps.insert((author, plane), entry.id());
-            }
-        }
-        keeps.into_iter().map(|((author, plane), entry)| Keep { author, plane, entry }).collect()
-    }
-
-    /// The entry with its header bent, signed by its own author.
-    fn bend(&mut self, who: usize, entry: &VerifiedEntry) -> Option<VerifiedEntry> {
-        let mut header = entry.header().clone();
-        match self.dice.below(7) {
-            0 => header.seq += 1,
-            1 => (header.seq, header.previous) = (0, None),
-            2 => {
-                let drop = self.dice.below(header.parents.len());
-                if drop < header.parents.len() {
-                    header.parents.remove(drop);
-                }
-            }
-            3 => header.under = self.dice.pick(&self.log).map(VerifiedEntry::id),
-            4 => {
-                let more = self.dice.pick(&self.log).map(VerifiedEntry::id);
-                header.parents.extend(more);
-                header.parents.sort();
-                header.parents.dedup();
-            }
-            5 => header.organisation = self.cast.members[self.dice.below(self.cast.members.len())].id,
-            _ => header.previous = self.dice.pick(&self.log).map(VerifiedEntry::id),
-        }
+    fn root(&self, who: usize) -> Acting<'static> {
         let member = &self.cast.members[who];
-        let signer = match header.author {
-            Author::Root(_) => Signer::Root(&member.root),
-            Author::Device(device) => Signer::Device(member.devices.iter().find(|key| key.device() == device)?),
-        };
-        let signed = entry.signed().clone();
-        VerifiedEntry::sign(header, signed.payload, signed.wraps, signer).ok()
-    }
-}
-
-fn deps_of(body: &Body) -> Vec<EntryId> {
-    match body {
-        Body::Revision { deps, .. } => deps.clone(),
-        Body::Genesis { .. }
-        | Body::Grant { .. }
-        | Body::Revoke { .. }
-        | Body::Withdraw { .. }
-        | Body::Erase
-        | Body::Receipt { .. }
-        | Body::Key { .. }
-        | Body::Response { .. } => Vec::new(),
+        Acting { organisation: member.id, signer: Signer::Root(&member.root), under: None }
     }
 }
