@@ -14,7 +14,7 @@ const LEAST: [(&str, u64); 74] = [
     ("cyclic revocations of which 0 count", 51),
     ("cyclic revocations of which 1 count", 160),
     ("cyclic revocations of which 2 count", 330),
-    ("cyclic revocations of which 3 count", 25),
+    ("cyclic revocations of which 3 count", 9),
     ("erase that counts", 7200),
     ("erase that is void", 1000),
     ("fork in Content", 8100),

@@ -97,15 +97,22 @@ fn check<'e>(
     let known: Vec<&VerifiedEntry> = all.filter(|entry| before.authorised.contains_key(&entry.id())).collect();
     let later = Model::new(entry.document(), known.into_iter().chain([entry]), |_, _| true);
     let rules = later.now();
-    // What the act itself voids or, of root keys, does not keep. Other things may follow from that.
-    let lost = before.lost(after).into_iter().filter(|id| rules.voided_by(id).contains(&entry.id()));
-    let evicted = |header: &Header| matches!(&entry.header().body, Body::Revoke { principal, .. } if *principal == Principal::Organisation(header.organisation));
+    // What the act itself voids of revocations, or of the grants they stand below; and of root keys, what it does not keep.
+    // Other things may follow from that.
+    let voids = |id: &EntryId| rules.bearing_on(id).contains(&entry.id()) && !rules.keeps(&entry.id(), id);
+    let is_revocation = |id: &EntryId| matches!(later.header(id).body, Body::Revoke { .. });
+    let way_up = |id: EntryId| std::iter::successors(Some(id), |id| later.header(id).under);
+    let lost = before.lost(after).into_iter().filter(is_revocation).flat_map(way_up).filter(voids);
+    let whom = match &entry.header().body {
+        Body::Revoke { principal, .. } => Some(*principal),
+        _ => None,
+    };
+    let evicted = |header: &Header| whom == Some(Principal::Organisation(header.organisation));
     let words = later.sound().iter().copied().filter(|id| {
         let header = later.header(id);
         matches!(header.author, Author::Root(_)) && evicted(header) && !rules.keeps(&entry.id(), id)
     });
-    let is_revocation = |id: &EntryId| matches!(later.header(id).body, Body::Revoke { .. });
-    let first_causes: Vec<EntryId> = lost.chain(words).filter(is_revocation).collect();
+    let first_causes: Vec<EntryId> = lost.chain(words).collect();
     let forked: BTreeSet<Author> = later.forks().iter().flatten().filter_map(|id| control_author(&later, id)).collect();
     ensure!(
         !first_causes.is_empty() && first_causes.iter().all(|revoke| forked.contains(&later.header(revoke).author)),
