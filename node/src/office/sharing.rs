@@ -9,9 +9,10 @@ use crate::desk::{
     RevocationRequest,
 };
 use crate::log_verb::LogVerb;
-use csu_protocol::access::Row;
+use csu_protocol::access::{Access, Row};
 use csu_protocol::entry::{Body, Grant, Principal, Role, Subject};
-use csu_protocol::id::{DocumentId, OrganisationId};
+use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::store::{Read, ReadError};
 use std::collections::BTreeSet;
 
 impl Office {
@@ -124,7 +125,9 @@ impl Office {
                 Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id)),
             };
             let under = self.standing(&document, Role::Admin, "taking a role back")?;
+            let counted = access_counts(self.access_of(&document)?);
             self.sign_control(&document, under, Body::Revoke { principal, keep })?;
+            self.take_back_again(&document, under, principal, &counted)?;
         }
         let access = self.access_of(&document)?;
         if let Some(row) = access.rows().into_iter().find(|row| row.who == subject && row.is_live(now())) {
@@ -138,6 +141,28 @@ impl Office {
         let falls = before.difference(&after).map(|id| self.organisation(id)).collect();
         self.log_act(actor, LogVerb::Access, Some(document), None, format!("took back what {} had", self.party(subject)))?;
         Ok(RevocationOutcome { document: self.show_document(&document)?, falls })
+    }
+
+    /// Takes back in our own name what others had taken back and an eviction would now give again. That
+    /// happens where the evicted contradicted itself: of two branches of its entries a revocation keeps one, and
+    /// what it revoked on the other one falls.
+    fn take_back_again(
+        &mut self,
+        document: &DocumentId,
+        under: EntryId,
+        evicted: Principal,
+        counted: &BTreeSet<EntryId>,
+    ) -> Result<(), Problem> {
+        let fallen: BTreeSet<EntryId> = counted.difference(&access_counts(self.access_of(document)?)).copied().collect();
+        for stored in self.storage.entries(document, &fallen)? {
+            let entry = stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?;
+            if let Body::Revoke { principal, keep } = &entry.header().body
+                && *principal != evicted
+            {
+                self.sign_control(document, under, Body::Revoke { principal: *principal, keep: keep.clone() })?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives up every role of our own, which needs no other role. Each was given by an entry of its
@@ -247,4 +272,9 @@ fn sentence(who: &Party, row: &Row, live: bool, chain: &[ChainLink], ended: Opti
         (false, Some(ended)) => format!("{who} could {may}, granted by {by}; {ended}."),
         (false, None) => format!("{who} could {may}, granted by {by}; not any more."),
     }
+}
+
+/// The revocations that count.
+fn access_counts(access: &Access) -> BTreeSet<EntryId> {
+    access.authorised_revocations().into_iter().collect()
 }

@@ -7,7 +7,7 @@ use crate::keys::Birth;
 use crate::network::{Direction, TicketError};
 use crate::storage::Options;
 use csu_protocol::author::{self, Acting};
-use csu_protocol::entry::{Body, Grant, Role, Signer, Subject};
+use csu_protocol::entry::{Body, Grant, Principal, Role, Signer, Subject};
 use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::store::Write;
@@ -144,4 +144,47 @@ fn giving_up_ones_roles_ends_all_of_them() {
     let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     assert_eq!(outcome.document.access, crate::desk::AccessLevel::Former);
     assert_eq!(office.access_of(&document).unwrap().role_now(&us, now()), None);
+}
+
+#[test]
+fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_itself() {
+    let (_folder, mut office, [police, other]) = office();
+    let (key, us) = (DeviceKey::from_seed(&[3; 32]), office.machine.organisation());
+    let given = |id, role| Grant { subject: Subject::Organisation(id), role, until: None };
+    let genesis =
+        author::genesis(us, Signer::Device(office.keys.device()), vec![given(police, Role::Admin)], &mut Entropy::from_seed([7; 32]))
+            .unwrap();
+    let document = genesis.document();
+    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
+    let mut begun = csu_protocol::access::Access::default();
+    begun.insert(genesis.clone(), |_, _| true);
+    let to_other = author::control(&begun, &acting, Body::Grant { grants: vec![given(other, Role::Read)] }).unwrap();
+    let branch = || {
+        let mut access = csu_protocol::access::Access::default();
+        for entry in [&genesis, &to_other] {
+            access.insert(entry.clone(), |_, _| true);
+        }
+        access
+    };
+    let body = Body::Revoke { principal: Principal::Organisation(other), keep: Vec::new() };
+    let taken = author::control(&branch(), &acting, body).unwrap();
+    // On another branch the police, or a thief of its device, goes further: an eviction keeps that one.
+    let mut longer = branch();
+    let mut entries = vec![genesis.clone(), to_other.clone(), taken];
+    for byte in [8, 9] {
+        let grants = vec![given(csu_protocol::id::OrganisationId::new([byte; 32]), Role::Relay)];
+        let entry = author::control(&longer, &acting, Body::Grant { grants }).unwrap();
+        longer.insert(entry.clone(), |_, _| true);
+        entries.push(entry);
+    }
+    for entry in entries {
+        office.machine.publish(now(), entry).unwrap();
+    }
+    office.settle().unwrap();
+    let role = |office: &Office| office.access_of(&document).unwrap().role_now(&other, now());
+    assert_eq!(role(&office), None);
+    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
+    office.settle().unwrap();
+    assert_eq!(role(&office), None, "the eviction gave back what the evicted had taken");
 }

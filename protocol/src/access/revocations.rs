@@ -3,6 +3,7 @@
 use super::chain::Cut;
 use super::graph::{Access, Act, Renounces, at};
 use super::index::{AuthorIx, NodeIx, OrgIx, RevokeIx, Standing};
+use super::memo::View;
 use crate::entry::{Author, Keep, Plane, Principal};
 use crate::id::EntryId;
 use std::borrow::Cow;
@@ -126,6 +127,13 @@ impl Access {
     fn is_of(&self, ix: NodeIx, author: AuthorIx, plane: Plane) -> bool {
         let node = self.node(ix);
         node.author == author && node.plane == plane
+    }
+
+    /// The revocations that count, in causal order.
+    #[must_use]
+    pub fn authorised_revocations(&self) -> Vec<EntryId> {
+        let all = self.revocations.all.iter().map(|revocation| revocation.entry);
+        all.filter(|ix| self.authorised_in(*ix, View::All)).map(|ix| self.node(ix).id).collect()
     }
 
     /// Enters a revocation that was just counted.
