@@ -2,8 +2,19 @@
 
 use csu_tests::bench::{self, HELP, Request, STAGES, Size};
 use std::error::Error;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let (stages, json) = match bench::parse(std::env::args().skip(1))? {
         Request::Help => {
             print!("{HELP}");

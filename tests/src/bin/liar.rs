@@ -1,14 +1,6 @@
 //! Lies to a node, to see what it does.
 //!
-//! ```text
-//! liar --list
-//! liar TICKET --lie NAME [--document ID]... [--seconds N]
-//! ```
-//!
-//! TICKET is what `csu invite` printed on the node under test. The liar pairs by it and prints the security number; once that is
-//! confirmed there (`csu peer confirm`), and once it has the role that its lie needs (`csu grant add`), it lies, prints what it
-//! hears, and says whether that is what an honest node should do. `--document` names documents that the node holds and did not grant to
-//! it; `--seconds` says how long to wait for people, 600 if nobody says.
+//! `--help` says how.
 
 use csu_protocol::entry::{Plane, Role};
 use csu_protocol::id::{DeviceId, DocumentId};
@@ -20,6 +12,24 @@ use csu_tests::stranger::Stranger;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const HELP: &str = "Lies to a node, to see what it does.
+
+Usage: liar TICKET --lie NAME [--document ID]... [--seconds N]
+       liar --list
+
+  TICKET          what `csu invite` printed on the node under test
+  --lie NAME      which lie
+  --document ID   a document that the node holds and did not grant to the liar; may be said more than once
+  --seconds N     how long to wait for people, 600 if it is not said
+  --list          the lies there are, and what an honest node does
+  --help          this text
+
+The liar pairs by the ticket and prints the security number. Once that is confirmed on the node (`csu peer confirm`), and once it
+has the role that its lie needs (`csu grant add`), it lies, prints what it hears, and says what an honest node should do.
+
+  liar csu-ticket-... --lie forged-card
+";
 
 /// How long people may take, in seconds, if nobody says.
 const SECONDS: u64 = 600;
@@ -36,6 +46,10 @@ struct Wish {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
     if arguments.iter().any(|argument| argument == "--list") {
         for lie in Lie::ALL {
             println!("{:24} {}\n{:24} then: {}", lie.name(), lie.says().trim(), "", expected(*lie));
