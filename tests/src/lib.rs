@@ -1,7 +1,7 @@
 //! What the suites share.
 //!
 //! Of the protocol: [`history`] writes random histories of a document, [`model`] judges them in the plainest way,
-//! [`federation`] runs many machines in virtual time, [`vectors`] makes the golden vectors, [`bench`] measures. Of real processes:
+//! [`federation`] runs many machines in virtual time, [`vectors`] makes the golden vectors, [`mod@bench`] measures. Of real processes:
 //! [`node`] runs `csu` as people do (a data folder, a process, commands, the API), [`town`] pairs several, [`stranger`] speaks
 //! their protocol by hand, [`liar`] lies in it by name, [`programs`] finds and runs what was built. Chance is drawn from a seed
 //! that is printed ([`history::Dice`]), so that a failure can be played again.
