@@ -153,11 +153,13 @@ impl Office {
         evicted: Principal,
         counted: &BTreeSet<EntryId>,
     ) -> Result<(), Problem> {
+        // Signed in our own name, a revocation of ourselves would give up the role that we evict by.
+        let own = Principal::Organisation(self.machine.organisation());
         let fallen: BTreeSet<EntryId> = counted.difference(&access_counts(self.access_of(document)?)).copied().collect();
         for stored in self.storage.entries(document, &fallen)? {
             let entry = stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?;
             if let Body::Revoke { principal, keep } = &entry.header().body
-                && *principal != evicted
+                && ![evicted, own].contains(principal)
             {
                 self.sign_control(document, under, Body::Revoke { principal: *principal, keep: keep.clone() })?;
             }
