@@ -9,6 +9,7 @@ use super::graph::{Access, at};
 use super::index::{AuthorIx, NodeIx};
 use crate::entry::{Keep, Plane};
 use crate::id::{EntryId, OrganisationId};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What some revocations together leave standing of an author's chain in one plane.
@@ -22,49 +23,46 @@ pub(super) enum Cut {
     Nothing,
 }
 
-/// One author's entries in one plane.
-#[derive(Debug)]
-pub(super) struct Line {
-    /// The first entry seen with each seq, to notice forks.
-    pub(super) firsts: Vec<NodeIx>,
-    /// The entry of highest seq; of forks the one of lowest id, so that all nodes chain to the same.
-    pub(super) tip: NodeIx,
-}
-
-/// The lines of all authors, by author.
+/// The newest entries of all authors, by author: of each the entry of highest seq; of forks the one of lowest id, so that
+/// all nodes chain to the same.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    control: Vec<Option<Line>>,
-    content: Vec<Option<Line>>,
+pub(super) struct Tips {
+    control: Vec<Option<NodeIx>>,
+    content: Vec<Option<NodeIx>>,
 }
 
-impl Lines {
-    pub(super) fn of(&self, plane: Plane) -> &[Option<Line>] {
+impl Tips {
+    fn of(&self, plane: Plane) -> &[Option<NodeIx>] {
         match plane {
             Plane::Control => &self.control,
             Plane::Content => &self.content,
         }
     }
 
-    fn of_mut(&mut self, plane: Plane) -> &mut Vec<Option<Line>> {
-        match plane {
+    fn set(&mut self, author: AuthorIx, plane: Plane, tip: NodeIx) {
+        let tips = match plane {
             Plane::Control => &mut self.control,
             Plane::Content => &mut self.content,
+        };
+        if tips.len() <= at(author.0) {
+            tips.resize(at(author.0).saturating_add(1), None);
+        }
+        if let Some(place) = tips.get_mut(at(author.0)) {
+            *place = Some(tip);
         }
     }
+}
 
-    fn get_mut(&mut self, author: AuthorIx, plane: Plane) -> Option<&mut Line> {
-        self.of_mut(plane).get_mut(at(author.0))?.as_mut()
-    }
-
-    fn begin(&mut self, author: AuthorIx, plane: Plane, line: Line) {
-        let lines = self.of_mut(plane);
-        if lines.len() <= at(author.0) {
-            lines.resize_with(at(author.0).saturating_add(1), || None);
+/// By how much the seq of where an entry's jump leads is below its own: the last digit, with its weight, of its seq
+/// written in weights 1, 3, 7, 15, ..
+fn gap(seq: u64) -> u64 {
+    let mut rest = seq;
+    loop {
+        let weight = (u64::MAX >> 1).checked_shr(rest.saturating_add(1).leading_zeros()).unwrap_or(0);
+        if rest <= weight {
+            return weight;
         }
-        if let Some(place) = lines.get_mut(at(author.0)) {
-            *place = Some(line);
-        }
+        rest = rest.saturating_sub(weight);
     }
 }
 
@@ -125,47 +123,36 @@ impl Access {
         }
     }
 
-    pub(super) fn jump_from(&self, previous: NodeIx) -> NodeIx {
-        let node = self.node(previous);
-        let Some(jump) = node.jump else { return previous };
-        let far = self.node(jump);
-        let near_gap = node.seq.saturating_sub(far.seq);
-        let far_gap = far.jump.map(|further| far.seq.saturating_sub(self.node(further).seq));
-        match far.jump {
-            Some(further) if far_gap == Some(near_gap) => further,
-            Some(_) | None => previous,
-        }
+    /// Where the jump leads of an entry of `seq` that follows `previous`.
+    pub(super) fn jump_from(&self, previous: NodeIx, seq: u64) -> NodeIx {
+        let merged = if gap(seq) == 1 { None } else { self.node(previous).jump.and_then(|jump| self.node(jump).jump) };
+        merged.unwrap_or(previous)
     }
 
-    /// Puts an entry into its author's line, and notices if the author contradicts itself.
+    /// Puts an entry, the newest, into its author's line, and notices if the author contradicts itself.
     pub(super) fn chain(&mut self, ix: NodeIx) {
         let node = self.node(ix);
         let (author, plane, seq, id) = (node.author, node.plane, node.seq, node.id);
-        let Some(line) = self.lines.get_mut(author, plane) else {
-            self.lines.begin(author, plane, Line { firsts: vec![ix], tip: ix });
-            return;
-        };
-        // Every seq below is there, because `previous` is: only the next can be missing.
-        let first = usize::try_from(seq).ok().and_then(|at| line.firsts.get(at)).copied();
-        let tip = line.tip;
-        if first.is_none() {
-            line.firsts.push(ix);
-        }
+        let Some(tip) = self.tip_of(author, plane) else { return self.tips.set(author, plane, ix) };
         let last = self.node(tip);
-        if (seq, std::cmp::Reverse(id)) > (last.seq, std::cmp::Reverse(last.id))
-            && let Some(line) = self.lines.get_mut(author, plane)
-        {
-            line.tip = ix;
+        let (last_seq, last_id) = (last.seq, last.id);
+        if seq <= last_seq {
+            // Every seq below the tip's is there, because `previous` always is: once, on the way back from it, or as a fork.
+            let key = (self.author(author), plane, seq);
+            if !self.forked.contains_key(&key) {
+                let first = self.ancestor_at(tip, seq).map(|first| self.node(first).id);
+                self.forked.insert(key, first.into_iter().collect());
+            }
+            self.forked.entry(key).or_default().insert(id);
         }
-        if let Some(first) = first {
-            let (first, author) = (self.node(first).id, self.author(author));
-            self.forked.entry((author, plane, seq)).or_default().extend([first, id]);
+        if (seq, Reverse(id)) > (last_seq, Reverse(last_id)) {
+            self.tips.set(author, plane, ix);
         }
     }
 
     /// The tip of an author in a plane.
     pub(super) fn tip_of(&self, author: AuthorIx, plane: Plane) -> Option<NodeIx> {
-        self.lines.of(plane).get(at(author.0))?.as_ref().map(|line| line.tip)
+        self.tips.of(plane).get(at(author.0)).copied().flatten()
     }
 
     /// Pairs of entries with which an author contradicts itself: of all that share author, plane and seq the one of
@@ -182,10 +169,10 @@ impl Access {
     #[must_use]
     pub fn keep_all_of(&self, organisation: &OrganisationId) -> Vec<Keep> {
         let mut newest: BTreeMap<_, NodeIx> = BTreeMap::new();
-        for tip in Plane::ALL.into_iter().flat_map(|plane| self.lines.of(plane)).flatten().map(|line| line.tip) {
-            let node = self.node(tip);
+        for tip in Plane::ALL.into_iter().flat_map(|plane| self.tips.of(plane)).flatten() {
+            let node = self.node(*tip);
             if self.organisation(node.organisation) == *organisation {
-                newest.insert((self.author(node.author), node.plane), tip);
+                newest.insert((self.author(node.author), node.plane), *tip);
             }
         }
         let keep = |((author, plane), ix): ((_, _), NodeIx)| Keep { author, plane, entry: self.node(ix).id };
@@ -194,8 +181,25 @@ impl Access {
 
     /// Whether a control entry is another, or in its past. Both must be known.
     pub(crate) fn control_reaches(&self, later: &EntryId, earlier: &EntryId) -> bool {
-        let (Some(later), Some(earlier)) = (self.index.get(later), self.index.get(earlier)) else { return false };
+        let (Some(later), Some(earlier)) = (self.find(later), self.find(earlier)) else { return false };
         let (past, number) = (self.node(later).past, self.node(earlier).number);
         later == earlier || number.is_some_and(|number| self.sets.contains(past, number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_goes_on_from_where_one_as_long_ended_or_else_to_the_entry_before() {
+        // Where the jump of each leads, by the rule that Myers gives.
+        let mut jumps: Vec<usize> = vec![0];
+        for seq in 1..5000 {
+            let far = jumps[seq - 1];
+            let merges = seq > 1 && far > 0 && seq - 1 - far == far - jumps[far];
+            jumps.push(if merges { jumps[far] } else { seq - 1 });
+            assert_eq!(gap(seq as u64), (seq - jumps[seq]) as u64, "{seq}");
+        }
     }
 }

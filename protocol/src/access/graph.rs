@@ -1,6 +1,6 @@
 //! The graph of one document's sound entries, and the indexes that rules and rights are read from.
 
-use super::chain::Lines;
+use super::chain::Tips;
 use super::index::{AuthorIx, ControlIx, Index, NodeIx, OrgIx, RevokeIx, Standing};
 use super::memo::Memo;
 use super::revocations::Revocations;
@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What an entry does, as far as access needs it.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    Genesis { grants: Vec<Grant> },
-    Grant { grants: Vec<Grant> },
+    Genesis { grants: Box<[Grant]> },
+    Grant { grants: Box<[Grant]> },
     Revoke { number: RevokeIx, renounces: Renounces },
     Withdraw { reason: Reason },
     Erase,
     Receipt,
     Key,
-    Revision { deps: Vec<NodeIx> },
+    Revision { deps: Box<[NodeIx]> },
     Response,
 }
 
@@ -74,8 +74,8 @@ pub struct Access {
     pub(super) kinds: Kinds,
     pub(super) heads: [BTreeSet<EntryId>; 2],
     versions: [Cell<Option<Hash>>; 2],
-    /// The chains of each author, control and content.
-    pub(super) lines: Lines,
+    /// The newest entries of each author, control and content.
+    pub(super) tips: Tips,
     /// Entries that share author, plane and seq with another.
     pub(super) forked: BTreeMap<(Author, Plane, u64), BTreeSet<EntryId>>,
     pub(super) memo: RefCell<Memo>,
@@ -103,7 +103,12 @@ pub(super) fn count(length: usize) -> u32 {
 #[allow(clippy::indexing_slicing, reason = "indexes are handed out by `insert` of the same Access and nothing is ever removed")]
 impl Access {
     pub(super) fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[at(ix.0)]
+        &self.nodes[ix.place()]
+    }
+
+    /// The sound entry of this id.
+    pub(super) fn find(&self, id: &EntryId) -> Option<NodeIx> {
+        self.index.get(id, |ix| self.nodes.get(ix.place()).map(|node| &node.id))
     }
 
     pub(super) fn control(&self, number: ControlIx) -> NodeIx {
@@ -120,8 +125,14 @@ impl Access {
 }
 
 impl Access {
+    /// Enters the newest entry into the index.
+    pub(super) fn index_newest(&mut self, ix: NodeIx) {
+        let Self { index, nodes, .. } = self;
+        index.insert(ix, |ix| nodes.get(ix.place()).map(|node| &node.id));
+    }
+
     pub(super) fn next_node(&self) -> NodeIx {
-        NodeIx(count(self.nodes.len()))
+        NodeIx::after(self.nodes.len())
     }
 
     pub(super) fn next_control(&self) -> ControlIx {
@@ -155,7 +166,7 @@ impl Access {
     }
 
     pub(super) fn genesis(&self) -> Option<NodeIx> {
-        (!self.nodes.is_empty()).then_some(NodeIx(0))
+        (!self.nodes.is_empty()).then_some(NodeIx::after(0))
     }
 
     /// Grants of a genesis or grant entry; none for others.
@@ -236,7 +247,7 @@ impl Access {
     /// Whether a sound entry is known.
     #[must_use]
     pub fn contains(&self, id: &EntryId) -> bool {
-        self.index.get(id).is_some()
+        self.find(id).is_some()
     }
 
     /// All sound entries of a plane in the order of arrival, which is causal.
@@ -261,7 +272,7 @@ impl Access {
     pub(super) fn head(&mut self, id: EntryId, plane: Plane, names: &[NodeIx]) {
         let mut named = Vec::new();
         for name in names {
-            if let Some(node) = self.nodes.get_mut(at(name.0))
+            if let Some(node) = self.nodes.get_mut(name.place())
                 && node.plane == plane
                 && std::mem::take(&mut node.is_head)
             {

@@ -1,10 +1,25 @@
 //! Small names for the parts of one document's graph, and where each entry is. Local to one [`super::Access`].
 
 use crate::id::EntryId;
+use hashbrown::HashTable;
+use std::num::NonZeroU32;
 
 /// An entry, counted in the order of arrival, which is a causal order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NodeIx(pub(super) u32);
+pub(super) struct NodeIx(NonZeroU32);
+
+impl NodeIx {
+    /// The one before which there are `earlier`.
+    pub(super) fn after(earlier: usize) -> Self {
+        // None is zero, so that a place that may be missing takes no more than one that is there.
+        Self(NonZeroU32::MIN.saturating_add(u32::try_from(earlier).unwrap_or(u32::MAX)))
+    }
+
+    /// How many are before it.
+    pub(super) fn place(self) -> usize {
+        usize::try_from(self.0.get()).unwrap_or(usize::MAX).saturating_sub(1)
+    }
+}
 
 /// An organisation, by the order in which it first appeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,63 +42,29 @@ pub(super) type RevokeIx = u32;
 /// A control entry, counted in the order of arrival.
 pub(super) type ControlIx = u32;
 
-/// Where each entry is, by its id.
+/// Where each entry is, by its id, which the entries themselves hold: a place takes five bytes, so that those of a large
+/// document stay near at hand.
 ///
-/// Ids are hashes: their first bits spread entries evenly over buckets, each sorted by the bits that follow. A bucket is a
-/// line of memory, mostly. Who chooses ids with equal first bits makes one long, which its order keeps quick to search.
+/// Ids are hashes, and are not hashed again. Who searches for ids that begin alike makes a look-up among `n` entries one
+/// step longer with about `n` hashes for each of them.
 #[derive(Debug, Default)]
-pub(super) struct Index {
-    /// A power of two of them, or none.
-    buckets: Vec<Vec<(u64, NodeIx)>>,
-    /// By place: entries are entered in the order of their places.
-    ids: Vec<EntryId>,
-}
+pub(super) struct Index(HashTable<NodeIx>);
 
-/// Entries in a bucket, on average, when the number of buckets is doubled.
-const BUCKET_ENTRIES: usize = 3;
-
-/// The bits that choose the bucket, and those that order it.
-fn bits(id: &EntryId) -> (usize, u64) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *id.as_bytes();
-    (usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(0), u64::from_le_bytes([e, f, g, h, i, j, k, l]))
+fn bits(id: &EntryId) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *id.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Index {
-    fn id(&self, ix: NodeIx) -> Option<&EntryId> {
-        usize::try_from(ix.0).ok().and_then(|at| self.ids.get(at))
+    /// The entry of this id, if it was entered; `id_of` says which id each has.
+    pub(super) fn get<'n>(&self, id: &EntryId, id_of: impl Fn(NodeIx) -> Option<&'n EntryId>) -> Option<NodeIx> {
+        self.0.find(bits(id), |ix| id_of(*ix) == Some(id)).copied()
     }
 
-    /// The entry of this id.
-    pub(super) fn get(&self, id: &EntryId) -> Option<NodeIx> {
-        let (first, key) = bits(id);
-        let bucket = self.buckets.get(first & self.buckets.len().saturating_sub(1))?;
-        let from = bucket.partition_point(|(known, _)| *known < key);
-        let alike = bucket.iter().skip(from).take_while(|(known, _)| *known == key);
-        alike.map(|(_, ix)| *ix).find(|ix| self.id(*ix) == Some(id))
-    }
-
-    /// Enters an entry that is not there; its place is the next.
-    pub(super) fn insert(&mut self, id: EntryId, ix: NodeIx) {
-        self.ids.push(id);
-        if self.ids.len() > self.buckets.len().saturating_mul(BUCKET_ENTRIES) {
-            let doubled = self.buckets.len().saturating_mul(2).max(16);
-            self.buckets = vec![Vec::new(); doubled];
-            let places = (0..=ix.0).map(NodeIx);
-            for (ix, id) in places.zip(std::mem::take(&mut self.ids)) {
-                self.place(&id, ix);
-                self.ids.push(id);
-            }
-        } else {
-            self.place(&id, ix);
-        }
-    }
-
-    fn place(&mut self, id: &EntryId, ix: NodeIx) {
-        let (first, key) = bits(id);
-        let at = first & self.buckets.len().saturating_sub(1);
-        let Some(bucket) = self.buckets.get_mut(at) else { return };
-        let place = bucket.partition_point(|(known, _)| *known < key);
-        bucket.insert(place, (key, ix));
+    /// Enters an entry that is not there.
+    pub(super) fn insert<'n>(&mut self, ix: NodeIx, id_of: impl Fn(NodeIx) -> Option<&'n EntryId>) {
+        let bits_of = |ix: &NodeIx| id_of(*ix).map_or(0, bits);
+        self.0.insert_unique(bits_of(&ix), ix, bits_of);
     }
 }
 
@@ -93,20 +74,22 @@ mod tests {
 
     #[test]
     fn the_index_finds_what_was_entered_also_when_ids_begin_alike() {
-        let id = |at: u32| {
+        let id = |at: usize| {
             let mut id = [0; 32];
-            let [a, b, c, d] = at.to_le_bytes();
+            let [a, b, c, d] = u32::try_from(at).unwrap().to_le_bytes();
             // A third of them fall into one bucket.
             (id[0], id[1], id[9], id[10]) = if at.is_multiple_of(3) { (0, 0, a, b) } else { (a, b, c, d) };
             EntryId::new(id)
         };
+        let ids: Vec<EntryId> = (0..5000).map(id).collect();
+        let id_of = |ix: NodeIx| ids.get(ix.place());
         let mut index = Index::default();
-        assert_eq!(index.get(&id(0)), None);
+        assert_eq!(index.get(&id(0), id_of), None);
         for at in 0..5000 {
-            assert_eq!(index.get(&id(at)), None);
-            index.insert(id(at), NodeIx(at));
+            assert_eq!(index.get(&id(at), id_of), None);
+            index.insert(NodeIx::after(at), id_of);
         }
-        assert!((0..5000).all(|at| index.get(&id(at)) == Some(NodeIx(at))));
-        assert_eq!(index.get(&id(5001)), None);
+        assert!((0..5000).all(|at| index.get(&id(at), id_of) == Some(NodeIx::after(at))));
+        assert_eq!(index.get(&id(5001), id_of), None);
     }
 }

@@ -143,7 +143,7 @@ impl Access {
     fn resolve(&self, header: &Header) -> (Vec<NodeIx>, BTreeSet<EntryId>) {
         let (mut names, mut missing) = (Vec::new(), BTreeSet::new());
         for name in header.names() {
-            match self.index.get(&name) {
+            match self.find(&name) {
                 Some(ix) => names.push(ix),
                 None => {
                     missing.insert(name);
@@ -166,7 +166,7 @@ impl Access {
         let standing = past.under.map(|grant| Standing { grant, organisation });
         let depth = self.check_standing(header, standing, &past, author)?;
         let act = self.act(header, &past)?;
-        let jump = past.previous.map(|previous| self.jump_from(previous));
+        let jump = past.previous.map(|previous| self.jump_from(previous, header.seq));
         let number = (plane == Plane::Control).then(|| self.next_control());
         let Past { names, previous, under, seen, controls } = past;
         Ok((
@@ -314,7 +314,7 @@ impl Access {
                 if grants.iter().any(|grant| grant.subject == Subject::Organisation(header.organisation)) {
                     return Err(Unsound::Grants);
                 }
-                Ok(Act::Genesis { grants: grants.clone() })
+                Ok(Act::Genesis { grants: grants.as_slice().into() })
             }
             Body::Grant { grants } => {
                 check_grants(grants)?;
@@ -322,19 +322,19 @@ impl Access {
                 if depth > limits::DEPTH {
                     return Err(Unsound::Depth);
                 }
-                Ok(Act::Grant { grants: grants.clone() })
+                Ok(Act::Grant { grants: grants.as_slice().into() })
             }
             Body::Revoke { principal, keep } => self.act_revoke(header, *principal, keep, past),
             Body::Withdraw { reason } => Ok(Act::Withdraw { reason: *reason }),
             Body::Erase => Ok(Act::Erase),
-            Body::Receipt { erase } => match self.index.get(erase).map(|erase| &self.node(erase).act) {
+            Body::Receipt { erase } => match self.find(erase).map(|erase| &self.node(erase).act) {
                 Some(Act::Erase) => Ok(Act::Receipt),
                 Some(_) | None => Err(Unsound::Kind),
             },
             Body::Key { .. } => Ok(Act::Key),
             Body::Revision { epoch, deps } => {
-                let epoch = self.index.get(epoch).map(|epoch| &self.node(epoch).act);
-                let deps: Vec<NodeIx> = deps.iter().filter_map(|dep| self.index.get(dep)).collect();
+                let epoch = self.find(epoch).map(|epoch| &self.node(epoch).act);
+                let deps: Box<[NodeIx]> = deps.iter().filter_map(|dep| self.find(dep)).collect();
                 let revisions = deps.iter().all(|dep| matches!(self.node(*dep).act, Act::Revision { .. }));
                 if matches!(epoch, Some(Act::Key)) && revisions { Ok(Act::Revision { deps }) } else { Err(Unsound::Kind) }
             }
@@ -355,7 +355,7 @@ impl Access {
             return Err(Unsound::RevokesOwner);
         }
         let fits = |keep: &Keep| {
-            let Some(kept) = self.index.get(&keep.entry).map(|kept| self.node(kept)) else { return false };
+            let Some(kept) = self.find(&keep.entry).map(|kept| self.node(kept)) else { return false };
             let theirs = match principal {
                 Principal::Organisation(organisation) => self.organisation(kept.organisation) == organisation,
                 Principal::Device(_) | Principal::Anyone => true,
@@ -376,7 +376,6 @@ impl Access {
         let ix = self.next_node();
         let (id, plane) = (node.id, node.plane);
         self.head(id, plane, names);
-        self.index.insert(id, ix);
         if let Some(number) = node.number {
             self.controls.push(ix);
             self.name(&node, number);
@@ -390,6 +389,7 @@ impl Access {
             Act::Revoke { .. } | Act::Receipt | Act::Revision { .. } => {}
         }
         self.nodes.push(node);
+        self.index_newest(ix);
         self.chain(ix);
         if self.arrive(ix, &id) {
             self.memo.get_mut().forget_all_view();

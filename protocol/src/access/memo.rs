@@ -1,7 +1,6 @@
 //! Verdicts that were found before.
 
 use super::chain::Cut;
-use super::graph::at;
 use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
 use super::sets::SetId;
 use crate::entry::{Plane, Subject};
@@ -90,7 +89,7 @@ impl Memo {
     /// The verdict on a grant, if it was found.
     pub(super) fn grant(&self, view: View, ix: NodeIx) -> Option<bool> {
         match view {
-            View::All => self.grants.get(at(ix.0)).copied().flatten(),
+            View::All => self.grants.get(ix.place()).copied().flatten(),
             View::Past(_) => self.past.grants.get(&(view, ix)).copied(),
         }
     }
@@ -98,10 +97,10 @@ impl Memo {
     pub(super) fn set_grant(&mut self, view: View, ix: NodeIx, authorised: bool) {
         match view {
             View::All => {
-                if self.grants.len() <= at(ix.0) {
-                    self.grants.resize(at(ix.0).saturating_add(1), None);
+                if self.grants.len() <= ix.place() {
+                    self.grants.resize(ix.place().saturating_add(1), None);
                 }
-                if let Some(known) = self.grants.get_mut(at(ix.0)) {
+                if let Some(known) = self.grants.get_mut(ix.place()) {
                     *known = Some(authorised);
                 }
             }

@@ -112,7 +112,7 @@ impl Access {
 
     /// The entry that is a revocation.
     pub(super) fn revoke(&self, revoke: RevokeIx) -> NodeIx {
-        self.revocations.get(revoke).map_or(NodeIx(0), |revocation| revocation.entry)
+        self.revocations.get(revoke).map_or(NodeIx::after(0), |revocation| revocation.entry)
     }
 
     /// Rule 4: what a revocation leaves standing. A kept entry that has not arrived keeps nothing yet.
@@ -142,7 +142,7 @@ impl Access {
         let mut kept = Vec::with_capacity(keep.len());
         for Keep { author, plane, entry: id } in keep {
             let (author, plane) = (self.author_ix(*author), *plane);
-            let known = self.index.get(id);
+            let known = self.find(id);
             if known.is_none() {
                 self.revocations.awaited.entry(*id).or_default().push((number, author, plane));
             }

@@ -1,6 +1,6 @@
 //! What follows from the rules: who may do what now, what counts, and why.
 
-use super::graph::{Access, Act, at, count};
+use super::graph::{Access, Act};
 use super::index::{ControlIx, NodeIx, Standing};
 use super::memo::{Effective, View};
 use super::revocations::Party;
@@ -224,7 +224,7 @@ impl Access {
     /// Rule 7 over all entries: whether a sound entry counts.
     #[must_use]
     pub fn is_authorised(&self, id: &EntryId) -> bool {
-        self.index.get(id).is_some_and(|ix| self.authorised_in(ix, View::All))
+        self.find(id).is_some_and(|ix| self.authorised_in(ix, View::All))
     }
 
     /// Rule 8: the revisions that the document's content is made of, in causal order.
@@ -233,8 +233,8 @@ impl Access {
         // What was found before still holds: a revision looks back alone.
         let Effective { mut flags, mut found } = std::mem::take(&mut self.memo.borrow_mut().now.effective);
         for node in self.nodes.iter().skip(flags.len()) {
-            let ix = NodeIx(count(flags.len()));
-            let holds = |dep: &NodeIx| flags.get(at(dep.0)).is_some_and(|effective| *effective);
+            let ix = NodeIx::after(flags.len());
+            let holds = |dep: &NodeIx| flags.get(dep.place()).is_some_and(|effective| *effective);
             let effective = match &node.act {
                 Act::Revision { deps } => deps.iter().all(holds) && self.authorised_in(ix, View::All),
                 Act::Genesis { .. }
