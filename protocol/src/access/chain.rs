@@ -23,23 +23,35 @@ pub(super) enum Cut {
     Nothing,
 }
 
-/// The newest entries of all authors, by author: of each the entry of highest seq; of forks the one of lowest id, so that
-/// all nodes chain to the same.
+/// The newest of an author's entries in one plane.
+#[derive(Debug, Clone, Copy)]
+struct Tip {
+    /// The entry of highest seq; of forks the one of lowest id, so that all nodes chain to the same.
+    entry: NodeIx,
+    /// Whether any two entries have the same seq.
+    is_forked: bool,
+}
+
+/// The newest entries of all authors, by author.
 #[derive(Debug, Default)]
 pub(super) struct Tips {
-    control: Vec<Option<NodeIx>>,
-    content: Vec<Option<NodeIx>>,
+    control: Vec<Option<Tip>>,
+    content: Vec<Option<Tip>>,
 }
 
 impl Tips {
-    fn of(&self, plane: Plane) -> &[Option<NodeIx>] {
+    fn of(&self, plane: Plane) -> &[Option<Tip>] {
         match plane {
             Plane::Control => &self.control,
             Plane::Content => &self.content,
         }
     }
 
-    fn set(&mut self, author: AuthorIx, plane: Plane, tip: NodeIx) {
+    fn get(&self, author: AuthorIx, plane: Plane) -> Option<Tip> {
+        self.of(plane).get(at(author.0)).copied().flatten()
+    }
+
+    fn set(&mut self, author: AuthorIx, plane: Plane, tip: Tip) {
         let tips = match plane {
             Plane::Control => &mut self.control,
             Plane::Content => &mut self.content,
@@ -55,10 +67,10 @@ impl Tips {
 
 /// By how much the seq of where an entry's jump leads is below its own: the last digit, with its weight, of its seq
 /// written in weights 1, 3, 7, 15, ..
-fn gap(seq: u64) -> u64 {
+fn gap(seq: u32) -> u32 {
     let mut rest = seq;
     loop {
-        let weight = (u64::MAX >> 1).checked_shr(rest.saturating_add(1).leading_zeros()).unwrap_or(0);
+        let weight = (u32::MAX >> 1).checked_shr(rest.saturating_add(1).leading_zeros()).unwrap_or(0);
         if rest <= weight {
             return weight;
         }
@@ -67,13 +79,20 @@ fn gap(seq: u64) -> u64 {
 }
 
 impl Access {
-    /// Whether `earlier` is `later` or reachable from it by `previous`.
-    pub(super) fn is_chained_before(&self, earlier: NodeIx, later: NodeIx) -> bool {
-        self.ancestor_at(later, self.node(earlier).seq) == Some(earlier)
+    /// Whether the author of an entry forked the chain that it is in.
+    fn is_forked(&self, ix: NodeIx) -> bool {
+        let node = self.node(ix);
+        self.tips.get(node.author, node.plane()).is_some_and(|tip| tip.is_forked)
+    }
+
+    /// Whether `earlier` is `later` or reachable from it by `previous`. Both are of one author and plane.
+    fn is_chained_before(&self, earlier: NodeIx, later: NodeIx) -> bool {
+        let seq = self.node(earlier).seq;
+        if self.is_forked(earlier) { self.ancestor_at(later, seq) == Some(earlier) } else { seq <= self.node(later).seq }
     }
 
     /// The entry of `seq` that is `from` or reachable from it by `previous`.
-    fn ancestor_at(&self, from: NodeIx, seq: u64) -> Option<NodeIx> {
+    fn ancestor_at(&self, from: NodeIx, seq: u32) -> Option<NodeIx> {
         let mut here = from;
         loop {
             self.sets.step();
@@ -89,8 +108,11 @@ impl Access {
         }
     }
 
-    /// The last entry that is on the way back from both.
+    /// The last entry that is on the way back from both, which are of one author and plane.
     fn last_common(&self, one: NodeIx, other: NodeIx) -> Option<NodeIx> {
+        if !self.is_forked(one) {
+            return Some(one.min(other));
+        }
         let seq = self.node(one).seq.min(self.node(other).seq);
         let (mut one, mut other) = (self.ancestor_at(one, seq)?, self.ancestor_at(other, seq)?);
         while one != other {
@@ -124,7 +146,7 @@ impl Access {
     }
 
     /// Where the jump leads of an entry of `seq` that follows `previous`.
-    pub(super) fn jump_from(&self, previous: NodeIx, seq: u64) -> NodeIx {
+    pub(super) fn jump_from(&self, previous: NodeIx, seq: u32) -> NodeIx {
         let merged = if gap(seq) == 1 { None } else { self.node(previous).jump.and_then(|jump| self.node(jump).jump) };
         merged.unwrap_or(previous)
     }
@@ -132,27 +154,31 @@ impl Access {
     /// Puts an entry, the newest, into its author's line, and notices if the author contradicts itself.
     pub(super) fn chain(&mut self, ix: NodeIx) {
         let node = self.node(ix);
-        let (author, plane, seq, id) = (node.author, node.plane, node.seq, node.id);
-        let Some(tip) = self.tip_of(author, plane) else { return self.tips.set(author, plane, ix) };
-        let last = self.node(tip);
+        let (author, plane, seq, id) = (node.author, node.plane(), node.seq, node.id);
+        let Some(mut tip) = self.tips.get(author, plane) else {
+            return self.tips.set(author, plane, Tip { entry: ix, is_forked: false });
+        };
+        let last = self.node(tip.entry);
         let (last_seq, last_id) = (last.seq, last.id);
         if seq <= last_seq {
             // Every seq below the tip's is there, because `previous` always is: once, on the way back from it, or as a fork.
-            let key = (self.author(author), plane, seq);
+            let key = (self.author(author), plane, u64::from(seq));
             if !self.forked.contains_key(&key) {
-                let first = self.ancestor_at(tip, seq).map(|first| self.node(first).id);
+                let first = self.ancestor_at(tip.entry, seq).map(|first| self.node(first).id);
                 self.forked.insert(key, first.into_iter().collect());
             }
             self.forked.entry(key).or_default().insert(id);
+            tip.is_forked = true;
         }
         if (seq, Reverse(id)) > (last_seq, Reverse(last_id)) {
-            self.tips.set(author, plane, ix);
+            tip.entry = ix;
         }
+        self.tips.set(author, plane, tip);
     }
 
     /// The tip of an author in a plane.
     pub(super) fn tip_of(&self, author: AuthorIx, plane: Plane) -> Option<NodeIx> {
-        self.tips.of(plane).get(at(author.0)).copied().flatten()
+        self.tips.get(author, plane).map(|tip| tip.entry)
     }
 
     /// Pairs of entries with which an author contradicts itself: of all that share author, plane and seq the one of
@@ -169,10 +195,10 @@ impl Access {
     #[must_use]
     pub fn keep_all_of(&self, organisation: &OrganisationId) -> Vec<Keep> {
         let mut newest: BTreeMap<_, NodeIx> = BTreeMap::new();
-        for tip in Plane::ALL.into_iter().flat_map(|plane| self.tips.of(plane)).flatten() {
-            let node = self.node(*tip);
+        for tip in Plane::ALL.into_iter().flat_map(|plane| self.tips.of(plane)).flatten().map(|tip| tip.entry) {
+            let node = self.node(tip);
             if self.organisation(node.organisation) == *organisation {
-                newest.insert((self.author(node.author), node.plane), *tip);
+                newest.insert((self.author(node.author), node.plane()), tip);
             }
         }
         let keep = |((author, plane), ix): ((_, _), NodeIx)| Keep { author, plane, entry: self.node(ix).id };
@@ -182,8 +208,9 @@ impl Access {
     /// Whether a control entry is another, or in its past. Both must be known.
     pub(crate) fn control_reaches(&self, later: &EntryId, earlier: &EntryId) -> bool {
         let (Some(later), Some(earlier)) = (self.find(later), self.find(earlier)) else { return false };
-        let (past, number) = (self.node(later).past, self.node(earlier).number);
-        later == earlier || number.is_some_and(|number| self.sets.contains(past, number))
+        let (later_number, number) = (self.node(later).number(), self.node(earlier).number());
+        let Some((later_number, number)) = later_number.zip(number) else { return false };
+        later == earlier || self.sets.contains(self.control(later_number).past, number)
     }
 }
 
@@ -199,7 +226,7 @@ mod tests {
             let far = jumps[seq - 1];
             let merges = seq > 1 && far > 0 && seq - 1 - far == far - jumps[far];
             jumps.push(if merges { jumps[far] } else { seq - 1 });
-            assert_eq!(gap(seq as u64), (seq - jumps[seq]) as u64, "{seq}");
+            assert_eq!(gap(u32::try_from(seq).unwrap()) as usize, seq - jumps[seq], "{seq}");
         }
     }
 }

@@ -9,18 +9,32 @@ use crate::entry::{Author, Grant, Plane, Reason, Role, Subject};
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// What an entry does, as far as access needs it.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    Genesis { grants: Box<[Grant]> },
-    Grant { grants: Box<[Grant]> },
-    Revoke { number: RevokeIx, renounces: Renounces },
-    Withdraw { reason: Reason },
+    Genesis {
+        grants: Box<[Grant]>,
+    },
+    /// Made under a standing so many levels below the genesis.
+    Grant {
+        depth: u8,
+        grants: Box<[Grant]>,
+    },
+    Revoke {
+        number: RevokeIx,
+        renounces: Renounces,
+    },
+    Withdraw {
+        reason: Reason,
+    },
     Erase,
     Receipt,
     Key,
-    Revision { deps: Box<[NodeIx]> },
+    Revision {
+        deps: Box<[NodeIx]>,
+    },
     Response,
 }
 
@@ -31,34 +45,54 @@ pub(super) enum Renounces {
     Nothing,
 }
 
+/// How an entry hangs in the graph: what is asked of every entry that another names. It fills one line of memory, since in
+/// a large graph the way to it takes most of the time.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: EntryId,
     pub(super) organisation: OrgIx,
     pub(super) author: AuthorIx,
     pub(super) under: Option<NodeIx>,
-    pub(super) plane: Plane,
-    pub(super) seq: u64,
+    /// As all entries before it are here, it is no more than can be counted.
+    pub(super) seq: u32,
     pub(super) previous: Option<NodeIx>,
     /// An ancestor by `previous`, so placed that any is reached in O(log seq) steps.
     pub(super) jump: Option<NodeIx>,
     /// The revocations in its past.
     pub(super) seen: SetId,
     /// Its place among control entries; none for content.
-    pub(super) number: Option<ControlIx>,
-    /// The control entries in its past, by their places; of content it is never asked, and empty.
+    pub(super) control: Option<NonZeroU32>,
+}
+
+impl Node {
+    pub(super) const fn plane(&self) -> Plane {
+        match self.control {
+            Some(_) => Plane::Control,
+            None => Plane::Content,
+        }
+    }
+
+    pub(super) fn number(&self) -> Option<ControlIx> {
+        self.control.map(NonZeroU32::get)
+    }
+}
+
+/// A control entry.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) entry: NodeIx,
+    /// The control entries in its past.
     pub(super) past: SetId,
-    /// How far the standing it acts under is below the genesis.
-    pub(super) depth: u8,
-    /// Whether no sound entry of its plane names it.
-    pub(super) is_head: bool,
-    pub(super) act: Act,
 }
 
 /// The sound entries of one document.
 #[derive(Debug, Default)]
 pub struct Access {
     pub(super) nodes: Vec<Node>,
+    /// What each entry does.
+    pub(super) acts: Vec<Act>,
+    /// Of each entry, whether no sound entry of its plane names it.
+    pub(super) is_head: Vec<bool>,
     pub(super) index: Index,
     pub(super) organisations: Vec<OrganisationId>,
     organisation_index: BTreeMap<OrganisationId, OrgIx>,
@@ -67,7 +101,7 @@ pub struct Access {
     pub(super) sets: Sets,
     pub(super) revocations: Revocations,
     /// Control entries, by their places.
-    pub(super) controls: Vec<NodeIx>,
+    pub(super) controls: Vec<Control>,
     /// Geneses and grants by whom they name, as places among control entries.
     pub(super) naming: BTreeMap<Subject, Vec<ControlIx>>,
     /// Entries of the kinds that are asked for one and all, in the order of arrival.
@@ -111,8 +145,12 @@ impl Access {
         self.index.get(id, |ix| self.nodes.get(ix.place()).map(|node| &node.id))
     }
 
-    pub(super) fn control(&self, number: ControlIx) -> NodeIx {
-        self.controls[at(number)]
+    pub(super) fn act(&self, ix: NodeIx) -> &Act {
+        &self.acts[ix.place()]
+    }
+
+    pub(super) fn control(&self, number: ControlIx) -> &Control {
+        &self.controls[at(number.saturating_sub(1))]
     }
 
     pub(super) fn organisation(&self, ix: OrgIx) -> OrganisationId {
@@ -135,8 +173,8 @@ impl Access {
         NodeIx::after(self.nodes.len())
     }
 
-    pub(super) fn next_control(&self) -> ControlIx {
-        count(self.controls.len())
+    pub(super) fn next_control(&self) -> NonZeroU32 {
+        NonZeroU32::MIN.saturating_add(count(self.controls.len()))
     }
 
     pub(super) fn organisation_ix(&mut self, id: OrganisationId) -> OrgIx {
@@ -171,10 +209,15 @@ impl Access {
 
     /// Grants of a genesis or grant entry; none for others.
     pub(super) fn grants(&self, ix: NodeIx) -> &[Grant] {
-        match &self.node(ix).act {
-            Act::Genesis { grants } | Act::Grant { grants } => grants,
+        match self.act(ix) {
+            Act::Genesis { grants } | Act::Grant { grants, .. } => grants,
             Act::Revoke { .. } | Act::Withdraw { .. } | Act::Erase | Act::Receipt | Act::Key | Act::Revision { .. } | Act::Response => &[],
         }
+    }
+
+    /// How far the standing under which a genesis or grant was made is below the genesis.
+    pub(super) fn depth_of_giver(&self, ix: NodeIx) -> u8 {
+        if let Act::Grant { depth, .. } = self.act(ix) { *depth } else { 0 }
     }
 
     /// The grant that names `subject` in `ix`.
@@ -183,8 +226,8 @@ impl Access {
     }
 
     pub(super) fn is_top(&self, standing: Standing) -> bool {
-        let grant = self.node(standing.grant);
-        matches!(grant.act, Act::Genesis { .. }) && grant.organisation == standing.organisation
+        let (grant, act) = (self.node(standing.grant), self.act(standing.grant));
+        matches!(act, Act::Genesis { .. }) && grant.organisation == standing.organisation
     }
 
     /// The role of a standing; none if the pair is no standing.
@@ -206,9 +249,8 @@ impl Access {
 
     /// The standing under which a genesis or grant gave its roles.
     pub(super) fn parent_of_grant(&self, grant: NodeIx) -> Option<Standing> {
-        let node = self.node(grant);
-        match node.act {
-            Act::Genesis { .. } => Some(Standing { grant, organisation: node.organisation }),
+        match self.act(grant) {
+            Act::Genesis { .. } => Some(Standing { grant, organisation: self.node(grant).organisation }),
             Act::Grant { .. } => self.acting(grant),
             Act::Revoke { .. } | Act::Withdraw { .. } | Act::Erase | Act::Receipt | Act::Key | Act::Revision { .. } | Act::Response => None,
         }
@@ -252,7 +294,7 @@ impl Access {
 
     /// All sound entries of a plane in the order of arrival, which is causal.
     pub fn entries(&self, plane: Plane) -> impl Iterator<Item = EntryId> + '_ {
-        self.nodes.iter().filter(move |node| node.plane == plane).map(|node| node.id)
+        self.nodes.iter().filter(move |node| node.plane() == plane).map(|node| node.id)
     }
 
     pub(super) fn heads_of(&self, plane: Plane) -> &BTreeSet<EntryId> {
@@ -272,11 +314,11 @@ impl Access {
     pub(super) fn head(&mut self, id: EntryId, plane: Plane, names: &[NodeIx]) {
         let mut named = Vec::new();
         for name in names {
-            if let Some(node) = self.nodes.get_mut(name.place())
-                && node.plane == plane
-                && std::mem::take(&mut node.is_head)
+            if self.node(*name).plane() == plane
+                && let Some(is_head) = self.is_head.get_mut(name.place())
+                && std::mem::take(is_head)
             {
-                named.push(node.id);
+                named.push(self.node(*name).id);
             }
         }
         let ([control, content], [of_control, of_content]) = (&mut self.heads, &self.versions);
@@ -288,6 +330,7 @@ impl Access {
             heads.remove(&id);
         }
         heads.insert(id);
+        self.is_head.push(true);
         version.set(None);
     }
 
@@ -314,7 +357,7 @@ impl Access {
     #[must_use]
     pub fn tip(&self, author: &Author, plane: Plane) -> Option<(EntryId, u64)> {
         let node = self.node(self.tip_of(self.known_author(author)?, plane)?);
-        Some((node.id, node.seq))
+        Some((node.id, u64::from(node.seq)))
     }
 
     /// How many steps were taken so far to judge entries and to answer: for tests, which hold it against

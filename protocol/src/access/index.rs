@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use std::num::NonZeroU32;
 
 /// An entry, counted in the order of arrival, which is a causal order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeIx(NonZeroU32);
 
 impl NodeIx {
@@ -22,15 +22,15 @@ impl NodeIx {
 }
 
 /// An organisation, by the order in which it first appeared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OrgIx(pub(super) u32);
 
 /// An author, by the order in which it first appeared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct AuthorIx(pub(super) u32);
 
 /// Rule 1: who holds a role by which genesis or grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Standing {
     pub(super) grant: NodeIx,
     pub(super) organisation: OrgIx,
@@ -39,7 +39,7 @@ pub(super) struct Standing {
 /// A revocation, counted in the order of arrival.
 pub(super) type RevokeIx = u32;
 
-/// A control entry, counted in the order of arrival.
+/// A control entry, counted from 1 in the order of arrival.
 pub(super) type ControlIx = u32;
 
 /// Where each entry is, by its id, which the entries themselves hold: a place takes five bytes, so that those of a large

@@ -1,7 +1,7 @@
 //! Rule 2: soundness, decided once, on an entry's own past.
 
 use super::chain::Cut;
-use super::graph::{Access, Act, Node, Renounces};
+use super::graph::{Access, Act, Control, Node, Renounces};
 use super::index::{AuthorIx, ControlIx, NodeIx, OrgIx, Standing};
 use super::memo::{Span, View};
 use super::sets::SetId;
@@ -105,6 +105,15 @@ struct Past {
     controls: SetId,
 }
 
+/// An entry that is sound and not yet counted.
+struct Judged {
+    node: Node,
+    act: Act,
+    names: Vec<NodeIx>,
+    /// The control entries in its past, if it is one itself.
+    controls: SetId,
+}
+
 impl Access {
     /// Judges an entry on its own past and, if sound, counts it. `is_device` says whether a card
     /// is known by which the device may author for the organisation.
@@ -131,8 +140,8 @@ impl Access {
             return Insertion::Pending(entry, missing);
         }
         match self.judge(id, header, names) {
-            Ok((node, names)) => {
-                self.add(node, &names, &header.body);
+            Ok(judged) => {
+                self.add(judged, &header.body);
                 Insertion::Sound(SoundEntry(entry))
             }
             Err(unsound) => Insertion::Unsound(id, unsound),
@@ -155,39 +164,21 @@ impl Access {
         (names, missing)
     }
 
-    fn judge(&mut self, id: EntryId, header: &Header, names: Vec<NodeIx>) -> Result<(Node, Vec<NodeIx>), Unsound> {
+    fn judge(&mut self, id: EntryId, header: &Header, names: Vec<NodeIx>) -> Result<Judged, Unsound> {
         let past = self.past(header, names);
         // Mostly those of the entry before, which is nearer at hand than they are.
         let known = past.previous.map(|previous| (self.node(previous).organisation, self.node(previous).author));
         let known = known.filter(|(of, by)| (self.organisation(*of), self.author(*by)) == (header.organisation, header.author));
         let (organisation, author) = known.unwrap_or_else(|| (self.organisation_ix(header.organisation), self.author_ix(header.author)));
-        let plane = header.plane();
         self.check_names(header, &past, organisation, author)?;
         let standing = past.under.map(|grant| Standing { grant, organisation });
         let depth = self.check_standing(header, standing, &past, author)?;
-        let act = self.act(header, &past)?;
-        let jump = past.previous.map(|previous| self.jump_from(previous, header.seq));
-        let number = (plane == Plane::Control).then(|| self.next_control());
+        let act = self.check_act(header, &past, depth)?;
+        let seq = past.previous.map_or(0, |previous| self.node(previous).seq.saturating_add(1));
+        let jump = past.previous.map(|previous| self.jump_from(previous, seq));
+        let control = (header.plane() == Plane::Control).then(|| self.next_control());
         let Past { names, previous, under, seen, controls } = past;
-        Ok((
-            Node {
-                id,
-                organisation,
-                author,
-                under,
-                plane,
-                seq: header.seq,
-                previous,
-                jump,
-                seen,
-                number,
-                past: controls,
-                depth,
-                is_head: true,
-                act,
-            },
-            names,
-        ))
+        Ok(Judged { node: Node { id, organisation, author, under, seq, previous, jump, seen, control }, act, names, controls })
     }
 
     fn past(&mut self, header: &Header, names: Vec<NodeIx>) -> Past {
@@ -196,22 +187,28 @@ impl Access {
         let (previous, under) = (header.previous.and_then(known), header.under.and_then(known));
         let mut seen: Vec<SetId> = Vec::with_capacity(names.len());
         let mut revokes = Vec::new();
-        for node in names.iter().map(|name| self.node(*name)) {
+        for name in &names {
+            let node = self.node(*name);
             if seen.last() != Some(&node.seen) {
                 seen.push(node.seen);
             }
-            if let Act::Revoke { number, .. } = node.act {
-                revokes.push(number);
+            if node.control.is_some()
+                && let Act::Revoke { number, .. } = self.act(*name)
+            {
+                revokes.push(*number);
             }
         }
         let seen = self.sets.union(seen);
         let seen = self.sets.extend(seen, &revokes);
         let controls = match header.plane() {
             Plane::Control => {
-                let pasts = names.iter().map(|name| self.node(*name).past).collect();
-                let numbers: Vec<_> = names.iter().filter_map(|name| self.node(*name).number).collect();
+                let numbers: Vec<_> = names.iter().filter_map(|name| self.node(*name).number()).collect();
+                // Mostly the newest has the others in its past, with all that is in theirs.
+                let newest = numbers.last().map_or(SetId::EMPTY, |newest| self.control(*newest).past);
+                let beside: Vec<_> = numbers.into_iter().filter(|number| !self.sets.contains(newest, *number)).collect();
+                let pasts = beside.iter().map(|number| self.control(*number).past).collect();
                 let pasts = self.sets.union(pasts);
-                self.sets.extend(pasts, &numbers)
+                self.sets.extend(pasts, &beside)
             }
             Plane::Content => SetId::EMPTY,
         };
@@ -223,13 +220,13 @@ impl Access {
             let previous = self.node(previous);
             let chained = previous.author == author
                 && previous.organisation == organisation
-                && previous.plane == header.plane()
-                && previous.seq.checked_add(1) == Some(header.seq);
+                && previous.plane() == header.plane()
+                && u64::from(previous.seq).checked_add(1) == Some(header.seq);
             if !chained {
                 return Err(Unsound::Chain);
             }
         }
-        if header.plane() == Plane::Control && past.names.iter().any(|name| self.node(*name).plane == Plane::Content) {
+        if header.plane() == Plane::Control && past.names.iter().any(|name| self.node(*name).plane() == Plane::Content) {
             return Err(Unsound::Plane);
         }
         Ok(())
@@ -243,7 +240,7 @@ impl Access {
             }
             return Ok(0);
         };
-        if !matches!(self.node(standing.grant).act, Act::Genesis { .. } | Act::Grant { .. }) {
+        if !matches!(self.act(standing.grant), Act::Genesis { .. } | Act::Grant { .. }) {
             return Err(Unsound::Kind);
         }
         let role = self.role(standing).ok_or(Unsound::NoStanding)?;
@@ -294,7 +291,7 @@ impl Access {
     }
 
     fn depth(&self, standing: Standing) -> u8 {
-        if self.is_top(standing) { 0 } else { self.node(standing.grant).depth.saturating_add(1) }
+        if self.is_top(standing) { 0 } else { self.depth_of_giver(standing.grant).saturating_add(1) }
     }
 
     /// A root key may speak where a genesis or grant in its past names its organisation.
@@ -307,7 +304,7 @@ impl Access {
         if named.is_break() { Ok(()) } else { Err(Unsound::RootUnnamed) }
     }
 
-    fn act(&self, header: &Header, past: &Past) -> Result<Act, Unsound> {
+    fn check_act(&self, header: &Header, past: &Past, depth: u8) -> Result<Act, Unsound> {
         match &header.body {
             Body::Genesis { grants, .. } => {
                 check_grants(grants)?;
@@ -318,34 +315,27 @@ impl Access {
             }
             Body::Grant { grants } => {
                 check_grants(grants)?;
-                let depth = past.under.map_or(0, |grant| self.depth_of_new_grant(header, grant));
-                if depth > limits::DEPTH {
+                if depth >= limits::DEPTH {
                     return Err(Unsound::Depth);
                 }
-                Ok(Act::Grant { grants: grants.as_slice().into() })
+                Ok(Act::Grant { depth, grants: grants.as_slice().into() })
             }
             Body::Revoke { principal, keep } => self.act_revoke(header, *principal, keep, past),
             Body::Withdraw { reason } => Ok(Act::Withdraw { reason: *reason }),
             Body::Erase => Ok(Act::Erase),
-            Body::Receipt { erase } => match self.find(erase).map(|erase| &self.node(erase).act) {
+            Body::Receipt { erase } => match self.find(erase).map(|erase| self.act(erase)) {
                 Some(Act::Erase) => Ok(Act::Receipt),
                 Some(_) | None => Err(Unsound::Kind),
             },
             Body::Key { .. } => Ok(Act::Key),
             Body::Revision { epoch, deps } => {
-                let epoch = self.find(epoch).map(|epoch| &self.node(epoch).act);
+                let epoch = self.find(epoch).map(|epoch| self.act(epoch));
                 let deps: Box<[NodeIx]> = deps.iter().filter_map(|dep| self.find(dep)).collect();
-                let revisions = deps.iter().all(|dep| matches!(self.node(*dep).act, Act::Revision { .. }));
+                let revisions = deps.iter().all(|dep| matches!(self.act(*dep), Act::Revision { .. }));
                 if matches!(epoch, Some(Act::Key)) && revisions { Ok(Act::Revision { deps }) } else { Err(Unsound::Kind) }
             }
             Body::Response { .. } => Ok(Act::Response),
         }
-    }
-
-    /// How deep the standings given by a new grant would be.
-    fn depth_of_new_grant(&self, header: &Header, under: NodeIx) -> u8 {
-        let organisation = self.known_organisation(&header.organisation);
-        organisation.map_or(0, |organisation| self.depth(Standing { grant: under, organisation }).saturating_add(1))
     }
 
     fn act_revoke(&self, header: &Header, principal: Principal, keep: &[Keep], past: &Past) -> Result<Act, Unsound> {
@@ -361,7 +351,7 @@ impl Access {
                 Principal::Device(_) | Principal::Anyone => true,
             };
             // Content has no place among control entries.
-            let in_past = kept.number.is_some_and(|number| self.sets.contains(past.controls, number));
+            let in_past = kept.number().is_some_and(|number| self.sets.contains(past.controls, number));
             theirs && in_past && self.author(kept.author) == keep.author
         };
         if !keep.iter().filter(|keep| keep.plane == Plane::Control).all(fits) {
@@ -372,15 +362,16 @@ impl Access {
         Ok(Act::Revoke { number: self.next_revoke(), renounces })
     }
 
-    fn add(&mut self, node: Node, names: &[NodeIx], body: &Body) {
+    fn add(&mut self, judged: Judged, body: &Body) {
+        let Judged { node, act, names, controls } = judged;
         let ix = self.next_node();
-        let (id, plane) = (node.id, node.plane);
-        self.head(id, plane, names);
-        if let Some(number) = node.number {
-            self.controls.push(ix);
-            self.name(&node, number);
+        let id = node.id;
+        self.head(id, node.plane(), &names);
+        if let Some(number) = node.number() {
+            self.controls.push(Control { entry: ix, past: controls });
+            self.name(&act, number);
         }
-        match &node.act {
+        match act {
             Act::Genesis { .. } | Act::Grant { .. } => self.kinds.givers.push(ix),
             Act::Withdraw { .. } => self.kinds.withdrawals.push(ix),
             Act::Erase => self.kinds.erases.push(ix),
@@ -389,6 +380,7 @@ impl Access {
             Act::Revoke { .. } | Act::Receipt | Act::Revision { .. } => {}
         }
         self.nodes.push(node);
+        self.acts.push(act);
         self.index_newest(ix);
         self.chain(ix);
         if self.arrive(ix, &id) {
@@ -404,8 +396,8 @@ impl Access {
     }
 
     /// Enters the subjects that a genesis or grant names.
-    fn name(&mut self, node: &Node, number: ControlIx) {
-        let (Act::Genesis { grants } | Act::Grant { grants }) = &node.act else { return };
+    fn name(&mut self, act: &Act, number: ControlIx) {
+        let (Act::Genesis { grants } | Act::Grant { grants, .. }) = act else { return };
         for grant in grants {
             self.naming.entry(grant.subject).or_default().push(number);
             self.memo.get_mut().now.live.remove(&grant.subject);

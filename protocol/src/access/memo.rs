@@ -5,10 +5,11 @@ use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
 use super::sets::SetId;
 use crate::entry::{Plane, Subject};
 use crate::id::EntryId;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// Which entries a verdict is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum View {
     /// All that are known.
     All,
@@ -28,7 +29,7 @@ impl View {
 }
 
 /// Which of the revocations that bear on an author under a standing (rule 6). Each span includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Span {
     /// Rule 5: those of the organisation.
     Above,
@@ -51,10 +52,10 @@ const PAST_VERDICTS: usize = 1 << 16;
 /// Verdicts already found: a cache, which may be forgotten at any time.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    pub(super) grants: BTreeMap<(View, NodeIx), bool>,
-    pub(super) cuts: BTreeMap<(View, CutKey), Cut>,
+    pub(super) grants: HashMap<(View, NodeIx), bool>,
+    pub(super) cuts: HashMap<(View, CutKey), Cut>,
     /// Whether more revocations by these bear on those below than may: rule 2, on pasts.
-    pub(super) quotas: BTreeMap<(View, Standing), usize>,
+    pub(super) quotas: HashMap<(View, Standing), usize>,
 }
 
 /// The effective revisions among the first entries.
@@ -81,7 +82,7 @@ pub(super) struct Memo {
     /// Of each entry that is a grant and was asked for, the verdict over all.
     grants: Vec<Option<bool>>,
     past: Verdicts,
-    folds: BTreeMap<FoldKey, Cut>,
+    folds: HashMap<FoldKey, Cut>,
     pub(super) now: Now,
 }
 
@@ -117,7 +118,7 @@ impl Memo {
 
     pub(super) fn set_fold(&mut self, key: FoldKey, cut: Cut) {
         if self.folds.len() >= PAST_VERDICTS {
-            self.folds = BTreeMap::new();
+            self.folds = HashMap::new();
         }
         self.folds.insert(key, cut);
     }

@@ -33,12 +33,12 @@ pub(super) struct Group {
     /// Ascending.
     pub(super) members: Vec<RevokeIx>,
     /// The same by their places in the author's chain, ascending.
-    by_seq: Vec<(u64, RevokeIx)>,
+    by_seq: Vec<(u32, RevokeIx)>,
 }
 
 impl Group {
     /// Those whose place is `seq` or before, ascending; all of them if that is most.
-    pub(super) fn up_to(&self, seq: u64) -> Cow<'_, [RevokeIx]> {
+    pub(super) fn up_to(&self, seq: u32) -> Cow<'_, [RevokeIx]> {
         let (before, _) = self.by_seq.split_at(self.by_seq.partition_point(|(place, _)| *place <= seq));
         if before.len() > self.members.len() / 2 {
             return Cow::Borrowed(&self.members);
@@ -78,7 +78,7 @@ pub(super) struct Revocations {
     awaited: BTreeMap<EntryId, Vec<(RevokeIx, AuthorIx, Plane)>>,
 }
 
-fn add_to(groups: &mut Vec<Group>, author: AuthorIx, seq: u64, member: RevokeIx) {
+fn add_to(groups: &mut Vec<Group>, author: AuthorIx, seq: u32, member: RevokeIx) {
     let at = groups.iter().position(|group| group.author == author).unwrap_or_else(|| {
         groups.push(Group { author, members: Vec::new(), by_seq: Vec::new() });
         groups.len().saturating_sub(1)
@@ -126,7 +126,7 @@ impl Access {
     /// Whether an entry is one of the author's in the plane.
     fn is_of(&self, ix: NodeIx, author: AuthorIx, plane: Plane) -> bool {
         let node = self.node(ix);
-        node.author == author && node.plane == plane
+        node.author == author && node.plane() == plane
     }
 
     /// The revocations that count, in causal order.
@@ -156,7 +156,7 @@ impl Access {
         };
         let node = self.node(ix);
         let (author, organisation, seq) = (node.author, node.organisation, node.seq);
-        let renounces = matches!(node.act, Act::Revoke { renounces: Renounces::Own, .. });
+        let renounces = matches!(self.act(ix), Act::Revoke { renounces: Renounces::Own, .. });
         let right = self.acting(ix).map_or(Right::Root(organisation), Right::Standing);
         if let Right::Standing(standing) = right
             && !renounces

@@ -100,7 +100,7 @@ impl Access {
         let stands = |grant: &NodeIx| {
             self.authorised_in(*grant, View::All) && self.each_end(*grant, party, &mut |_| ControlFlow::Break(())).is_continue()
         };
-        let live: Vec<NodeIx> = self.naming(subject).iter().map(|number| self.control(*number)).filter(stands).collect();
+        let live: Vec<NodeIx> = self.naming(subject).iter().map(|number| self.control(*number).entry).filter(stands).collect();
         self.memo.borrow_mut().now.live.insert(subject, live.clone());
         live
     }
@@ -139,7 +139,7 @@ impl Access {
             return self.genesis().map(|genesis| self.node(genesis).id);
         }
         let fits = self.live_at(Subject::Organisation(*organisation), now).filter(|(_, given)| *given >= role);
-        fits.map(|(grant, _)| self.node(grant)).min_by_key(|grant| (grant.depth, grant.id)).map(|grant| grant.id)
+        fits.map(|(grant, _)| (self.depth_of_giver(grant), self.node(grant).id)).min().map(|(_, id)| id)
     }
 
     /// Whether `organisation` was ever given anything by a sound entry, or owns the document: it may
@@ -232,10 +232,10 @@ impl Access {
     pub fn effective_revisions(&self) -> Vec<EntryId> {
         // What was found before still holds: a revision looks back alone.
         let Effective { mut flags, mut found } = std::mem::take(&mut self.memo.borrow_mut().now.effective);
-        for node in self.nodes.iter().skip(flags.len()) {
+        for act in self.acts.iter().skip(flags.len()) {
             let ix = NodeIx::after(flags.len());
             let holds = |dep: &NodeIx| flags.get(dep.place()).is_some_and(|effective| *effective);
-            let effective = match &node.act {
+            let effective = match act {
                 Act::Revision { deps } => deps.iter().all(holds) && self.authorised_in(ix, View::All),
                 Act::Genesis { .. }
                 | Act::Grant { .. }
@@ -248,7 +248,7 @@ impl Access {
             };
             flags.push(effective);
             if effective {
-                found.push(node.id);
+                found.push(self.node(ix).id);
             }
         }
         let revisions = found.clone();
@@ -276,8 +276,8 @@ impl Access {
     /// nodes show the same. Withdrawn is final.
     #[must_use]
     pub fn withdrawal(&self) -> Option<(EntryId, OrganisationId, Reason)> {
-        let found = self.authorised_of(&self.kinds.withdrawals).filter_map(|ix| match self.node(ix).act {
-            Act::Withdraw { reason } => Some((self.node(ix).id, self.organisation(self.node(ix).organisation), reason)),
+        let found = self.authorised_of(&self.kinds.withdrawals).filter_map(|ix| match self.act(ix) {
+            Act::Withdraw { reason } => Some((self.node(ix).id, self.organisation(self.node(ix).organisation), *reason)),
             Act::Genesis { .. }
             | Act::Grant { .. }
             | Act::Revoke { .. }

@@ -177,7 +177,7 @@ impl Access {
             return true;
         };
         // Only grants are asked for again and again.
-        let is_grant = match node.act {
+        let is_grant = match self.act(ix) {
             Act::Receipt => return true,
             Act::Grant { .. } => true,
             Act::Genesis { .. }
@@ -191,8 +191,9 @@ impl Access {
         if is_grant && let Some(known) = self.memo.borrow().grant(view, ix) {
             return known;
         }
-        let span = if matches!(node.act, Act::Revoke { renounces: Renounces::Own, .. }) { Span::Device } else { Span::All };
-        let found = self.authorised_in(standing.grant, view) && self.stands(ix, self.cut(view, (standing, node.author, node.plane, span)));
+        let span = if matches!(self.act(ix), Act::Revoke { renounces: Renounces::Own, .. }) { Span::Device } else { Span::All };
+        let found =
+            self.authorised_in(standing.grant, view) && self.stands(ix, self.cut(view, (standing, node.author, node.plane(), span)));
         if is_grant {
             self.memo.borrow_mut().set_grant(view, ix, found);
         }

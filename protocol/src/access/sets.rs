@@ -5,31 +5,44 @@
 //! blocks, and equal blocks are one: adding a number costs a path of blocks, and joining sets costs what tells
 //! them apart. Equal sets have equal ids, so that verdicts can be remembered for each set.
 //!
-//! A block of level 0 holds 256 numbers. One of level `l` joins eight of lower levels and spans eight times what
+//! A block of level 0 holds 512 numbers. One of level `l` joins sixteen of lower levels and spans sixteen times what
 //! level `l - 1` does; it has more than its first part, so that there is one tree for each set.
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::ops::ControlFlow;
 
 /// One set. Equal sets of one [`Sets`] have equal ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SetId(u32);
 
 impl SetId {
     /// The set without members.
     pub(super) const EMPTY: Self = Self(0);
+
+    fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
 }
 
 /// Numbers in a block of level 0, as a power of two.
-const LEAF_BITS: u32 = 8;
+const LEAF_BITS: u32 = 9;
 /// Parts of a block of a higher level, as a power of two.
-const PART_BITS: u32 = 3;
+const PART_BITS: u32 = 4;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The numbers of a block of level 0, each a bit.
+type Words = [u64; 1 << (LEAF_BITS - 6)];
+/// The parts of a block of a higher level.
+type Parts = [SetId; 1 << PART_BITS];
+
+const NO_WORDS: Words = [0; 1 << (LEAF_BITS - 6)];
+const NO_PARTS: Parts = [SetId::EMPTY; 1 << PART_BITS];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Block {
-    Leaf([u64; 4]),
-    Fork { level: u32, parts: [SetId; 8] },
+    Leaf(Words),
+    Fork { level: u32, parts: Parts },
 }
 
 /// What [`Sets::fold`] asks for.
@@ -48,14 +61,19 @@ pub(super) enum Fold<T> {
 #[derive(Debug)]
 pub(super) struct Sets {
     blocks: Vec<Block>,
-    ids: BTreeMap<Block, SetId>,
+    /// By their blocks.
+    ids: HashTable<SetId>,
+    /// Which numbers are in a set is for authors to choose: they do not know how a block is hashed.
+    hasher: DefaultHashBuilder,
     steps: Cell<u64>,
 }
 
 impl Default for Sets {
     fn default() -> Self {
-        let empty = Block::Leaf([0; 4]);
-        Self { blocks: vec![empty], ids: BTreeMap::from([(empty, SetId::EMPTY)]), steps: Cell::new(0) }
+        let mut sets = Self { blocks: Vec::new(), ids: HashTable::new(), hasher: DefaultHashBuilder::default(), steps: Cell::new(0) };
+        // The first id is that of the set without members.
+        sets.intern(Block::Leaf(NO_WORDS));
+        sets
     }
 }
 
@@ -96,23 +114,24 @@ impl Sets {
         self.steps.get()
     }
 
-    fn block(&self, set: SetId) -> Block {
+    fn block(&self, set: SetId) -> &Block {
         self.step();
-        usize::try_from(set.0).ok().and_then(|at| self.blocks.get(at)).copied().unwrap_or(Block::Leaf([0; 4]))
+        self.blocks.get(set.place()).unwrap_or(&Block::Leaf(NO_WORDS))
     }
 
     fn intern(&mut self, block: Block) -> SetId {
-        if let Some(id) = self.ids.get(&block) {
-            return *id;
+        let Self { blocks, ids, hasher, .. } = self;
+        let next = SetId(u32::try_from(blocks.len()).unwrap_or(u32::MAX));
+        let known = |id: &SetId| blocks.get(id.place()).unwrap_or(&block);
+        let id = *ids.entry(hasher.hash_one(block), |id| *known(id) == block, |id| hasher.hash_one(known(id))).or_insert(next).get();
+        if id == next {
+            self.blocks.push(block);
         }
-        let id = SetId(u32::try_from(self.blocks.len()).unwrap_or(u32::MAX));
-        self.blocks.push(block);
-        self.ids.insert(block, id);
         id
     }
 
     /// A block from its parts: the first part itself if there is nothing else.
-    fn join(&mut self, level: u32, parts: [SetId; 8]) -> SetId {
+    fn join(&mut self, level: u32, parts: Parts) -> SetId {
         match parts {
             [first, rest @ ..] if rest.iter().all(|part| *part == SetId::EMPTY) => first,
             _ => self.intern(Block::Fork { level, parts }),
@@ -122,25 +141,27 @@ impl Sets {
     fn level(&self, set: SetId) -> u32 {
         match self.block(set) {
             Block::Leaf(_) => 0,
-            Block::Fork { level, .. } => level,
+            Block::Fork { level, .. } => *level,
         }
     }
 
     /// The parts of a set seen as a block of `level`, which is its own or a higher one.
-    fn parts(&self, set: SetId, level: u32) -> [SetId; 8] {
+    fn parts(&self, set: SetId, level: u32) -> Parts {
         match self.block(set) {
-            Block::Fork { level: own, parts } if own == level => parts,
+            Block::Fork { level: own, parts } if *own == level => *parts,
             Block::Fork { .. } | Block::Leaf(_) => {
-                let none = SetId::EMPTY;
-                [set, none, none, none, none, none, none, none]
+                let mut parts = NO_PARTS;
+                let [first, ..] = &mut parts;
+                *first = set;
+                parts
             }
         }
     }
 
-    fn words(&self, set: SetId) -> [u64; 4] {
+    fn words(&self, set: SetId) -> Words {
         match self.block(set) {
-            Block::Leaf(words) => words,
-            Block::Fork { .. } => [0; 4],
+            Block::Leaf(words) => *words,
+            Block::Fork { .. } => NO_WORDS,
         }
     }
 
@@ -153,8 +174,8 @@ impl Sets {
                     let (word, bit) = word_of(number);
                     return words.get(word).is_some_and(|word| word & bit != 0);
                 }
-                Block::Fork { level, parts } => match parts.get(part_of(number, level)) {
-                    Some(part) => (at, number) = (*part, within(number, level)),
+                Block::Fork { level, parts } => match parts.get(part_of(number, *level)) {
+                    Some(part) => (at, number) = (*part, within(number, *level)),
                     None => return false,
                 },
             }
@@ -173,7 +194,7 @@ impl Sets {
         }
         let level = sets.iter().map(|set| self.level(*set)).max().unwrap_or(0);
         if level == 0 {
-            let mut all = [0; 4];
+            let mut all = NO_WORDS;
             for set in sets {
                 for (all, word) in all.iter_mut().zip(self.words(set)) {
                     *all |= word;
@@ -181,23 +202,29 @@ impl Sets {
             }
             return self.intern(Block::Leaf(all));
         }
-        let of_parts: Vec<[SetId; 8]> = sets.into_iter().map(|set| self.parts(set, level)).collect();
-        let mut parts = [SetId::EMPTY; 8];
+        let of_parts: Vec<Parts> = sets.into_iter().map(|set| self.parts(set, level)).collect();
+        let mut parts = NO_PARTS;
         for (at, part) in parts.iter_mut().enumerate() {
-            let of_part = of_parts.iter().filter_map(|parts| parts.get(at).copied()).collect();
-            *part = self.union(of_part);
+            let mut of_part = of_parts.iter().filter_map(|parts| parts.get(at).copied());
+            let first = of_part.next().unwrap_or(SetId::EMPTY);
+            *part = if of_part.clone().all(|other| other == first) { first } else { self.union(of_part.chain([first]).collect()) };
         }
         self.join(level, parts)
     }
 
     /// `set` and `numbers`, which ascend.
     pub(super) fn extend(&mut self, set: SetId, numbers: &[u32]) -> SetId {
+        self.extend_from(set, numbers, 0)
+    }
+
+    /// The same, of numbers counted from `begin` by the set.
+    fn extend_from(&mut self, set: SetId, numbers: &[u32], begin: u32) -> SetId {
         let Some(last) = numbers.last() else { return set };
-        let level = self.level(set).max(level_of(*last));
+        let level = self.level(set).max(level_of(last.saturating_sub(begin)));
         if level == 0 {
             let mut words = self.words(set);
             for number in numbers {
-                let (word, bit) = word_of(*number);
+                let (word, bit) = word_of(number.saturating_sub(begin));
                 if let Some(word) = words.get_mut(word) {
                     *word |= bit;
                 }
@@ -205,10 +232,15 @@ impl Sets {
             return self.intern(Block::Leaf(words));
         }
         let mut parts = self.parts(set, level);
-        for (at, part) in parts.iter_mut().enumerate() {
-            let in_part: Vec<u32> =
-                numbers.iter().filter(|number| part_of(**number, level) == at).map(|number| within(*number, level)).collect();
-            *part = self.extend(*part, &in_part);
+        let mut rest = numbers;
+        while let Some(last) = rest.last() {
+            let here = last.saturating_sub(begin);
+            let part_begin = last.saturating_sub(within(here, level));
+            let (before, of_part) = rest.split_at(rest.partition_point(|number| *number < part_begin));
+            if let Some(part) = parts.get_mut(part_of(here, level)) {
+                *part = self.extend_from(*part, of_part, part_begin);
+            }
+            rest = before;
         }
         self.join(level, parts)
     }
@@ -256,7 +288,7 @@ impl Sets {
             let part = part_of(here, level);
             let part_begin = last.saturating_sub(within(here, level));
             let (before, of_part) = rest.split_at(rest.partition_point(|number| *number < part_begin));
-            let of_set = |parts: [SetId; 8]| parts.get(part).copied().unwrap_or(SetId::EMPTY);
+            let of_set = |parts: Parts| parts.get(part).copied().unwrap_or(SetId::EMPTY);
             self.select_from(in_parts.map(of_set), of_set(but_parts), of_part, part_begin, found)?;
             rest = before;
         }
@@ -306,7 +338,7 @@ impl Sets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn equal_sets_have_equal_ids_however_they_were_made() {
@@ -328,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_fold_is_of_the_numbers_in_the_set_whatever_was_remembered() {
-        for below in [5, 256, 257, 2048, 20_000] {
+        for below in [5, 512, 513, 8192, 20_000] {
             let mut sets = Sets::default();
             let mut known: BTreeMap<(SetId, u32), u64> = BTreeMap::new();
             let asked: Vec<u32> = numbers(77, below, 3000).into_iter().collect();
@@ -350,7 +382,7 @@ mod tests {
 
     #[test]
     fn sets_answer_as_plain_sets_do() {
-        for below in [5, 256, 257, 2048, 2049, 20_000, u32::MAX] {
+        for below in [5, 512, 513, 8192, 8193, 20_000, u32::MAX] {
             let mut sets = Sets::default();
             let plain: Vec<BTreeSet<u32>> = (0..12).map(|seed| numbers(seed, below, 40 * seed)).collect();
             let ids: Vec<SetId> = plain.iter().map(|set| sets.extend(SetId::EMPTY, &set.iter().copied().collect::<Vec<_>>())).collect();

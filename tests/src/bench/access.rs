@@ -1,6 +1,6 @@
 //! How long the rights of a document take.
 
-use super::graph::{Signatures, build, take};
+use super::graph::{Signatures, take};
 use super::hostile::GRAPHS;
 use super::workload::{SORTS, Workload};
 use super::{Figure, Progress, Size, median};
@@ -18,7 +18,8 @@ const NOW: Timestamp = Timestamp::from_ms(0);
 #[must_use]
 pub fn figures() -> Vec<(String, String)> {
     let of_sorts = |name: &'static str| SORTS.iter().map(move |sort| (name.to_owned(), sort.name.to_owned()));
-    let ordinary = ["access_rebuild_100k_ms", "access_append_us", "access_growth"].into_iter().flat_map(of_sorts);
+    let ordinary = ["access_rebuild_100k_ms", "access_growth", "access_append_us", "access_rights_100k_ms", "access_rights_growth"];
+    let ordinary = ordinary.into_iter().flat_map(of_sorts);
     let verify = ["access_verify_100k_ms", "access_rebuild_vs_verify"].map(|name| (name.to_owned(), SORTS[0].name.to_owned()));
     let hostile = GRAPHS.iter().map(|graph| (format!("access_hostile_{}_us_per_entry", graph.name), graph.about.to_owned()));
     ordinary.chain(verify).chain(hostile).collect()
@@ -39,16 +40,34 @@ fn time<T>(work: impl FnOnce() -> T) -> (f64, T) {
     (begun.elapsed().as_secs_f64(), made)
 }
 
-/// Seconds from verified entries to answers, of each document.
-fn rebuild(documents: &[&[VerifiedEntry]]) -> (f64, Vec<Access>) {
-    let documents: Vec<Vec<VerifiedEntry>> = documents.iter().map(|entries| entries.to_vec()).collect();
+/// From what rights are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// Entries as a node stores them: they are decoded and hashed again, but their signatures are not checked.
+    Stored,
+    /// Entries that are decoded: what is left is judging them.
+    Decoded,
+}
+
+/// Seconds from entries to answers, of each document. What becomes of the entries afterwards is left out: each stays where
+/// it was.
+fn rebuild(documents: &[&[VerifiedEntry]], from: Input) -> (f64, Vec<Access>) {
+    let places = |entries: &&[VerifiedEntry]| entries.iter().cloned().map(Some).collect();
+    let mut documents: Vec<Vec<Option<VerifiedEntry>>> = documents.iter().map(places).collect();
+    let again = |entry: VerifiedEntry| match from {
+        Input::Stored => entry.into_signed().reopen().unwrap(),
+        Input::Decoded => entry,
+    };
     time(|| {
-        let answered = |entries: Vec<VerifiedEntry>| {
-            let access = build(entries);
+        let answered = |entries: &mut Vec<Option<VerifiedEntry>>| {
+            let mut access = Access::default();
+            for place in entries {
+                *place = place.take().map(|entry| take(&mut access, again(entry)));
+            }
             ask(&access);
             access
         };
-        documents.into_iter().map(answered).collect()
+        documents.iter_mut().map(answered).collect()
     })
 }
 
@@ -58,7 +77,7 @@ fn append(mut access: Access, more: &[VerifiedEntry]) -> f64 {
         let (id, organisation): (_, OrganisationId) = (entry.id(), entry.header().organisation);
         let entry = entry.clone();
         let (seconds, _) = time(|| {
-            take(&mut access, entry);
+            black_box(take(&mut access, entry));
             (access.role_now(&organisation, NOW), access.is_authorised(&id), access.role_now(&organisation, NOW) >= Some(Role::Read))
         });
         seconds
@@ -78,19 +97,25 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
         let signatures = if at == 0 { Signatures::Real } else { Signatures::None };
         let Workload { entries, more } = (sort.make)(size.entries, signatures);
         let small = (sort.make)(size.entries / 10, Signatures::None).entries;
-        let (mut whole, mut tenth, mut appended) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..size.runs {
-            // Ten documents of a tenth, so that as much memory is read and written for both.
-            tenth.push(rebuild(&[small.as_slice(); 10]).0 / small.len() as f64 / 10.0);
-            let (seconds, access) = rebuild(&[&entries]);
-            whole.push(seconds);
-            appended.extend(access.into_iter().map(|access| append(access, &more)));
-        }
-        let growth = whole.iter().zip(&tenth).map(|(whole, tenth)| whole / entries.len() as f64 / tenth).collect();
-        let seconds = median(whole);
+        let mut appended = Vec::new();
+        let [rebuilt, judged] = [Input::Stored, Input::Decoded].map(|from| {
+            let (mut whole, mut growth) = (Vec::new(), Vec::new());
+            for _ in 0..size.runs {
+                // Ten documents of a tenth, so that as much memory is read and written for both.
+                let tenth = rebuild(&[small.as_slice(); 10], from).0 / small.len() as f64 / 10.0;
+                let (seconds, access) = rebuild(&[&entries], from);
+                growth.push(seconds / entries.len() as f64 / tenth);
+                whole.push(seconds);
+                appended.extend(access.into_iter().map(|access| append(access, &more)));
+            }
+            (median(whole), median(growth))
+        });
+        let (seconds, growth) = rebuilt;
         figure("access_rebuild_100k_ms", seconds * 1e3 * scale, "ms", sort.name);
+        figure("access_growth", growth, "ratio", sort.name);
         figure("access_append_us", median(appended) * 1e6, "us", sort.name);
-        figure("access_growth", median(growth), "ratio", sort.name);
+        figure("access_rights_100k_ms", judged.0 * 1e3 * scale, "ms", sort.name);
+        figure("access_rights_growth", judged.1, "ratio", sort.name);
         if signatures == Signatures::Real {
             progress("verifying the same entries");
             let signed: Vec<_> = entries.iter().map(|entry| entry.signed().clone()).collect();
@@ -103,7 +128,7 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
     for graph in &GRAPHS {
         progress(graph.about);
         let entries = (graph.make)(size.hostile);
-        let seconds = median((0..size.runs).map(|_| rebuild(&[&entries]).0).collect());
+        let seconds = median((0..size.runs).map(|_| rebuild(&[&entries], Input::Decoded).0).collect());
         let name = format!("access_hostile_{}_us_per_entry", graph.name);
         figure(&name, seconds * 1e6 / entries.len() as f64, "us", graph.about);
     }
