@@ -7,7 +7,7 @@ use crate::keys::Birth;
 use crate::network::{Direction, TicketError};
 use crate::storage::Options;
 use csu_protocol::author::{self, Acting};
-use csu_protocol::entry::{Body, Grant, Principal, Role, Signer, Subject};
+use csu_protocol::entry::{Body, Grant, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::store::Write;
@@ -146,45 +146,78 @@ fn giving_up_ones_roles_ends_all_of_them() {
     assert_eq!(office.access_of(&document).unwrap().role_now(&us, now()), None);
 }
 
-#[test]
-fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_itself() {
-    let (_folder, mut office, [police, other]) = office();
-    let (key, us) = (DeviceKey::from_seed(&[3; 32]), office.machine.organisation());
-    let given = |id, role| Grant { subject: Subject::Organisation(id), role, until: None };
-    let genesis =
-        author::genesis(us, Signer::Device(office.keys.device()), vec![given(police, Role::Admin)], &mut Entropy::from_seed([7; 32]))
-            .unwrap();
-    let document = genesis.document();
-    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
-    let mut begun = csu_protocol::access::Access::default();
-    begun.insert(genesis.clone(), |_, _| true);
-    let to_other = author::control(&begun, &acting, Body::Grant { grants: vec![given(other, Role::Read)] }).unwrap();
-    let branch = || {
-        let mut access = csu_protocol::access::Access::default();
-        for entry in [&genesis, &to_other] {
-            access.insert(entry.clone(), |_, _| true);
-        }
-        access
-    };
-    let body = Body::Revoke { principal: Principal::Organisation(other), keep: Vec::new() };
-    let taken = author::control(&branch(), &acting, body).unwrap();
-    // On another branch the police, or a thief of its device, goes further: an eviction keeps that one.
-    let mut longer = branch();
-    let mut entries = vec![genesis.clone(), to_other.clone(), taken];
+fn given(id: OrganisationId, role: Role) -> Grant {
+    Grant { subject: Subject::Organisation(id), role, until: None }
+}
+
+/// What somebody signs after `known` who contradicts itself: `first`, and beside it a longer branch, which is the one that an
+/// eviction keeps.
+fn contradiction(known: &[VerifiedEntry], acting: &Acting<'_>, first: Body) -> Vec<VerifiedEntry> {
+    let mut branch = csu_protocol::access::Access::default();
+    for entry in known {
+        branch.insert(entry.clone(), |_, _| true);
+    }
+    let mut entries = vec![author::control(&branch, acting, first).unwrap()];
     for byte in [8, 9] {
-        let grants = vec![given(csu_protocol::id::OrganisationId::new([byte; 32]), Role::Relay)];
-        let entry = author::control(&longer, &acting, Body::Grant { grants }).unwrap();
-        longer.insert(entry.clone(), |_, _| true);
+        let grants = vec![given(OrganisationId::new([byte; 32]), Role::Relay)];
+        let entry = author::control(&branch, acting, Body::Grant { grants }).unwrap();
+        branch.insert(entry.clone(), |_, _| true);
         entries.push(entry);
     }
+    entries
+}
+
+fn publish(office: &mut Office, entries: Vec<VerifiedEntry>) {
     for entry in entries {
         office.machine.publish(now(), entry).unwrap();
     }
     office.settle().unwrap();
+}
+
+#[test]
+fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_itself() {
+    let (_folder, mut office, [police, other]) = office();
+    let (key, us) = (DeviceKey::from_seed(&[3; 32]), office.machine.organisation());
+    let own = Signer::Device(office.keys.device());
+    let genesis = author::genesis(us, own, vec![given(police, Role::Admin)], &mut Entropy::from_seed([7; 32])).unwrap();
+    let document = genesis.document();
+    publish(&mut office, vec![genesis.clone()]);
+    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
+    let grants = Body::Grant { grants: vec![given(other, Role::Read)] };
+    let to_other = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let taken = Body::Revoke { principal: Principal::Organisation(other), keep: Vec::new() };
+    let both = contradiction(&[genesis, to_other.clone()], &acting, taken);
+    publish(&mut office, [vec![to_other], both].concat());
     let role = |office: &Office| office.access_of(&document).unwrap().role_now(&other, now());
     assert_eq!(role(&office), None);
     let request = crate::desk::RevocationRequest { who: police.to_string() };
     office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     office.settle().unwrap();
     assert_eq!(role(&office), None, "the eviction gave back what the evicted had taken");
+}
+
+#[test]
+fn whoever_evicts_one_that_had_taken_a_role_from_it_keeps_the_role_it_evicts_by() {
+    let (_folder, mut office, [police, owner]) = office();
+    let (key, owners, us) = (DeviceKey::from_seed(&[3; 32]), DeviceKey::from_seed(&[4; 32]), office.machine.organisation());
+    let entropy = &mut Entropy::from_seed([7; 32]);
+    let genesis = author::genesis(owner, Signer::Device(&owners), vec![given(us, Role::Admin)], entropy).unwrap();
+    let document = genesis.document();
+    publish(&mut office, vec![genesis.clone()]);
+    // We make the police an admin, which gives us a second role, and takes that one back on one of two branches.
+    let acting = Acting { organisation: us, signer: Signer::Device(office.keys.device()), under: Some(document.into()) };
+    let grants = Body::Grant { grants: vec![given(police, Role::Admin)] };
+    let to_police = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    publish(&mut office, vec![to_police.clone()]);
+    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(to_police.id()) };
+    let grants = Body::Grant { grants: vec![given(us, Role::Relay)] };
+    let to_us = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let taken = Body::Revoke { principal: Principal::Organisation(us), keep: Vec::new() };
+    let both = contradiction(&[genesis, to_police, to_us.clone()], &acting, taken);
+    publish(&mut office, [vec![to_us], both].concat());
+    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
+    office.settle().unwrap();
+    let access = office.access_of(&document).unwrap();
+    assert_eq!((access.role_now(&police, now()), access.role_now(&us, now())), (None, Some(Role::Admin)));
 }
