@@ -156,11 +156,12 @@ fn of_hundreds_of_revocations_each_device_is_left_what_they_keep_of_it_and_of_it
     let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
     let second = Acting { signer: Signer::Device(&CAST.members[A].devices[1]), ..acting(A, genesis) };
     let to_b = view.write(A, genesis, grants(B, Role::Write));
+    view.take(view.make(&second, grants(C, Role::Read)));
     let to_c = view.take(view.make(&second, grants(C, Role::Write)));
     for _ in 0..100 {
         view.revoke(OWNER, genesis, A);
     }
-    // Both devices are left what they gave.
+    // Both devices are left what they gave, of which the second gave more.
     view.take(view.make_key(B, to_b));
     view.take(view.make_key(C, to_c));
     let of_first = Body::Revoke { principal: Principal::Device(CAST.members[A].device(0)), keep: vec![] };
