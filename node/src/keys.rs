@@ -195,7 +195,7 @@ impl Keys {
             }
             (_, after) => {
                 // What was there is destroyed.
-                if let Some(path) = file::other_than(&folder, &[DEVICE_FILE, CARD_SECRETS_FILE, CARD_FILE, NODE_KEY_FILE])? {
+                if let Some(path) = file::other_than(&folder, &[DEVICE_FILE, CARD_SECRETS_FILE, CARD_FILE, NODE_KEY_FILE, "node.new"])? {
                     return Err(KeysError::Stranger { path });
                 }
                 file::exchange_folder(data, &folder, &keys.files(&folder, after)?)
