@@ -1,12 +1,14 @@
 //! The access log and retention of real nodes: what stands in the log, that tampering shows, tables, and what is due.
 
-use csu_node::desk::{Check, LogHead, LogLine, LogVerb};
+use csu_node::desk::{Check, LogHead, LogLine, LogVerb, Moment};
+use csu_protocol::time::Timestamp;
 use csu_tests::node::Node;
 use csu_tests::town::{self, issue};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The database of a stopped node, with nothing in the way of whoever wants to change the log.
 fn database(node: &Node) -> Connection {
@@ -72,7 +74,7 @@ fn a_line_that_somebody_changed_in_the_database_is_named_by_the_doctor_and_by_th
 
 /// The beginning of a time as messages have it: the day.
 fn day_of(ms: i64) -> String {
-    let day = csu_node::desk::Moment::from(csu_protocol::time::Timestamp::from_ms(ms.unsigned_abs())).to_string();
+    let day = Moment::from(Timestamp::from_ms(ms.unsigned_abs())).to_string();
     day[..10].to_owned()
 }
 
@@ -202,10 +204,6 @@ fn what_is_due_is_listed_soonest_first_and_a_run_says_what_became_of_each() {
 
     let set =
         |node: &Node, id: &str, words: &[&str]| node.json(&[&["retention", "set", id, "--why", "asked by the council"], words].concat());
-    let soon = |ms: u64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-        csu_node::desk::Moment::from(csu_protocol::time::Timestamp::from_ms(u64::try_from(now).unwrap() + ms)).to_string()
-    };
     brixton.csu(&["retention", "set", &ours, "--until", "2020-01-01", "--why", "x"]).refused(&["has passed"]);
     brixton.csu(&["retention", "set", &ours, "--keep-months", "0", "--why", "x"]).refused(&["1 to 1200"]);
     brixton.csu(&["retention", "set", &ours, "--keep-months", "3", "--why", " "]).refused(&["reason"]);
@@ -213,9 +211,12 @@ fn what_is_due_is_listed_soonest_first_and_a_run_says_what_became_of_each() {
     let kept = set(&brixton, &other, &["--keep-months", "6"]);
     assert_eq!((&kept["own"], &kept["why"], kept["review"].is_null()), (&json!(true), &json!("asked by the council"), true));
     set(&brixton, &other, &["--by-kind"]);
-    set(&brixton, &other, &["--review", &soon(1500)]);
-    set(&brixton, &ours, &["--until", &soon(1000)]);
-    set(&kennington, &ours, &["--until", &soon(1000)]);
+    // Far enough away for slow machines to say it all before.
+    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let soon = |ms: u64| Moment::from(Timestamp::from_ms(now + ms)).to_string();
+    set(&brixton, &other, &["--review", &soon(6000)]);
+    set(&brixton, &ours, &["--until", &soon(5000)]);
+    set(&kennington, &ours, &["--until", &soon(5000)]);
     let due = brixton.until("had both due", |node| {
         let due = node.json(&["retention", "list"]);
         (due["items"].as_array().unwrap().len() == 2).then_some(due)
@@ -229,6 +230,7 @@ fn what_is_due_is_listed_soonest_first_and_a_run_says_what_became_of_each() {
     let ran = brixton.json(&["retention", "run"]);
     assert_eq!((&ran["dryRun"], ran["items"].as_array().unwrap().len()), (&json!(false), 2));
     assert!(ran["items"][1]["outcome"].as_str().unwrap().contains("csu retention set"), "{ran}");
+    kennington.until("had it due", |node| (!node.json(&["retention", "list"])["items"].as_array()?.is_empty()).then_some(()));
     // Who holds a copy alone cannot have it erased everywhere, and is told who can.
     let theirs = kennington.csu(&["retention", "run"]).good().stdout;
     assert!(theirs.contains("only Brixton CSU can erase it everywhere"), "{theirs}");

@@ -128,11 +128,15 @@ fn prepare(db: &mut Connection, max_pages: Option<u32>) -> Result<(), Fault> {
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
     db.set_prepared_statement_cache_capacity(64);
-    migrations().to_latest(db).map_err(|error| match error {
-        rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
-        // What an older version left in the log cannot be taken over.
-        rusqlite_migration::Error::Hook(why) => Fault::Row { table: "log", row: 0, why },
-        error => Fault::refused(error),
+    migrations().to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            Fault::Sql(err)
+        } else if let rusqlite_migration::Error::Hook(why) = error {
+            // What an older version left in the log cannot be taken over.
+            Fault::Foreign(why)
+        } else {
+            Fault::refused(error)
+        }
     })
 }
 
