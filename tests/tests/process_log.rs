@@ -105,6 +105,27 @@ fn a_log_whose_end_was_cut_off_is_told_from_a_head_that_was_kept() {
 }
 
 #[test]
+fn a_database_of_a_version_without_a_chain_gets_one_when_its_node_starts() {
+    let node = Node::started("Brixton CSU", "union");
+    let id = issue(&node, "Burglaries", &[]);
+    let before = node.acts("?limit=1000").unwrap();
+    stop(&node);
+    // As the first version would have left it.
+    let db = database(&node);
+    db.execute_batch("ALTER TABLE log DROP COLUMN hash; DROP TABLE retention; PRAGMA user_version = 1").unwrap();
+    drop(db);
+    node.csu(&["log", "verify"]).refused(&["older version", "csu up"]);
+    let checks: Vec<Check> = serde_json::from_str(&node.csu(&["doctor", "--json"]).good().stdout).unwrap();
+    assert!(of_log(&checks).detail.contains("older version"), "{checks:?}");
+    node.up();
+    assert!(node.csu(&["log", "verify"]).good().stdout.contains("is whole"));
+    let after = node.acts("?limit=1000").unwrap();
+    // The same lines with the same hashes: the chain follows from what the lines say.
+    assert_eq!(after, before);
+    node.csu(&["retention", "set", &id, "--review", "2200-01-01", "--why", "trial"]).good();
+}
+
+#[test]
 fn what_the_law_asks_to_be_logged_is_logged_with_who_to_whom_and_why() {
     let [brixton, kennington] = town::two();
     let id = issue(&brixton, "Burglaries", &[("Kennington CSU", "write")]);

@@ -260,7 +260,9 @@ async fn import_cap(State(desk): Desk, Caller(actor): Caller, Query(query): Quer
 /// Whether a client names a table among what it takes. That it may take anything is no wish for one.
 fn wants_table(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/csv"))
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")))
 }
 
 async fn log(State(desk): Desk, Caller(actor): Caller, Query(query): Query<LogQuery>, headers: HeaderMap) -> Result<Response, Refusal> {

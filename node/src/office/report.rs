@@ -52,6 +52,7 @@ impl Office {
             ),
         });
         checks.push(self.check_of_log(&status.log)?);
+        checks.push(self.check_of_retention()?);
         checks.push(if status.addresses.is_empty() {
             Check::failed("listening", "nowhere: no neighbour can connect", "look at `listen` in csu.toml")
         } else {

@@ -1,9 +1,9 @@
 //! Until when documents are kept, what is due, and doing it.
 
-use super::{Office, now};
+use super::{Office, count, now};
 use crate::config::MONTHS;
 use crate::desk::{
-    Actor, Due, Moment, Problem, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
+    Actor, Check, Due, Moment, Problem, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
     RetentionRunRequest,
 };
 use crate::log_verb::LogVerb;
@@ -154,6 +154,25 @@ impl Office {
         let limit = query.limit.unwrap_or(RetentionQuery::DEFAULT_LIMIT).clamp(1, RetentionQuery::MAX_LIMIT);
         let (items, more) = self.due_until(query.before.map_or_else(now, Moment::timestamp), limit)?;
         Ok(RetentionList { items, more })
+    }
+
+    /// What a doctor is told of what is due.
+    pub(super) fn check_of_retention(&self) -> Result<Check, Problem> {
+        let (now, mut reviews, mut ends) = (now(), 0_usize, 0_usize);
+        self.storage.every_kept(&mut |kept| {
+            let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
+            if dates.ends.is_some_and(|ends| ends <= now) {
+                ends = ends.saturating_add(1);
+            } else if dates.review.is_some_and(|review| review <= now) {
+                reviews = reviews.saturating_add(1);
+            }
+        })?;
+        let detail = if reviews == 0 && ends == 0 {
+            "nothing is due".to_owned()
+        } else {
+            format!("{} due for review, {} past their end: see `csu retention list`", count(reviews, "document", "documents"), ends)
+        };
+        Ok(Check::passed("retention", detail))
     }
 
     /// Sets a document's own dates.

@@ -63,7 +63,7 @@ pub fn check_log_now(
     let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
     open::recognise(&db, &path)?;
     let mut run = || {
-        if db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))? < open::CHAINED {
+        if !chain::exists(&db)? {
             return Ok(None);
         }
         let (mut after, mut found) = (0, None);

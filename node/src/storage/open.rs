@@ -17,8 +17,6 @@ const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
 pub(super) const VERSION: i64 = 3;
-/// The first version whose access log is a chain.
-pub(super) const CHAINED: i64 = 2;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 

@@ -155,6 +155,11 @@ fn written(db: &Connection) -> Result<i64, Fault> {
     Ok(integer(row.get_ref(0)?).unwrap_or(0))
 }
 
+/// Whether the log is a chain already: an older version made it without hashes.
+pub(in super::super) fn exists(db: &Connection) -> Result<bool, Fault> {
+    Ok(db.query_row("SELECT count(*) FROM pragma_table_info('log') WHERE name = 'hash'", [], |row| row.get::<_, i64>(0))? > 0)
+}
+
 /// The head of the chain.
 pub(in super::super) fn head(db: &Connection) -> Result<LogHead, Fault> {
     Ok(match last(db)? {
