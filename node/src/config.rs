@@ -126,6 +126,9 @@ pub struct Flags {
     /// Who acts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// A file that holds the passphrase of the keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// What may stand in a file or the environment.
@@ -141,6 +144,7 @@ struct Settings {
     socket: Option<PathBuf>,
     socket_group: Option<String>,
     person: Option<String>,
+    passphrase_file: Option<PathBuf>,
     keep_mib: u64,
     keep_strangers_mib: u64,
     #[serde(default)]
@@ -148,8 +152,19 @@ struct Settings {
 }
 
 impl Settings {
-    const NAMES: [&str; 10] =
-        ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "keep_mib", "keep_strangers_mib", "retention"];
+    const NAMES: [&str; 11] = [
+        "data",
+        "listen",
+        "announce",
+        "mdns",
+        "socket",
+        "socket_group",
+        "person",
+        "passphrase_file",
+        "keep_mib",
+        "keep_strangers_mib",
+        "retention",
+    ];
 }
 
 /// A list, or one text with commas, as a variable has it.
@@ -183,6 +198,8 @@ pub struct Config {
     pub socket_group: Option<String>,
     /// Who acts if a command does not say.
     pub person: Option<String>,
+    /// A file that holds the passphrase of the keys, if they are sealed and nobody is there to type it.
+    pub passphrase_file: Option<PathBuf>,
     /// MiB of entries that each neighbour may bring, in documents of organisations paired with this node.
     pub keep_mib: u64,
     /// The same in documents of organisations that are not.
@@ -268,6 +285,7 @@ impl Config {
             socket,
             socket_group: settings.socket_group,
             person: settings.person,
+            passphrase_file: settings.passphrase_file,
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
             retention,

@@ -2,7 +2,6 @@
 
 use super::drafting::merge;
 use super::opening::Named;
-use super::steps::check_audience;
 use super::{Office, now};
 use crate::desk::{
     AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient, RevocationOutcome,
@@ -52,7 +51,9 @@ impl Office {
                         "see `csu access`; to lower a role take it back with `csu grant revoke`, then give the lower one",
                     ));
                 }
-                check_audience(open.kind, marking, &self.audience_with(&document, &grants)?)?;
+                // Whoever may not give at all is told so first.
+                self.standing(&document, Role::Admin, "granting")?;
+                self.check_audience(open.kind, marking, &self.audience_with(&document, &grants)?)?;
                 self.grant_roles(actor, &document, grants)?;
                 self.show_document(&document)
             }

@@ -10,8 +10,8 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Side, Step, Wanted};
-use csu_protocol::entry::{Body, Grant, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
+use csu_protocol::document::{Content, Kind, Means, ReviseError, Side, Step, Wanted};
+use csu_protocol::entry::{Body, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading;
@@ -154,10 +154,11 @@ impl Office {
         let mut content = draft.content;
         self.changed_by(&mut content, request)?;
         let wanted = Self::wanted(kind, step, &content, true)?;
-        check_audience(kind, wanted.marking, &content.audience)?;
+        let us = self.machine.organisation();
+        self.check_audience(kind, wanted.marking, &content.audience)?;
+        self.check_classification(&us, &wanted)?;
         self.check_cards(&content.audience)?;
         let mut entropy = self.entropy()?;
-        let us = self.machine.organisation();
         let genesis = author::genesis(us, Signer::Device(self.keys.device()), content.audience.clone(), &mut entropy);
         let genesis = genesis.map_err(|error| author_problem(&error))?;
         let document = genesis.document();
@@ -190,8 +191,9 @@ impl Office {
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
         let grants = self.not_yet_given(document, &content.audience)?;
         if !grants.is_empty() || open.snapshot.marking != Some(wanted.marking) {
-            check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
+            self.check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
         }
+        self.check_classification(&open.owner, &wanted)?;
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
             Some(base) if !base.is_empty() => base,
@@ -333,24 +335,4 @@ fn not_now(kind: &Kind, step: &Step, state: &str, possible: &[String]) -> Proble
     } else {
         Problem::conflict(format!("this {label} is {state}, and '{}' starts from {}", step.verb, step.from.join(" or ")), can)
     }
-}
-
-/// Whether a kind and marking allow an audience.
-pub(super) fn check_audience(kind: &Kind, marking: Marking, audience: &[Grant]) -> Result<(), Problem> {
-    if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
-        return Err(Problem::invalid(
-            "to",
-            format!("a {} is between exactly two organisations, and this names {}", kind.label.to_lowercase(), audience.len()),
-            "name the other one with --to",
-        ));
-    }
-    let anyone = audience.iter().any(|grant| grant.subject == Subject::Anyone);
-    if anyone && marking != Marking::Clear {
-        return Err(Problem::invalid(
-            "to",
-            format!("{marking} does not allow it to be granted to anyone"),
-            "mark it CLEAR, or name the organisations",
-        ));
-    }
-    Ok(())
 }
