@@ -18,8 +18,10 @@ pub mod failure;
 pub mod form;
 pub mod init;
 pub mod kinds;
+pub mod log;
 pub mod output;
 mod passphrase;
+pub mod retention;
 pub mod screen;
 pub mod up;
 pub mod words;
@@ -107,7 +109,8 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Export(_)
         | Verb::Grant(_)
         | Verb::Access(_)
-        | Verb::Log(_)) => {
+        | Verb::Log(_)
+        | Verb::Retention(_)) => {
             let config = load(&flags)?;
             commands::ask(verb, &config, &client_of(&config, variables), output).await
         }
@@ -177,6 +180,16 @@ mod tests {
             (vec!["bulletin", "show", "ffff"], false, Some("jo: document ffff")),
             (vec!["bulletin", "history", "3fa9"], true, None),
             (vec!["access", "3fa9"], true, None),
+            (
+                vec!["retention", "set", "3fa9", "--keep-months", "6", "--why", "trial"],
+                true,
+                Some("jo: keep 3fa9 RetentionRequest { keep_months: Some(6), until: None, review: None, by_kind: false, why: \"trial\" }"),
+            ),
+            (vec!["retention", "run", "--dry-run"], true, Some("jo: run RetentionRunRequest { dry_run: true }")),
+            (vec!["retention", "list"], true, Some("jo: retention RetentionQuery { before: None, limit: None }")),
+            (vec!["log", "head"], true, None),
+            (vec!["log", "verify"], true, Some("jo: check log LogCheckQuery { after: Some(1), limit: None, sought: None }")),
+            (vec!["log", "--limit", "1001"], false, None),
             (vec!["down"], true, Some("jo: shutdown")),
         ] {
             for json in [false, true] {
@@ -193,6 +206,13 @@ mod tests {
         assert!(csu(folder.path(), &["guide", "draft", "--file", form.to_str().unwrap(), "--to", "anyone=read"]).await);
         let last = desk.lock().unwrap().asked.last().cloned().unwrap();
         assert!(last.contains("Locks") && last.contains("anyone") && last.contains("Read"), "{last}");
+        let table = folder.path().join("log.csv");
+        let export = ["log", "--who", "Lambeth Police", "--csv", table.to_str().unwrap()];
+        assert!(csu(folder.path(), &export).await);
+        let written = std::fs::read_to_string(&table).unwrap();
+        assert_eq!((written.matches(",disclosure,").count(), written.matches("'=HYPERLINK").count()), (2, 1), "{written}");
+        assert!(!csu(folder.path(), &export).await, "a file was replaced");
+        assert!(!csu(folder.path(), &["log", "--csv", "--json"]).await);
         let out = folder.path().join("out.cap");
         let export = ["export", "3fa9", "--format", "cap", "--output", out.to_str().unwrap()];
         assert!(csu(folder.path(), &export).await);

@@ -12,6 +12,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The longest path a Unix socket may have, with room for the private folder it is made in.
@@ -22,6 +23,8 @@ const FILE_BYTES: u64 = 64 * 1024;
 const KEEP_MIB: u64 = 4096;
 /// MiB that each neighbour may bring in documents of others.
 const KEEP_STRANGERS_MIB: u64 = 256;
+/// The longest time that a document can be kept, in months: a century.
+pub const MONTHS: u32 = 1200;
 /// The name of the configuration file in a data folder.
 const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
@@ -92,7 +95,10 @@ pub enum ConfigError {
 }
 
 fn near(name: &str) -> String {
-    let best = Settings::NAMES.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let kinds = csu_protocol::document::kind::all().iter();
+    let retention = kinds.flat_map(|kind| [format!("{}_months", kind.name), format!("{}_erase_months", kind.name)]);
+    let known = Settings::NAMES.into_iter().map(str::to_owned).chain(retention);
+    let best = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     best.filter(|best| strsim::jaro_winkler(best, name) > 0.7).map(|best| format!("; did you mean '{best}'?")).unwrap_or_default()
 }
 
@@ -141,11 +147,24 @@ struct Settings {
     passphrase_file: Option<PathBuf>,
     keep_mib: u64,
     keep_strangers_mib: u64,
+    #[serde(default)]
+    retention: BTreeMap<String, u32>,
 }
 
 impl Settings {
-    const NAMES: [&str; 10] =
-        ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "passphrase_file", "keep_mib", "keep_strangers_mib"];
+    const NAMES: [&str; 11] = [
+        "data",
+        "listen",
+        "announce",
+        "mdns",
+        "socket",
+        "socket_group",
+        "person",
+        "passphrase_file",
+        "keep_mib",
+        "keep_strangers_mib",
+        "retention",
+    ];
 }
 
 /// A list, or one text with commas, as a variable has it.
@@ -185,6 +204,9 @@ pub struct Config {
     pub keep_mib: u64,
     /// The same in documents of organisations that are not.
     pub keep_strangers_mib: u64,
+    /// For how long documents are kept, by what the file calls it: `bulletin_months`, after how many months without
+    /// a change it is reviewed, and `bulletin_erase_months`, after how many it is erased; 0 is never.
+    pub retention: BTreeMap<String, u32>,
 }
 
 /// Variables of the environment as a source of settings.
@@ -249,6 +271,7 @@ impl Config {
                 why: format!("cannot be used: {}", problem.detail()),
             });
         }
+        let retention = retention(&settings.retention)?;
         let socket = data.join(settings.socket.unwrap_or_else(|| PathBuf::from("csu.sock")));
         let found = socket.as_os_str().len();
         if found > SOCKET_PATH_BYTES {
@@ -265,7 +288,15 @@ impl Config {
             passphrase_file: settings.passphrase_file,
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
+            retention,
         })
+    }
+
+    /// After how many months without a change documents of this kind are reviewed, and erased. None: never.
+    #[must_use]
+    pub fn keeps(&self, kind: &str) -> (Option<u32>, Option<u32>) {
+        let months = |name: String| self.retention.get(&name).copied().filter(|months| *months > 0);
+        (months(format!("{kind}_months")), months(format!("{kind}_erase_months")))
     }
 
     /// How much each neighbour may bring.
@@ -279,6 +310,26 @@ impl Config {
     pub fn actor(&self) -> Actor {
         self.person.as_deref().and_then(|person| Actor::named(person).ok()).unwrap_or_default()
     }
+}
+
+/// The retention of every kind: what the settings say, else what the kind says for itself.
+fn retention(given: &BTreeMap<String, u32>) -> Result<BTreeMap<String, u32>, ConfigError> {
+    let mut all = BTreeMap::new();
+    for kind in csu_protocol::document::kind::all() {
+        all.insert(format!("{}_months", kind.name), kind.review_months);
+        all.insert(format!("{}_erase_months", kind.name), 0);
+    }
+    for (name, months) in given {
+        if !all.contains_key(name) {
+            return Err(ConfigError::Unknown { place: "the settings under [retention]".to_owned(), name: shorten(name) });
+        }
+        if *months > MONTHS {
+            let why = format!("months in [retention] are more than {MONTHS}: write fewer, or 0 for never");
+            return Err(ConfigError::Value { name: "retention", found: format!("{} = {months}", shorten(name)), why });
+        }
+        all.insert(name.clone(), *months);
+    }
+    Ok(all)
 }
 
 /// Where the platform keeps data of programs.
@@ -303,7 +354,21 @@ fn settings_of(variables: &[(String, String)]) -> Dict {
         .iter()
         .filter(|(name, value)| !value.is_empty() && !OTHER_VARIABLES.contains(&name.as_str()) && !name.starts_with("CSU_TEST_"))
         .filter_map(|(name, value)| Some((name.strip_prefix("CSU_")?.to_ascii_lowercase(), Value::from(value.clone()))))
-        .collect()
+        .fold(Dict::new(), |mut settings, (name, value)| {
+            match name.strip_prefix("retention_") {
+                // CSU_RETENTION_BULLETIN_MONTHS stands for bulletin_months under [retention].
+                Some(inner) => {
+                    let table = settings.entry("retention".to_owned()).or_insert_with(|| Value::from(Dict::new()));
+                    if let Value::Dict(_, table) = table {
+                        table.insert(inner.to_owned(), value);
+                    }
+                }
+                None => {
+                    settings.insert(name, value);
+                }
+            }
+            settings
+        })
 }
 
 fn check_addresses(name: &'static str, addresses: &[String]) -> Result<(), ConfigError> {
@@ -422,6 +487,28 @@ mod tests {
         assert!(matches!(Config::load(&flags, []), Err(ConfigError::TooLarge { found: 70_000, .. })));
         flags.config = Some(folder.path().join("missing.toml"));
         assert!(matches!(Config::load(&flags, []), Err(ConfigError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn retention_is_that_of_each_kind_unless_a_file_or_the_environment_says_otherwise() {
+        let (_folder, flags) = folder("[retention]\nbulletin_months = 6\nguide_erase_months = 60\n");
+        let config = Config::load(&flags, variables(&[("CSU_RETENTION_NOTE_MONTHS", "0"), ("CSU_RETENTION_BULLETIN_ERASE_MONTHS", "18")]));
+        let config = config.unwrap();
+        assert_eq!(config.keeps("bulletin"), (Some(6), Some(18)));
+        assert_eq!((config.keeps("guide").1, config.keeps("note")), (Some(60), (None, None)));
+        assert!(toml::to_string(&config).unwrap().contains("[retention]"));
+        for (toml, part) in [
+            ("[retention]\nbuletin_months = 6", "did you mean 'bulletin_months'?"),
+            ("[retention]\nbulletin_months = 1201", "0 for never"),
+            ("[retention]\nbulletin_months = -1", "retention"),
+            ("retention = 7", "retention"),
+        ] {
+            let (_folder, flags) = self::folder(toml);
+            let error = Config::load(&flags, []).unwrap_err().to_string();
+            assert!(error.contains(part), "{toml}: {error}");
+        }
+        let (_folder, flags) = self::folder("");
+        assert_eq!(Config::load(&flags, []).unwrap().keeps("bulletin"), (Some(12), None), "kept for a year, then reviewed");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod party;
 mod peers;
 mod problem;
 mod record;
+mod retention;
 mod status;
 
 pub use documents::{
@@ -33,7 +34,11 @@ pub use moment::{Moment, MomentError};
 pub use party::{OrgRef, Party};
 pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
 pub use problem::{Blame, Problem};
-pub use record::{AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, LogLine, LogQuery, RevocationOutcome, RevocationRequest};
+pub use record::{
+    AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat, LogHead, LogLine,
+    LogQuery, RevocationOutcome, RevocationRequest,
+};
+pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
 
 pub use crate::log_verb::LogVerb;
@@ -226,6 +231,43 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn log(&mut self, actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem>;
+
+    /// Notes in the log that it is about to be written out, and answers the number that the pages of
+    /// what is written out come before: those lines change no more.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn export_log(&mut self, actor: &Actor, query: &LogQuery) -> Result<u64, Problem>;
+
+    /// How many lines the log has, and the newest hash of its chain.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn log_head(&mut self, actor: &Actor) -> Result<LogHead, Problem>;
+
+    /// Checks a part of the log's chain.
+    ///
+    /// # Errors
+    /// See [`Desk`]. That the chain is broken is an answer.
+    fn check_log(&mut self, actor: &Actor, query: LogCheckQuery) -> Result<LogCheck, Problem>;
+
+    /// Which documents are due for review or past their end, soonest first.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn retention(&mut self, actor: &Actor, query: RetentionQuery) -> Result<RetentionList, Problem>;
+
+    /// Sets until when a document is kept, or when it is reviewed.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn set_retention(&mut self, actor: &Actor, reference: &str, request: RetentionRequest) -> Result<RetentionLine, Problem>;
+
+    /// Does what is due, or says what it would do.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem>;
 
     /// Stops the node in good order, after answering.
     ///

@@ -10,7 +10,7 @@ use crate::http::{self, ApiSocket, SocketError};
 use crate::keys::{DataLock, Keys, KeysError, LockError, Passphrase};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
-use crate::storage::{Options, Storage, StorageError, check_now};
+use crate::storage::{LogHead, LogWalk, Options, Storage, StorageError, check_log_now, check_now};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use futures::{FutureExt, Stream, StreamExt};
@@ -132,8 +132,12 @@ pub async fn start(config: Config, options: Options, passphrase: Option<Passphra
         let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity);
         let result = office.map_err(DriverError::from).and_then(|office| {
             runtime.block_on(async move {
-                let check = opened.clean.then(|| tokio::task::spawn_blocking(move || check_now(&data)));
-                let office = work(office, jobs, events, stopped, check).await?;
+                // Both read beside the writer, one after the other. A database that was checked already is not checked again.
+                let check = tokio::task::spawn_blocking(move || Checked {
+                    database: opened.clean.then(|| check_now(&data)),
+                    log: check_log_now(&data, None, &mut |_, _| {}),
+                });
+                let office = work(office, jobs, events, stopped, Some(check)).await?;
                 // Nobody is let in any more; requests that wait are told that the node is stopping.
                 drop(close_api);
                 if tokio::time::timeout(GRACE, api).await.is_err() {
@@ -150,7 +154,13 @@ pub async fn start(config: Config, options: Options, passphrase: Option<Passphra
     Ok(Running { desk, listening, ended, stop })
 }
 
-type Check = tokio::task::JoinHandle<Result<Vec<String>, StorageError>>;
+/// What the checks beside a running node found.
+struct Checked {
+    database: Option<Result<Vec<String>, StorageError>>,
+    log: Result<Option<(LogHead, LogWalk)>, StorageError>,
+}
+
+type Check = tokio::task::JoinHandle<Checked>;
 
 async fn work(
     mut office: Office,
@@ -184,8 +194,14 @@ async fn work(
             found = finished(&mut check) => {
                 check = None;
                 match found {
-                    Ok(Ok(found)) => office.checked(&found),
-                    Ok(Err(error)) => office.checked(&[error.to_string()]),
+                    Ok(Checked { database, log }) => {
+                        match database {
+                            Some(Ok(found)) => office.checked(&found),
+                            Some(Err(error)) => office.checked(&[error.to_string()]),
+                            None => {}
+                        }
+                        office.log_walked(log);
+                    }
                     Err(_) => office.checked(&["the check was stopped".to_owned()]),
                 }
             }
@@ -206,7 +222,7 @@ fn settle(office: &mut Office) -> Result<(), OfficeError> {
     }
 }
 
-async fn finished(check: &mut Option<Check>) -> Result<Result<Vec<String>, StorageError>, tokio::task::JoinError> {
+async fn finished(check: &mut Option<Check>) -> Result<Checked, tokio::task::JoinError> {
     match check {
         Some(check) => check.await,
         None => std::future::pending().await,

@@ -21,7 +21,9 @@ mod opening;
 mod parties;
 mod peers;
 mod portability;
+mod record;
 mod report;
+mod retention;
 mod sharing;
 mod steps;
 #[cfg(test)]
@@ -100,6 +102,7 @@ pub struct Office {
     listening: Vec<String>,
     started: Timestamp,
     integrity: Integrity,
+    walked: record::Walked,
     /// Outputs of the machine that wait for the commit.
     held: Vec<Output>,
     /// Documents whose listing is out of date.
@@ -160,6 +163,7 @@ impl Office {
             listening,
             started: now(),
             integrity: Integrity { checked: None, result: integrity, detail: None },
+            walked: record::Walked::default(),
             held: Vec::new(),
             changed: BTreeSet::new(),
             ends: ends::Ends::default(),
@@ -341,7 +345,8 @@ impl Office {
             Notice::Changed { document, entries, from } => {
                 if let Some(from) = from {
                     let detail = format!("received {}", count(entries.len(), "entry", "entries"));
-                    self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, None, detail)?;
+                    let why = self.why_received(&document);
+                    self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, Some(why), detail)?;
                 }
                 self.changed.insert(document);
             }
@@ -351,8 +356,9 @@ impl Office {
                     csu_protocol::entry::Plane::Content => "sealed content",
                 };
                 let detail = format!("sent {} of {what}", count(entries, "entry", "entries"));
+                let why = self.why_given(&document, &to);
                 let to = self.name_for_log(&to);
-                self.log(at, LogVerb::Disclosure, "this node", Some(document), Some(to), None, detail)?;
+                self.log(at, LogVerb::Disclosure, "this node", Some(document), Some(to), Some(why), detail)?;
             }
             Notice::Fault { device, organisation, fault } => {
                 let who = organisation.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
@@ -381,18 +387,31 @@ impl Office {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a line of the log has that many columns, each named at the call")]
-    fn log(
-        &mut self,
-        at: Timestamp,
-        verb: LogVerb,
-        who: &str,
-        document: Option<DocumentId>,
-        to: Option<String>,
-        why: Option<String>,
-        detail: String,
-    ) -> Result<(), OfficeError> {
-        Ok(self.storage.append_log(&LogLine { at, verb, who: who.to_owned(), document, to, why, detail })?)
+    /// Why this node takes a document: as what it was given to us.
+    fn why_received(&self, document: &DocumentId) -> String {
+        let us = self.machine.organisation();
+        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
+        match access {
+            Some(access) if access.owner() == Some(us) => "this organisation owns it".to_owned(),
+            Some(access) => match access.role_now(&us, now()) {
+                Some(role) => format!("this organisation has the role {role}"),
+                None => "this organisation had a role, and learns what becomes of it".to_owned(),
+            },
+            None => "offered by a neighbour".to_owned(),
+        }
+    }
+
+    /// Why a neighbour was given something of a document: its role.
+    fn why_given(&self, document: &DocumentId, to: &csu_protocol::id::OrganisationId) -> String {
+        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
+        match access {
+            Some(access) if access.owner() == Some(*to) => "it is the owner".to_owned(),
+            Some(access) => match access.role_now(to, now()) {
+                Some(role) => format!("it has the role {role}"),
+                None => "it had a role, and learns what becomes of the document".to_owned(),
+            },
+            None => "it had a role".to_owned(),
+        }
     }
 
     /// Makes everything durable, then lets out what was held back.

@@ -12,6 +12,7 @@
 //! - Reads see the writes of the open group.
 //! - What is read is checked again: ids against what they are the hash of, cards and addresses
 //!   against their signatures. A row that does not decode is an error naming it, never skipped.
+//! - Lines of the access log are chained by their hashes; [`check_log_now`] walks along the chain.
 //! - Files are readable by their owner alone.
 //!
 //! # What it leaves out
@@ -31,16 +32,19 @@ mod meta;
 mod neighbours;
 mod open;
 mod records;
+mod retention;
 #[cfg(test)]
 mod tests;
 
-pub use check::check_now;
+pub use check::{check_log_now, check_now};
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
-pub use log::{LogFilter, LogLine};
+pub use log::chain::{LogBreak, LogHead, LogWalk};
+pub use log::{LogFilter, LogLine, LoggedLine};
 pub use open::FILE;
 pub use records::Counts;
+pub use retention::{Kept, OwnDates};
 
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};

@@ -7,7 +7,7 @@ use super::demo::DemoArgs;
 use super::init::InitArgs;
 use super::kinds;
 use super::passphrase::PassphraseVerb;
-use crate::desk::{ExportFormat, LogVerb, Moment};
+use crate::desk::{ExportFormat, KeptHead, LogVerb, Moment, MomentError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
 use csu_protocol::entry::{Remark, Role};
@@ -93,8 +93,13 @@ pub enum Verb {
     #[command(after_help = "Example:\n  csu access 3fa9")]
     Access(DocumentArg),
     /// Show what this node did and disclosed, to whom, when
-    #[command(after_help = "Example:\n  csu log --document 3fa9 --verb disclosure")]
+    #[command(
+        after_help = "Example:\n  csu log --document 3fa9 --verb disclosure\n  csu log --since 2026-11-01 --until 2026-12-01 --csv november.csv\n  csu log verify"
+    )]
     Log(LogArgs),
+    /// Until when documents are kept, and what is due
+    #[command(subcommand, after_help = "Example:\n  csu retention list")]
+    Retention(RetentionVerb),
     /// Show three nodes at work on this computer
     #[command(after_help = "Example:\n  csu demo --once")]
     Demo(DemoArgs),
@@ -260,7 +265,11 @@ pub struct RevokeArgs {
 
 /// `csu log`
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct LogArgs {
+    /// What else to do with the log.
+    #[command(subcommand)]
+    pub command: Option<LogCommand>,
     /// About this document only
     #[arg(long)]
     pub document: Option<String>,
@@ -270,12 +279,104 @@ pub struct LogArgs {
     /// To or by this organisation or person only
     #[arg(long)]
     pub who: Option<String>,
-    /// Since this time only, as 2026-11-22T18:00:00+00:00
-    #[arg(long)]
+    /// From this day or time on only, as 2026-11-22 or 2026-11-22T18:00:00+00:00
+    #[arg(long, value_parser = moment, value_name = "DATE")]
     pub since: Option<Moment>,
-    /// At most this many lines
+    /// Before this day or time only
+    #[arg(long, value_parser = moment, value_name = "DATE")]
+    pub until: Option<Moment>,
+    /// At most this many lines, the newest; a list has at most 1000
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Write a table for spreadsheets, to a new file if one is named; cells that a spreadsheet would run begin with an apostrophe
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub csv: Option<Option<PathBuf>>,
+}
+
+/// `csu log head` and `csu log verify`
+#[derive(Debug, Clone, Subcommand)]
+pub enum LogCommand {
+    /// Show how many lines there are and the newest hash: write it down, or send it to somebody, to see later that no line is gone
+    #[command(after_help = "Example:\n  csu log head")]
+    Head,
+    /// Check that no line was changed, removed or put in; and that the log goes on from a head that was written down
+    #[command(after_help = "Example:\n  csu log verify --head 1234-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    Verify(VerifyArgs),
+}
+
+/// `csu log verify`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct VerifyArgs {
+    /// A head that was written down, as `csu log head` printed it: LINES-HASH, or the hash alone
+    #[arg(long)]
+    pub head: Option<KeptHead>,
+}
+
+/// `csu retention`
+#[derive(Debug, Clone, Subcommand)]
+pub enum RetentionVerb {
+    /// List what is due for review or past its end, soonest first
+    #[command(after_help = "Example:\n  csu retention list --before 2027-01-01")]
+    List(RetentionListArgs),
+    /// Set until when one document is kept, or when it is reviewed
+    #[command(
+        after_help = "Example:\n  csu retention set 3fa9 --review 2027-05-01 --why \"needed for the trial in April\"\n  csu retention set 3fa9 --keep-months 6 --why \"asked for by the council\""
+    )]
+    Set(RetentionSetArgs),
+    /// Do what is due, and print what was done with each document
+    #[command(after_help = "Example:\n  csu retention run --dry-run")]
+    Run(RetentionRunArgs),
+}
+
+/// `csu retention list`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RetentionListArgs {
+    /// What is due until this day or time, if not now
+    #[arg(long, value_parser = moment, value_name = "DATE")]
+    pub before: Option<Moment>,
+    /// At most this many documents
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
+}
+
+/// `csu retention set`
+#[derive(Debug, Clone, Args)]
+pub struct RetentionSetArgs {
+    /// The document.
+    #[command(flatten)]
+    pub document: DocumentArg,
+    /// Erase it this many months from now
+    #[arg(long, value_name = "N", conflicts_with_all = ["until", "by_kind"])]
+    pub keep_months: Option<u32>,
+    /// Erase it on this day, as 2027-05-01
+    #[arg(long, value_parser = moment, value_name = "DATE", conflicts_with = "by_kind")]
+    pub until: Option<Moment>,
+    /// Look on this day whether it is still needed
+    #[arg(long, value_parser = moment, value_name = "DATE", conflicts_with = "by_kind")]
+    pub review: Option<Moment>,
+    /// Let the dates of its kind hold again
+    #[arg(long)]
+    pub by_kind: bool,
+    /// Why; it stands in the access log
+    #[arg(long)]
+    pub why: String,
+}
+
+/// `csu retention run`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RetentionRunArgs {
+    /// Only print what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A day, which begins at midnight in UTC, or a time with its offset.
+fn moment(text: &str) -> Result<Moment, String> {
+    match text.trim().parse::<jiff::civil::Date>() {
+        Ok(day) if text.trim().len() == "2026-11-22".len() => format!("{day}T00:00:00+00:00").parse(),
+        _ => text.parse(),
+    }
+    .map_err(|error: MomentError| format!("{error}, or as the day 2026-11-22"))
 }
 
 /// Everything that can be typed, the commands of the kinds included.
@@ -311,6 +412,21 @@ mod tests {
         walk(&command(), "csu", &mut seen);
         assert!(seen > 40, "{seen}");
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_day_is_its_midnight_and_a_time_says_its_offset() {
+        assert_eq!(moment("2026-11-22"), Ok("2026-11-22T00:00:00+00:00".parse().unwrap()));
+        assert_eq!(moment("2026-11-22T01:00:00+01:00"), moment("2026-11-22"));
+        for text in ["2026-13-01", "2026-11-22T18:00:00", "tomorrow", ""] {
+            assert!(moment(text).unwrap_err().contains("2026-11-22"), "{text}");
+        }
+        for line in ["csu log head", "csu log --csv", "csu log --csv out.csv --until 2026-11-22", "csu log --limit 5", "csu log verify"] {
+            command().try_get_matches_from(line.split(' ')).unwrap();
+        }
+        for line in ["csu log --limit 5 verify", "csu log verify --head 12", "csu retention set 3fa9 --review 2027-01-01"] {
+            command().try_get_matches_from(line.split(' ')).unwrap_err();
+        }
     }
 
     #[test]

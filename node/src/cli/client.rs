@@ -6,9 +6,9 @@
 use crate::desk::{Actor, Problem};
 use crate::http::{BASE, PERSON_HEADER};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,6 +55,12 @@ pub enum ClientError {
         /// What happened.
         why: String,
     },
+    /// What came could not be written where it was to go.
+    #[error("what the node sent cannot be written ({why})")]
+    Unwritten {
+        /// What the system said.
+        why: String,
+    },
     /// The answer was not of the expected form.
     #[error("the node's answer cannot be read ({why})")]
     Unreadable {
@@ -80,6 +86,7 @@ impl ClientError {
             Self::Unreadable { .. } => {
                 "use the `csu` of the same version as the running node; restart the node after an upgrade".to_owned()
             }
+            Self::Unwritten { .. } => "make room, or name another file".to_owned(),
             Self::Refused(problem) => problem.remedy().to_owned(),
         }
     }
@@ -166,8 +173,39 @@ impl Client {
         self.call(Method::POST, path, Some("application/octet-stream"), Bytes::from(bytes)).await
     }
 
-    async fn call(&self, method: Method, path: &str, kind: Option<&'static str>, body: Bytes) -> Result<Answer, ClientError> {
+    /// Asks for something of any length, and hands it over as it comes.
+    ///
+    /// # Errors
+    /// When nobody answers, the node refuses or breaks off, or what came cannot be written. Part of it may
+    /// have been handed over then.
+    pub async fn download(&self, path: &str, take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), ClientError> {
+        let silent = |_| ClientError::Silent { socket: self.socket.clone(), waited: self.timeout };
+        let request = self.request(Method::GET, path, None, Bytes::new())?;
         let stream = self.connect().await?;
+        let response = tokio::time::timeout(self.timeout, self.send(stream, request)).await.map_err(silent)??;
+        if !response.status().is_success() {
+            return self.whole(response).await.map(drop);
+        }
+        let mut body = response.into_body();
+        while let Some(frame) = tokio::time::timeout(self.timeout, body.frame()).await.map_err(silent)? {
+            if let Ok(bytes) = frame.map_err(|error| self.broken(error))?.into_data() {
+                take(&bytes).map_err(|error| ClientError::Unwritten { why: error.to_string() })?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(&self, method: Method, path: &str, kind: Option<&'static str>, body: Bytes) -> Result<Answer, ClientError> {
+        let request = self.request(method, path, kind, body)?;
+        let stream = self.connect().await?;
+        let exchange = async { self.whole(self.send(stream, request).await?).await };
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::Silent { socket: self.socket.clone(), waited: self.timeout }),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str, kind: Option<&'static str>, body: Bytes) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder().method(method).uri(format!("{BASE}{path}")).header(header::HOST, "csu");
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
@@ -177,11 +215,7 @@ impl Client {
         {
             request = request.header(PERSON_HEADER, person);
         }
-        let request = request.body(Full::new(body)).map_err(|error| self.broken(error))?;
-        match tokio::time::timeout(self.timeout, self.exchange(stream, request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(ClientError::Silent { socket: self.socket.clone(), waited: self.timeout }),
-        }
+        request.body(Full::new(body)).map_err(|error| self.broken(error))
     }
 
     async fn connect(&self) -> Result<UnixStream, ClientError> {
@@ -197,11 +231,15 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+    async fn send(&self, stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.broken(e))?;
         // Ends with the sender or the other side; its error is the one that the request sees.
         tokio::spawn(async move { connection.await.ok() });
-        let response = sender.send_request(request).await.map_err(|error| self.broken(error))?;
+        sender.send_request(request).await.map_err(|error| self.broken(error))
+    }
+
+    /// The whole of an answer, if it is not too large.
+    async fn whole(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| self.broken(error))?.to_bytes();
         if !parts.status.is_success() {

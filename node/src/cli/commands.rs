@@ -1,15 +1,15 @@
 //! The commands that ask a running node and belong to no kind of document.
 
 use super::args::{ConfirmArgs, ExportArgs, GrantVerb, PeerVerb, Verb};
-use super::client::{Client, query, segment};
+use super::client::{Client, segment};
 use super::document::print_document;
 use super::failure::Failure;
 use super::output::Output;
-use super::{doctor, screen, words};
+use super::{doctor, log, retention, screen, words};
 use crate::config::Config;
 use crate::desk::{
-    AccessView, Check, ConfirmRequest, ExportFormat, GrantLine, GrantRequest, Invitation, InvitationRequest, JoinRequest, LogLine,
-    LogQuery, PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status,
+    AccessView, Check, ConfirmRequest, ExportFormat, GrantLine, GrantRequest, Invitation, InvitationRequest, JoinRequest, PauseRequest,
+    Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status,
 };
 use std::io::{BufRead, IsTerminal, Read, Write};
 
@@ -42,10 +42,8 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
             output.show(&answer, |found: AccessView| words::access(&found))
         }
-        Verb::Log(args) => {
-            let asked = LogQuery { document: args.document, verb: args.verb, who: args.who, since: args.since, limit: args.limit };
-            output.show(&client.get(&format!("/log{}", query(&asked))).await?, |found: Vec<LogLine>| words::log(&found))
-        }
+        Verb::Log(args) => log::log(args, config, client, output).await,
+        Verb::Retention(verb) => retention::retention(verb, client, output).await,
         // Those that ask no node never come here.
         Verb::Init(_) | Verb::Up(_) | Verb::Config | Verb::Passphrase(_) | Verb::Demo(_) => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use super::client::{Client, ClientError};
 use crate::config::Config;
-use crate::desk::Check;
+use crate::desk::{Check, LogBreak, LogCheck};
 use crate::keys::{DataLock, Keys, KeysError};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -33,6 +33,7 @@ pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
             checks.push(Check::passed("node", "not running; start it with `csu up`"));
             checks.extend(config.listen.iter().map(|address| port(address)));
             checks.extend(database(config));
+            checks.extend(access_log(config));
         }
         Err(error) => checks.push(Check::failed("node", error.to_string(), error.remedy())),
     }
@@ -52,6 +53,25 @@ fn database(config: &Config) -> Option<Check> {
             "copy the data folder away, then restore a backup; neighbours still hold what was shared",
         ),
         Err(error) => of_error("database", &error),
+    })
+}
+
+/// What can be said of the access log while the node does not run: everything.
+fn access_log(config: &Config) -> Option<Check> {
+    const NAME: &str = "access log";
+    if !config.data.join(crate::storage::FILE).exists() {
+        return None;
+    }
+    Some(match crate::storage::check_log_now(&config.data, None, &mut |_, _| {}) {
+        Ok(None) => Check::passed(NAME, "written by an older version; its lines are chained when the node starts"),
+        Ok(Some((head, walk))) => {
+            let found = LogCheck::of(head, walk);
+            match found.broken {
+                Some(broken) => Check::failed(NAME, broken.to_string(), LogBreak::REMEDY),
+                None => Check::passed(NAME, format!("{} lines checked, and whole; newest {}", found.to, found.head)),
+            }
+        }
+        Err(error) => of_error(NAME, &error),
     })
 }
 

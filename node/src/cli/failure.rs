@@ -93,6 +93,7 @@ impl From<ClientError> for Failure {
             | ClientError::Forbidden { .. }
             | ClientError::Silent { .. }
             | ClientError::Broken { .. }
+            | ClientError::Unwritten { .. }
             | ClientError::Unreadable { .. } => Self::new(what, remedy),
         }
     }

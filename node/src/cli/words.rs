@@ -16,6 +16,7 @@ pub fn status(status: &Status) -> String {
     let mut rows = vec![
         vec!["Documents".into(), format!("{} and {} drafts", status.documents, status.drafts)],
         vec!["Database".into(), integrity(&status.integrity)],
+        vec!["Access log".into(), format!("{} lines, newest {}", status.log.lines, status.log)],
         vec!["Up since".into(), short_time(status.since)],
         vec!["Version".into(), status.version.clone()],
         vec!["Data folder".into(), status.data_folder.clone()],

@@ -1,7 +1,7 @@
 //! A desk for tests: it remembers what it was asked and answers from fixed values.
 
 use super::*;
-use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
+use csu_protocol::id::{DeviceId, DocumentId, Hash, OrganisationId};
 use csu_protocol::identity::OrganisationKind;
 use csu_protocol::time::Timestamp;
 use serde_json::Map;
@@ -58,6 +58,45 @@ pub(crate) fn document(kind: &str, fields: Map<String, serde_json::Value>) -> Do
     }
 }
 
+pub(crate) fn log_head() -> LogHead {
+    LogHead { lines: 2, hash: Hash::new([0xee; 32]), at: Some(moment()) }
+}
+
+/// Two lines, the older one with a text that spreadsheets would run.
+pub(crate) fn log_line(number: u64) -> LogLine {
+    LogLine {
+        number,
+        at: moment(),
+        verb: LogVerb::Disclosure,
+        who: "this node".into(),
+        what: Some(format!("bulletin \"Bins, {number}\"")),
+        reference: Some("0303030303".into()),
+        document: Some(DocumentId::new([3; 32])),
+        to: Some(if number == 1 { "=HYPERLINK(\"http://x\")".into() } else { "Lambeth Police".into() }),
+        why: None,
+        detail: "sent 1 entry\nof sealed content".into(),
+        hash: Hash::new([0xee; 32]),
+    }
+}
+
+fn retention_line() -> RetentionLine {
+    RetentionLine {
+        reference: "0303030303".into(),
+        document: DocumentId::new([3; 32]),
+        kind: "bulletin".into(),
+        title: "Burglaries in Mill Road".into(),
+        state: "issued".into(),
+        owner: organisation(),
+        updated: moment(),
+        review: Some(moment()),
+        ends: None,
+        due: Due::Review,
+        own: false,
+        why: None,
+        by: None,
+    }
+}
+
 impl FakeDesk {
     fn note(&mut self, actor: &Actor, what: String) {
         self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
@@ -100,6 +139,7 @@ impl Desk for FakeDesk {
                 declined: 0,
             }],
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
+            log: log_head(),
             summary: "no neighbour connected".into(),
         })
     }
@@ -209,7 +249,40 @@ impl Desk for FakeDesk {
 
     fn log(&mut self, actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem> {
         self.note(actor, format!("log {query:?}"));
-        Ok(vec![])
+        let lines = [2, 1].into_iter().filter(|number| query.before.is_none_or(|before| *number < before));
+        // A page shorter than its limit, so that whoever pages goes on.
+        Ok(lines.take(usize::from(query.before.is_some())).map(log_line).collect())
+    }
+
+    fn export_log(&mut self, actor: &Actor, query: &LogQuery) -> Result<u64, Problem> {
+        self.note(actor, format!("export log {query:?}"));
+        Ok(3)
+    }
+
+    fn log_head(&mut self, _: &Actor) -> Result<LogHead, Problem> {
+        Ok(log_head())
+    }
+
+    fn check_log(&mut self, actor: &Actor, query: LogCheckQuery) -> Result<LogCheck, Problem> {
+        self.note(actor, format!("check log {query:?}"));
+        let to = query.after.unwrap_or(0) + 1;
+        Ok(LogCheck { to, more: to < 2, broken: None, sought: query.sought.map(|_| 1).filter(|_| to == 1), head: log_head() })
+    }
+
+    fn retention(&mut self, actor: &Actor, query: RetentionQuery) -> Result<RetentionList, Problem> {
+        self.note(actor, format!("retention {query:?}"));
+        Ok(RetentionList { items: vec![retention_line()], more: 0 })
+    }
+
+    fn set_retention(&mut self, actor: &Actor, reference: &str, request: RetentionRequest) -> Result<RetentionLine, Problem> {
+        self.note(actor, format!("keep {reference} {request:?}"));
+        Ok(retention_line())
+    }
+
+    fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem> {
+        self.note(actor, format!("run {request:?}"));
+        let act = RetentionAct { line: retention_line(), erased: false, outcome: "look whether it is still needed".into() };
+        Ok(RetentionRun { dry_run: request.dry_run, items: vec![act], more: 0 })
     }
 
     fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem> {

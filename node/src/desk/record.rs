@@ -2,8 +2,10 @@
 
 use super::{Document, Moment, OrgRef, Party};
 use crate::log_verb::LogVerb;
+use core::fmt;
+use core::str::FromStr;
 use csu_protocol::entry::Role;
-use csu_protocol::id::EntryId;
+use csu_protocol::id::{DocumentId, EntryId, Hash};
 use serde::{Deserialize, Serialize};
 
 /// A grant that was once made.
@@ -122,9 +124,28 @@ pub struct LogQuery {
     /// Since this moment only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Moment>,
-    /// At most this many: 1 to 1000, else 100.
+    /// Before this moment only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+    /// Only lines before the one of this number, to go on where a page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// At most this many: 1 to 1000, else 100. In a table as many as one likes, else all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// As what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<LogFormat>,
+}
+
+/// As what the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A list, at most a page.
+    Json,
+    /// A table of everything asked for, for spreadsheets.
+    Csv,
 }
 
 impl LogQuery {
@@ -138,6 +159,8 @@ impl LogQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {
+    /// Its number; the first line is 1, and none is left out.
+    pub number: u64,
     /// When.
     pub at: Moment,
     /// Of which sort.
@@ -147,9 +170,12 @@ pub struct LogLine {
     /// The kind of document, or what else it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
-    /// The document.
+    /// The document, short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Its whole id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<DocumentId>,
     /// To or from whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
@@ -158,6 +184,116 @@ pub struct LogLine {
     pub why: Option<String>,
     /// In words.
     pub detail: String,
+    /// The hash over this line and the hash of the line before it.
+    pub hash: Hash,
+}
+
+/// The newest hash of the log, and how many lines it stands for: what to write down or send elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogHead {
+    /// How many lines there are.
+    pub lines: u64,
+    /// The hash of the newest; zeros if there is none.
+    pub hash: Hash,
+    /// When that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+}
+
+impl fmt::Display for LogHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.lines, self.hash)
+    }
+}
+
+/// A head as somebody wrote it down: `LINES-HASH`, or the hash alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptHead {
+    /// How many lines there were, if it says so.
+    pub lines: Option<u64>,
+    /// The hash of the newest of them.
+    pub hash: Hash,
+}
+
+impl FromStr for KeptHead {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || "a head is written as `csu log head` prints it: LINES-HASH, or the 64 hexadecimal digits of the hash alone".to_owned();
+        let (lines, hash) = match text.trim().split_once('-') {
+            Some((lines, hash)) => (Some(lines.parse().map_err(|_| wrong())?), hash),
+            None => (None, text.trim()),
+        };
+        Ok(Self { lines, hash: hash.parse().map_err(|_| wrong())? })
+    }
+}
+
+/// Which part of the log's chain to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogCheckQuery {
+    /// Behind the line of this number, which must have been checked; else from the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// At most this many lines: 1 to 10000, else as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// A hash to look for among those of the lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<Hash>,
+}
+
+impl LogCheckQuery {
+    /// The most lines that are checked for one request.
+    pub const MAX_LIMIT: u32 = 10_000;
+}
+
+/// What the check of a part of the log's chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogCheck {
+    /// The last line that is known to be right: ask for what is behind it next.
+    pub to: u64,
+    /// Whether there is more behind it to be checked.
+    pub more: bool,
+    /// Where the chain is broken first; nothing behind it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<LogBreak>,
+    /// The line that has the hash that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<u64>,
+    /// The newest line, as the log has it now.
+    pub head: LogHead,
+}
+
+/// Where the log's chain is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogBreak {
+    /// The first line that is missing or not as it was written.
+    pub line: u64,
+    /// The time that stands there, or in the next line that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl LogBreak {
+    /// What to do about it.
+    pub const REMEDY: &str = "copy the whole data folder away as evidence before anything else, find out who could write to it, and         compare with the heads and tables that were kept elsewhere; the lines before this one are as they were written";
+}
+
+impl fmt::Display for LogBreak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the access log is broken at line {}", self.line)?;
+        if let Some(at) = self.at {
+            write!(f, " ({at})")?;
+        }
+        write!(f, ": {}", self.what)
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +311,16 @@ mod tests {
         }
         assert_eq!(serde_json::to_string(&Party::Anyone).unwrap(), "\"anyone\"");
         serde_json::from_str::<Party>("\"everyone\"").unwrap_err();
+    }
+
+    #[test]
+    fn a_head_is_read_as_it_is_printed_or_as_its_hash_alone() {
+        let head = LogHead { lines: 12, hash: Hash::new([0xab; 32]), at: None };
+        assert_eq!(head.to_string().parse(), Ok(KeptHead { lines: Some(12), hash: head.hash }));
+        assert_eq!(format!(" {}\n", head.hash).parse(), Ok(KeptHead { lines: None, hash: head.hash }));
+        for text in ["", "12", "12-", "x-ab", &format!("-{}", head.hash), &format!("12:{}", head.hash)] {
+            text.parse::<KeptHead>().unwrap_err();
+        }
     }
 
     #[test]

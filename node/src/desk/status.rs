@@ -1,6 +1,6 @@
 //! How the node is.
 
-use super::{Moment, OrgRef};
+use super::{LogHead, Moment, OrgRef};
 use csu_protocol::id::{DeviceId, OrganisationId};
 use csu_protocol::identity::OrganisationKind;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// What the last check of the database found.
     pub integrity: Integrity,
+    /// The newest hash of the access log's chain, to write down or send elsewhere.
+    pub log: LogHead,
     /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
     pub summary: String,
 }

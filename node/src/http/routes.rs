@@ -3,14 +3,16 @@
 use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
 use super::kinds::KindView;
+use super::table;
 use crate::desk::{
     AccessView, Check, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogLine, LogQuery,
-    PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery,
+    LogFormat, LogHead, LogQuery, PauseRequest, Peer, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
+    RetentionRun, RetentionRunRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -33,7 +35,7 @@ const fn operation(method: &'static str, path: &'static str, about: &'static str
 }
 
 /// Everything that the API can do.
-pub const OPERATIONS: [Operation; 25] = [
+pub const OPERATIONS: [Operation; 30] = [
     operation("GET", "/status", "how the node is, at a glance"),
     operation("GET", "/doctor", "what a running node can check about itself"),
     operation("POST", "/invitations", "make a ticket: {validHours?}"),
@@ -57,7 +59,12 @@ pub const OPERATIONS: [Operation; 25] = [
     operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
     operation("POST", "/import/cap", "make a draft of a Common Alerting Protocol file in the body: ?name=FILE"),
-    operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&limit="),
+    operation("PUT", "/documents/{ref}/retention", "set until when it is kept: {keepMonths?, until?, review?, byKind?, why}"),
+    operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&until=&before=&limit=&format=json|csv"),
+    operation("GET", "/log/head", "how many lines the log has, and the newest hash of its chain"),
+    operation("GET", "/log/check", "check a part of the log's chain: ?after=&limit=&sought="),
+    operation("GET", "/retention", "what is due for review or past its end, soonest first: ?before=&limit="),
+    operation("POST", "/retention/runs", "do what is due, or say what would be done: {dryRun?}"),
     operation("POST", "/shutdown", "stop the node in good order"),
 ];
 
@@ -85,8 +92,13 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/revocations", post(revoke))
         .route("/documents/{ref}/access", get(access))
         .route("/documents/{ref}/export", get(export))
+        .route("/documents/{ref}/retention", put(keep))
         .route("/import/cap", post(import_cap))
         .route("/log", get(log))
+        .route("/log/head", get(log_head))
+        .route("/log/check", get(check_log))
+        .route("/retention", get(retention))
+        .route("/retention/runs", post(run_retention))
         .route("/shutdown", post(shutdown));
     Router::new().nest(BASE, api).with_state(desk)
 }
@@ -245,8 +257,52 @@ async fn import_cap(State(desk): Desk, Caller(actor): Caller, Query(query): Quer
     Ok(Json(desk.ask(move |desk| desk.import_cap(&actor, request)).await?))
 }
 
-async fn log(State(desk): Desk, Caller(actor): Caller, Query(query): Query<LogQuery>) -> Answer<Vec<LogLine>> {
-    Ok(Json(desk.ask(move |desk| desk.log(&actor, query)).await?))
+/// Whether a client names a table among what it takes. That it may take anything is no wish for one.
+fn wants_table(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")))
+}
+
+async fn log(State(desk): Desk, Caller(actor): Caller, Query(query): Query<LogQuery>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let format = query.format.unwrap_or(if wants_table(&headers) { LogFormat::Csv } else { LogFormat::Json });
+    match format {
+        LogFormat::Json => Ok(Json(desk.ask(move |desk| desk.log(&actor, query)).await?).into_response()),
+        LogFormat::Csv => {
+            let mut response = table::of_log(desk, actor, query).await?.into_response();
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"access-log.csv\""));
+            Ok(response)
+        }
+    }
+}
+
+async fn log_head(State(desk): Desk, Caller(actor): Caller) -> Answer<LogHead> {
+    Ok(Json(desk.ask(move |desk| desk.log_head(&actor)).await?))
+}
+
+async fn check_log(State(desk): Desk, Caller(actor): Caller, Query(query): Query<LogCheckQuery>) -> Answer<LogCheck> {
+    Ok(Json(desk.ask(move |desk| desk.check_log(&actor, query)).await?))
+}
+
+async fn retention(State(desk): Desk, Caller(actor): Caller, Query(query): Query<RetentionQuery>) -> Answer<RetentionList> {
+    Ok(Json(desk.ask(move |desk| desk.retention(&actor, query)).await?))
+}
+
+async fn keep(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<RetentionRequest>,
+) -> Answer<RetentionLine> {
+    Ok(Json(desk.ask(move |desk| desk.set_retention(&actor, &reference, request)).await?))
+}
+
+async fn run_retention(State(desk): Desk, Caller(actor): Caller, Json(request): Json<RetentionRunRequest>) -> Answer<RetentionRun> {
+    Ok(Json(desk.ask(move |desk| desk.run_retention(&actor, request)).await?))
 }
 
 async fn shutdown(State(desk): Desk, Caller(actor): Caller) -> Answer<Value> {

@@ -140,6 +140,39 @@ async fn a_file_comes_with_its_type_and_name_and_goes_in_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_log_is_a_list_or_a_table_as_the_query_or_else_the_header_says() {
+    let node = Node::up().await;
+    let get = |query: &str, accept: &str| format!("GET /api/v1/log{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{accept}\r\n");
+    for (query, accept, table) in [
+        ("", "", false),
+        ("", "accept: */*\r\n", false),
+        ("", "accept: application/json\r\n", false),
+        ("?format=json", "accept: text/csv\r\n", false),
+        ("", "accept: text/html, Text/CSV;q=0.9\r\n", true),
+        ("?format=csv&limit=5", "accept: application/json\r\n", true),
+    ] {
+        let (head, body) = node.raw(&get(query, accept)).await;
+        assert_eq!(head.contains("content-type: text/csv"), table, "{query} {accept}: {head}");
+        assert_eq!(body.contains("number,at,verb"), table, "{query} {accept}: {body}");
+    }
+    let (head, _) = node.raw(&get("?format=xml", "")).await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    // Page by page, each behind the last line of the one before, until none is left.
+    let answer = node.client().get("/log?format=csv&who=x").await.unwrap();
+    assert_eq!(answer.file_name.as_deref(), Some("access-log.csv"));
+    let rows: Vec<String> = String::from_utf8(answer.body.to_vec()).unwrap().split("\r\n").map(str::to_owned).collect();
+    assert!(rows[1].starts_with("2,") && rows.iter().any(|row| row.starts_with("1,")), "{rows:?}");
+    let asked = node.asked();
+    let pages: Vec<bool> = ["before: Some(3)", "before: Some(2)", "before: Some(1)"]
+        .iter()
+        .zip(&asked[asked.len() - 3..])
+        .map(|(before, asked)| asked.contains(before) && asked.contains("limit: Some(1000)"))
+        .collect();
+    assert_eq!(pages, [true; 3], "{asked:?}");
+    assert!(asked[asked.len() - 4].starts_with("Jo Müller: export log"), "{asked:?}");
+}
+
+#[tokio::test]
 async fn a_desk_that_takes_too_long_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("csu.sock");

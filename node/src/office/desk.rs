@@ -3,8 +3,9 @@
 use super::{Office, now};
 use crate::desk::{
     AccessView, Actor, Check, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogLine, LogQuery,
-    PauseRequest, Peer, Problem, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck,
+    LogCheckQuery, LogHead, LogLine, LogQuery, PauseRequest, Peer, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
+    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -57,7 +58,7 @@ impl Desk for Office {
     }
 
     fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem> {
-        self.whole(|office| office.begin_draft(actor, &request))
+        self.whole(|office| office.write_draft(actor, &request))
     }
 
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
@@ -80,8 +81,8 @@ impl Desk for Office {
         self.whole(|office| office.respond_to(actor, reference, request))
     }
 
-    fn history(&mut self, _actor: &Actor, reference: &str) -> Result<Vec<HistoryLine>, Problem> {
-        self.whole(|office| office.history_of(reference))
+    fn history(&mut self, actor: &Actor, reference: &str) -> Result<Vec<HistoryLine>, Problem> {
+        self.whole(|office| office.consult_history(actor, reference))
     }
 
     fn grants(&mut self, _actor: &Actor, reference: &str) -> Result<Vec<GrantLine>, Problem> {
@@ -110,6 +111,30 @@ impl Desk for Office {
 
     fn log(&mut self, _actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem> {
         self.read_log(&query)
+    }
+
+    fn export_log(&mut self, actor: &Actor, query: &LogQuery) -> Result<u64, Problem> {
+        self.whole(|office| office.begin_log_export(actor, query))
+    }
+
+    fn log_head(&mut self, _actor: &Actor) -> Result<LogHead, Problem> {
+        Ok(self.storage.log_head()?.into())
+    }
+
+    fn check_log(&mut self, _actor: &Actor, query: LogCheckQuery) -> Result<LogCheck, Problem> {
+        self.walk_log(&query)
+    }
+
+    fn retention(&mut self, _actor: &Actor, query: RetentionQuery) -> Result<RetentionList, Problem> {
+        self.what_is_due(&query)
+    }
+
+    fn set_retention(&mut self, actor: &Actor, reference: &str, request: RetentionRequest) -> Result<RetentionLine, Problem> {
+        self.whole(|office| office.keep(actor, reference, &request))
+    }
+
+    fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem> {
+        self.whole(|office| office.do_what_is_due(actor, request))
     }
 
     fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem> {

@@ -4,7 +4,7 @@ use super::opening::{Named, kind_named};
 use super::{Office, now};
 use crate::desk::{Actor, Document, DraftChange, DraftRequest, Problem, Recipient};
 use crate::log_verb::LogVerb;
-use crate::storage::{Draft, DraftContent};
+use crate::storage::{Draft, DraftContent, DraftNumber};
 use csu_protocol::document::{FieldError, Fields, Kind, Marking};
 use csu_protocol::entry::{Grant, Role, Subject};
 use csu_protocol::id::DocumentId;
@@ -48,6 +48,13 @@ impl Office {
         Ok(grants)
     }
 
+    /// Begins a draft of what somebody here types: what it says is collected by that.
+    pub(super) fn write_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
+        let document = self.begin_draft(actor, request)?;
+        self.log_act(actor, LogVerb::Collection, None, None, format!("wrote draft {}, a {}", document.reference, document.kind))?;
+        Ok(document)
+    }
+
     pub(super) fn begin_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
         let kind = kind_named(&request.kind)?;
         let fields = changed_fields(kind, None, Some(&request.fields), &request.assign)?;
@@ -62,8 +69,7 @@ impl Office {
             person: actor.person().map(str::to_owned),
         };
         let number = self.storage.add_draft(&content, now())?;
-        let draft = self.storage.draft(number)?.ok_or_else(|| Problem::storage("the draft was not kept", "try again"))?;
-        self.draft_document(&draft)
+        self.show_draft(number)
     }
 
     pub(super) fn edit_draft(&mut self, actor: &Actor, reference: &str, change: &DraftChange) -> Result<Document, Problem> {
@@ -77,18 +83,24 @@ impl Office {
             (None, None) => return Err(Problem::not_found("there is nothing to edit", "begin with `draft`")),
         };
         self.change_content(&mut content, change)?;
-        match draft {
+        let number = match &draft {
             Some(draft) => {
                 self.storage.update_draft(draft.number, &content, now())?;
+                draft.number
             }
-            None => {
-                self.storage.add_draft(&content, now())?;
-            }
-        }
+            None => self.storage.add_draft(&content, now())?,
+        };
+        self.log_act(actor, LogVerb::Alteration, document, None, format!("changed draft {number}"))?;
         match document {
             Some(document) => self.show_document(&document),
-            None => self.consult(actor, reference),
+            None => self.show_draft(number),
         }
+    }
+
+    /// A draft that this node was asked to change, as it is now.
+    pub(super) fn show_draft(&self, number: DraftNumber) -> Result<Document, Problem> {
+        let draft = self.storage.draft(number)?.ok_or_else(|| Problem::storage("the draft was not kept", "try again"))?;
+        self.draft_document(&draft)
     }
 
     pub(super) fn change_content(&self, content: &mut DraftContent, change: &DraftChange) -> Result<(), Problem> {

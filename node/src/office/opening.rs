@@ -153,6 +153,7 @@ static NO_KIND: Kind = Kind {
     states: &[WITHDRAWN],
     steps: &[],
     default_marking: csu_protocol::document::Marking::Red,
+    review_months: 12,
     indexed: &[],
     parties: csu_protocol::document::Parties::Any,
 };

@@ -51,6 +51,7 @@ impl Office {
             Named::Document(document, _) => document,
             Named::Draft(draft) if format == ExportFormat::Json => {
                 let view = self.draft_document(&draft)?;
+                self.log_act(actor, LogVerb::Consultation, None, None, format!("exported draft {} as {format}", draft.number))?;
                 return Ok(Exported {
                     media_type: "application/json",
                     file_name: format!("{}.json", draft.number),

@@ -1,10 +1,7 @@
-//! How the node is, and what it did.
+//! How the node is.
 
-use super::opening::shown;
 use super::{Office, count, now};
-use crate::desk::{self, Check, Identity, IntegrityResult, LogQuery, PeerState, PeerStatus, Problem, Status};
-use crate::log_verb::LogVerb;
-use crate::storage::LogFilter;
+use crate::desk::{Check, Identity, IntegrityResult, PeerState, PeerStatus, Problem, Status};
 use csu_protocol::store::{Pairing, Peer};
 use csu_protocol::sync::Connection;
 
@@ -36,6 +33,7 @@ impl Office {
             drafts: counts.drafts,
             peers,
             integrity: self.integrity.clone(),
+            log: self.storage.log_head()?.into(),
             summary,
         })
     }
@@ -53,6 +51,8 @@ impl Office {
                 "stop the node, copy its data folder away, and restore a backup; neighbours still hold what was shared",
             ),
         });
+        checks.push(self.check_of_log(&status.log)?);
+        checks.push(self.check_of_retention()?);
         checks.push(if status.addresses.is_empty() {
             Check::failed("listening", "nowhere: no neighbour can connect", "look at `listen` in csu.toml")
         } else {
@@ -84,48 +84,6 @@ impl Office {
         }
         Ok(checks)
     }
-
-    pub(super) fn read_log(&self, query: &LogQuery) -> Result<Vec<desk::LogLine>, Problem> {
-        let document = match &query.document {
-            Some(reference) => Some(self.find_shared(reference)?),
-            None => None,
-        };
-        let filter = LogFilter {
-            document,
-            verb: query
-                .verb
-                .map(|verb| verb.as_str().parse::<LogVerb>())
-                .transpose()
-                .map_err(|error| Problem::invalid("verb", error.to_string(), "use one of the verbs that `csu log --help` names"))?,
-            who: query.who.clone(),
-            since: query.since.map(desk::Moment::timestamp),
-            limit: Some(query.limit.unwrap_or(LogQuery::DEFAULT_LIMIT).clamp(1, LogQuery::MAX_LIMIT)),
-        };
-        let lines = self.storage.read_log(&filter)?;
-        let mut shown_lines = Vec::with_capacity(lines.len());
-        for line in lines {
-            let what = match &line.document {
-                Some(document) => self.storage.listed(document)?.map(|listed| format!("{} \"{}\"", listed.kind, listed.title)),
-                None => None,
-            };
-            shown_lines.push(desk::LogLine {
-                at: line.at.into(),
-                verb: line.verb,
-                who: line.who,
-                what,
-                reference: line.document.map(|document| document.short()),
-                to: line.to,
-                why: line.why,
-                detail: shown_whole(&line.detail),
-            });
-        }
-        Ok(shown_lines)
-    }
-}
-
-/// Details quote peers' words: control characters stay out of JSON consumers' terminals.
-fn shown_whole(text: &str) -> String {
-    if text.chars().any(char::is_control) { shown(text) } else { text.to_owned() }
 }
 
 fn state_of(peer: &Peer, connection: Option<Connection>) -> PeerState {

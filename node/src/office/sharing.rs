@@ -39,7 +39,8 @@ impl Office {
                 let mut content = draft.content;
                 merge(&mut content.audience, grants);
                 self.storage.update_draft(draft.number, &content, now())?;
-                self.consult(actor, reference)
+                self.log_act(actor, LogVerb::Alteration, None, None, format!("changed whom draft {} is for", draft.number))?;
+                self.show_draft(draft.number)
             }
             Named::Document(document, _) => {
                 let open = self.open_document(&document)?;
@@ -79,10 +80,23 @@ impl Office {
     pub(super) fn grant_roles(&mut self, actor: &Actor, document: &DocumentId, grants: Vec<Grant>) -> Result<(), Problem> {
         self.check_cards(&grants)?;
         let under = self.standing(document, Role::Admin, "granting")?;
-        let whom: Vec<String> = grants.iter().map(|grant| format!("{} to {}", grant.role, self.party(grant.subject))).collect();
-        self.sign_control(document, under, Body::Grant { grants })?;
+        self.sign_control(document, under, Body::Grant { grants: grants.clone() })?;
         self.current_epoch(document, under)?;
-        self.log_act(actor, LogVerb::Access, Some(*document), None, format!("granted {}", whom.join(", ")))
+        for grant in grants {
+            let until = grant.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            self.log_access(actor, document, grant.subject, format!("granted {}{until}", grant.role))?;
+        }
+        Ok(())
+    }
+
+    /// Notes that somebody here gave a role to `whom`, or took it.
+    fn log_access(&mut self, actor: &Actor, document: &DocumentId, whom: Subject, detail: String) -> Result<(), Problem> {
+        let who = actor.person().unwrap_or("somebody at this node").to_owned();
+        let to = match whom {
+            Subject::Anyone => "anyone".to_owned(),
+            Subject::Organisation(id) => self.name_for_log(&id),
+        };
+        Ok(self.log(now(), LogVerb::Access, &who, Some(*document), Some(to), None, detail)?)
     }
 
     fn who_reads(&self, document: &DocumentId) -> Result<BTreeSet<OrganisationId>, Problem> {
@@ -103,7 +117,8 @@ impl Office {
                 let mut content = draft.content;
                 content.audience.retain(|known| known.subject != subject);
                 self.storage.update_draft(draft.number, &content, now())?;
-                return Ok(RevocationOutcome { document: self.consult(actor, reference)?, falls: Vec::new() });
+                self.log_act(actor, LogVerb::Alteration, None, None, format!("changed whom draft {} is for", draft.number))?;
+                return Ok(RevocationOutcome { document: self.show_draft(draft.number)?, falls: Vec::new() });
             }
         };
         let access = self.access_of(&document)?;
@@ -140,7 +155,7 @@ impl Office {
         }
         let after = self.who_reads(&document)?;
         let falls = before.difference(&after).map(|id| self.organisation(id)).collect();
-        self.log_act(actor, LogVerb::Access, Some(document), None, format!("took back what {} had", self.party(subject)))?;
+        self.log_access(actor, &document, subject, "took its roles back".to_owned())?;
         Ok(RevocationOutcome { document: self.show_document(&document)?, falls })
     }
 

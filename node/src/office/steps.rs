@@ -205,10 +205,15 @@ impl Office {
             self.grant_roles(actor, document, grants)?;
         }
         let deps = open.opened.entries_of(change.deps());
+        let joined = deps.len();
         let epoch = self.current_epoch(document, under)?;
         self.publish_change(actor, document, under, &epoch, deps, change.bytes())?;
         if let Some(draft) = draft {
             self.storage.close_draft(draft.number, document, now())?;
+        }
+        if joined > 1 {
+            let detail = format!("joined {joined} versions that were written at the same time");
+            self.log_act(actor, LogVerb::Combination, Some(*document), None, detail)?;
         }
         self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
         self.show_document(document)

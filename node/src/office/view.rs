@@ -75,12 +75,13 @@ impl Office {
     /// What a reference names, for a person to read; noted in the log as consulted.
     pub(super) fn consult(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
         match self.find(reference)? {
-            Named::Draft(draft) => self.draft_document(&draft),
+            Named::Draft(draft) => {
+                self.log_act(actor, LogVerb::Consultation, None, None, format!("read draft {}", draft.number))?;
+                self.draft_document(&draft)
+            }
             Named::Document(document, draft) => {
                 let open = self.open_document(&document)?;
-                if open.owner != self.machine.organisation() {
-                    self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
-                }
+                self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
                 self.mark_read(&document)?;
                 self.document_view(&open, draft.as_ref())
             }
@@ -92,18 +93,6 @@ impl Office {
         let open = self.open_document(document)?;
         let draft = self.storage.draft_of(document)?.filter(|draft| draft.open);
         self.document_view(&open, draft.as_ref())
-    }
-
-    pub(super) fn log_act(
-        &mut self,
-        actor: &Actor,
-        verb: LogVerb,
-        document: Option<DocumentId>,
-        why: Option<String>,
-        detail: impl Into<String>,
-    ) -> Result<(), Problem> {
-        let who = actor.person().unwrap_or("somebody at this node").to_owned();
-        Ok(self.log(now(), verb, &who, document, None, why, detail.into())?)
     }
 
     pub(super) fn draft_document(&self, draft: &Draft) -> Result<Document, Problem> {
@@ -197,6 +186,14 @@ impl Office {
                 .map(|(one, other)| format!("one author signed two entries for one place: {one} and {other}; ask it why"))
                 .collect(),
         })
+    }
+
+    /// A document's history for a person to read.
+    pub(super) fn consult_history(&mut self, actor: &Actor, reference: &str) -> Result<Vec<HistoryLine>, Problem> {
+        let lines = self.history_of(reference)?;
+        let document = self.find_shared(reference)?;
+        self.log_act(actor, LogVerb::Consultation, Some(document), None, "read its history")?;
+        Ok(lines)
     }
 
     pub(super) fn history_of(&mut self, reference: &str) -> Result<Vec<HistoryLine>, Problem> {

@@ -3,6 +3,7 @@
 //! It reads on a connection of its own, in short steps, so that it can run beside the writer.
 
 use super::error::{Fault, StorageError};
+use super::log::chain::{self, LogHead, LogWalk};
 use super::open;
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, Part};
@@ -14,6 +15,8 @@ use std::path::Path;
 const FINDINGS: usize = 100;
 /// Entries read in one step. Between steps the writer may reuse its log.
 const STEP: i64 = 256;
+/// Lines of the log in one step.
+const LOG_STEP: u32 = 10_000;
 
 /// Checks the database in `folder` and says what is wrong with it, one sentence a finding; none
 /// means it is sound. Takes about a second for each 100 MB, and may run while a node writes.
@@ -43,6 +46,39 @@ pub fn check_now(folder: &Path) -> Result<Vec<String>, StorageError> {
         }
         Err(fault) => Err(fault.at(&path)),
     }
+}
+
+/// Walks along the whole chain of the access log in `folder`, calls `progress` with how many lines were
+/// walked and how many there are, and looks for the line with the hash `sought`. None if an older version
+/// wrote the database, whose log has no chain until the node is started. May run while a node writes.
+///
+/// # Errors
+/// When there is no database of this program and version that can be opened, it is damaged, or the disk fails.
+pub fn check_log_now(
+    folder: &Path,
+    sought: Option<&Hash>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<(LogHead, LogWalk)>, StorageError> {
+    let path = folder.join(open::FILE);
+    let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
+    open::recognise(&db, &path)?;
+    let mut run = || {
+        if !chain::exists(&db)? {
+            return Ok(None);
+        }
+        let (mut after, mut found) = (0, None);
+        loop {
+            let mut walk = chain::walk(&db, after, LOG_STEP, sought)?;
+            found = found.or(walk.sought);
+            if !walk.more || walk.broken.is_some() {
+                walk.sought = found;
+                return Ok(Some((chain::head(&db)?, walk)));
+            }
+            after = walk.to;
+            progress(after, chain::head(&db)?.lines);
+        }
+    };
+    run().map_err(|fault: Fault| fault.at(&path))
 }
 
 fn structure(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {

@@ -110,6 +110,8 @@ pub(super) enum Fault {
     Sql(rusqlite::Error),
     /// A row does not decode.
     Row { table: &'static str, row: i64, why: String },
+    /// The database holds what this program never wrote.
+    Foreign(String),
     /// The caller gave something that must not be written.
     Refused(String),
 }
@@ -125,6 +127,7 @@ impl Fault {
         let path = path.to_owned();
         match self {
             Self::Row { table, row, why } => StorageError::Row { path, table, row, why },
+            Self::Foreign(detail) => StorageError::Damaged { path, detail },
             Self::Refused(why) => StorageError::Refused { path, why },
             Self::Sql(error) => sql(error, path),
         }

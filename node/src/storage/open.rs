@@ -1,6 +1,7 @@
 //! Opening: the file, who may read it, whose it is, and bringing it to this version.
 
 use super::error::{Fault, StorageError};
+use super::log::chain;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
@@ -9,17 +10,13 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// The database's name in the node's folder.
 /// The name of the database in a data folder.
 pub const FILE: &str = "node.sqlite";
 /// Locked by whoever writes the database.
 const LOCK_FILE: &str = "node.lock";
 
-/// One step a version; a step that was released never changes.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
-/// The version this program writes.
-pub(super) const VERSION: i64 = 1;
+/// The version this program writes: as many as there are steps.
+pub(super) const VERSION: i64 = 3;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
@@ -27,6 +24,15 @@ const APPLICATION: i64 = 0x4353_554C;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the log of pages is cut back to after a burst.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
+
+/// One step a version; a step that was released never changes.
+fn migrations() -> Migrations<'static> {
+    Migrations::new(vec![
+        M::up(include_str!("schema.sql")),
+        M::up_with_hook(include_str!("log_chain.sql"), chain::chain_existing),
+        M::up(include_str!("retention.sql")),
+    ])
+}
 
 /// Opens the database of `folder` to write, and makes it if there is none. While the file returned
 /// with it is open, nobody else can.
@@ -120,8 +126,15 @@ fn prepare(db: &mut Connection, max_pages: Option<u32>) -> Result<(), Fault> {
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
     db.set_prepared_statement_cache_capacity(64);
-    MIGRATIONS.to_latest(db).map_err(|error| {
-        if let rusqlite_migration::Error::RusqliteError { err, .. } = error { Fault::Sql(err) } else { Fault::refused(error) }
+    migrations().to_latest(db).map_err(|error| {
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            Fault::Sql(err)
+        } else if let rusqlite_migration::Error::Hook(why) = error {
+            // What an older version left in the log cannot be taken over.
+            Fault::Foreign(why)
+        } else {
+            Fault::refused(error)
+        }
     })
 }
 
@@ -131,7 +144,9 @@ mod tests {
 
     #[test]
     fn the_steps_run_and_their_number_is_the_version() {
-        MIGRATIONS.validate().unwrap();
-        assert_eq!(i64::try_from(STEPS.len()), Ok(VERSION));
+        migrations().validate().unwrap();
+        let mut db = Connection::open_in_memory().unwrap();
+        migrations().to_latest(&mut db).unwrap();
+        assert_eq!(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)), Ok(VERSION));
     }
 }

@@ -1,11 +1,14 @@
-//! The node's own records as methods of [`Storage`]: drafts, listing, access log, when neighbours
-//! were seen, single values.
+//! The node's own records as methods of [`Storage`]: drafts, listing, access log, retention, when
+//! neighbours were seen, single values.
 //!
 //! Every write goes to the open group and is durable after [`Storage::commit`].
 
-use super::{Cursor, Draft, DraftContent, DraftNumber, Listed, ListingFilter, LogFilter, LogLine, Page, Storage, StorageError};
-use super::{drafts, entries, listing, log, meta, neighbours};
-use csu_protocol::id::{DocumentId, OrganisationId};
+use super::{
+    Cursor, Draft, DraftContent, DraftNumber, Kept, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine, OwnDates,
+    Page, Storage, StorageError,
+};
+use super::{drafts, entries, listing, log, meta, neighbours, retention};
+use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
 
 /// How much there is.
@@ -153,8 +156,52 @@ impl Storage {
     ///
     /// # Errors
     /// When storage fails or a row does not decode.
-    pub fn read_log(&self, filter: &LogFilter) -> Result<Vec<LogLine>, StorageError> {
+    pub fn read_log(&self, filter: &LogFilter) -> Result<Vec<LoggedLine>, StorageError> {
         self.read(|db| log::read(db, filter))
+    }
+
+    /// How many lines there are, and the hash of the newest.
+    ///
+    /// # Errors
+    /// When storage fails or the newest row does not decode.
+    pub fn log_head(&self) -> Result<LogHead, StorageError> {
+        self.read(log::chain::head)
+    }
+
+    /// Walks along at most `limit` lines behind the line `after`, or from the first if that is 0, and
+    /// looks for the line with the hash `sought`. The hash of the line `after` is taken as it stands.
+    ///
+    /// # Errors
+    /// When storage fails. That the chain is broken is no error here.
+    pub fn walk_log(&self, after: u64, limit: u32, sought: Option<&Hash>) -> Result<LogWalk, StorageError> {
+        self.read(|db| log::chain::walk(db, after, limit, sought))
+    }
+}
+
+/// Retention.
+impl Storage {
+    /// Sets a document's own dates; none takes them away, so that those of its kind hold.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn set_retention(&mut self, document: &DocumentId, dates: Option<&OwnDates>) -> Result<(), StorageError> {
+        self.write(|db| retention::set(db, document, dates))
+    }
+
+    /// One listed document with its own dates.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn kept(&self, document: &DocumentId) -> Result<Option<Kept>, StorageError> {
+        self.read(|db| retention::get(db, document))
+    }
+
+    /// Calls `each` for every listed document, in no order that matters.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn every_kept(&self, each: &mut dyn FnMut(Kept)) -> Result<(), StorageError> {
+        self.read(|db| retention::every(db, each))
     }
 }
 

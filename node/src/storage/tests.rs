@@ -1,5 +1,6 @@
 //! What storage promises, tried from outside.
 
+mod chain;
 mod damage;
 mod records;
 

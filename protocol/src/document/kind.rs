@@ -58,6 +58,8 @@ pub struct Kind {
     pub steps: &'static [Step],
     /// The marking of a new draft.
     pub default_marking: Marking,
+    /// After how many months without a change somebody looks whether it is still needed, if no setting says.
+    pub review_months: u32,
     /// The paths of the fields that search looks in.
     pub indexed: &'static [&'static str],
     /// Between how many organisations one of it may be.

@@ -151,8 +151,13 @@ fn the_log_is_read_by_document_verb_person_and_time_and_cannot_be_changed() {
     let lines: Vec<LogLine> = (1..=8).map(|n| line(n, LogVerb::ALL[(n - 1) as usize], if n < 5 { "Ada" } else { "Bea" })).collect();
     lines.iter().for_each(|line| storage.append_log(line).unwrap());
     storage.commit().unwrap();
-    let read = |filter: LogFilter| storage.read_log(&filter).unwrap().iter().map(|line| line.at.as_ms()).collect::<Vec<_>>();
-    assert_eq!(storage.read_log(&LogFilter::default()).unwrap(), lines.iter().rev().cloned().collect::<Vec<_>>());
+    let read = |filter: LogFilter| storage.read_log(&filter).unwrap().iter().map(|logged| logged.line.at.as_ms()).collect::<Vec<_>>();
+    let all = storage.read_log(&LogFilter::default()).unwrap().into_iter().map(|logged| logged.line);
+    assert_eq!(all.collect::<Vec<_>>(), lines.iter().rev().cloned().collect::<Vec<_>>());
+    assert_eq!(read(LogFilter { until: Some(at(3)), ..LogFilter::default() }), [2, 1]);
+    assert_eq!(read(LogFilter { since: Some(at(2)), until: Some(at(4)), ..LogFilter::default() }), [3, 2]);
+    assert_eq!(read(LogFilter { before: Some(3), ..LogFilter::default() }), [2, 1]);
+    assert_eq!(read(LogFilter { before: Some(u64::MAX), limit: Some(1), ..LogFilter::default() }), [8]);
     assert_eq!(read(LogFilter { document: Some(document), ..LogFilter::default() }), [8, 6, 4, 2]);
     assert_eq!(read(LogFilter { verb: Some(LogVerb::Disclosure), ..LogFilter::default() }), [4]);
     assert_eq!(read(LogFilter { who: Some("Ada".to_owned()), ..LogFilter::default() }), [4, 3, 2, 1]);
@@ -163,6 +168,8 @@ fn the_log_is_read_by_document_verb_person_and_time_and_cannot_be_changed() {
         document: Some(document),
         who: Some("Bea".to_owned()),
         since: Some(at(6)),
+        until: Some(at(7)),
+        before: Some(7),
         limit: Some(1),
         verb: Some(LogVerb::Erasure),
     };
@@ -170,6 +177,25 @@ fn the_log_is_read_by_document_verb_person_and_time_and_cannot_be_changed() {
     for statement in ["DELETE FROM log", "UPDATE log SET who = 'nobody'"] {
         assert!(storage.db.execute_batch(statement).unwrap_err().to_string().contains("never"), "{statement}");
     }
+}
+
+#[test]
+fn a_documents_own_dates_are_kept_replaced_and_taken_away() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let document = DocumentId::new([2; 32]);
+    let dates = |ends| OwnDates { review: Some(at(5)), ends, why: "trial".to_owned(), person: Some("Ada".to_owned()), set_at: at(1) };
+    storage.set_retention(&document, Some(&dates(None))).unwrap();
+    assert_eq!(storage.kept(&document).unwrap(), None, "what is in no list is not kept");
+    storage.put_listing(&listed(2, "guide", 7)).unwrap();
+    storage.put_listing(&listed(3, "note", 8)).unwrap();
+    storage.set_retention(&document, Some(&dates(Some(at(9))))).unwrap();
+    storage.commit().unwrap();
+    let mut all = Vec::new();
+    storage.every_kept(&mut |kept| all.push((kept.kind.clone(), kept.updated, kept.own))).unwrap();
+    assert_eq!(all, [("guide".to_owned(), at(7), Some(dates(Some(at(9))))), ("note".to_owned(), at(8), None)]);
+    storage.set_retention(&document, None).unwrap();
+    assert_eq!(storage.kept(&document).unwrap().unwrap().own, None);
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub(super) static BULLETIN: Kind = Kind {
         withdraw(&["issued", "updated", "resolved"]),
     ],
     default_marking: Marking::AmberStrict,
+    review_months: 12,
     indexed: &[
         "info.headline",
         "info.event",

@@ -45,6 +45,7 @@ pub(super) static GUIDE: Kind = Kind {
         withdraw(&["published", "retired"]),
     ],
     default_marking: Marking::Green,
+    review_months: 36,
     indexed: &["title", "problem", "summary", "mechanism", "moderators", "implementation"],
     parties: Parties::Any,
 };

@@ -56,6 +56,7 @@ pub(super) static NOTE: Kind = Kind {
         withdraw(&["sent", "answered", "closed"]),
     ],
     default_marking: Marking::AmberStrict,
+    review_months: 24,
     indexed: &["subject", "text", "asks.text"],
     parties: Parties::Two,
 };
