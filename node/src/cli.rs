@@ -8,6 +8,8 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 wrongly typed.
 
 pub mod args;
+pub mod asking;
+pub mod circle;
 pub mod client;
 pub mod commands;
 pub mod demo;
@@ -16,6 +18,7 @@ pub mod document;
 pub mod edit;
 pub mod failure;
 pub mod form;
+pub mod grant;
 pub mod init;
 pub mod kinds;
 pub mod output;
@@ -98,6 +101,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Respond(_)
         | Verb::Export(_)
         | Verb::Grant(_)
+        | Verb::Circle(_)
         | Verb::Access(_)
         | Verb::Log(_)) => {
             let config = load(&flags)?;

@@ -12,6 +12,7 @@
 //! If anything fails on the way, the transaction is rolled back and the machine is built anew from
 //! what is on disk: memory never knows more than the disk.
 
+mod circles;
 mod desk;
 mod drafting;
 mod listing;
@@ -20,6 +21,7 @@ mod parties;
 mod peers;
 mod portability;
 mod report;
+mod revoking;
 mod sharing;
 mod steps;
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! listings and the access log; documents in it are sealed, and keys are elsewhere.
 
 mod check;
+mod circles;
 mod column;
 mod drafts;
 mod entries;
@@ -35,6 +36,7 @@ mod records;
 mod tests;
 
 pub use check::check_now;
+pub use circles::{CircleGrant, CircleKey, CircleRow, Gift, Member};
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};

@@ -140,7 +140,7 @@ fn giving_up_ones_roles_ends_all_of_them() {
     let more = author::control(office.access_of(&document).unwrap(), &acting, Body::Grant { grants: given(Role::Write) }).unwrap();
     office.machine.publish(now(), more).unwrap();
     office.settle().unwrap();
-    let request = crate::desk::RevocationRequest { who: "Brixton".to_owned() };
+    let request = crate::desk::RevocationRequest { who: "Brixton".to_owned(), ..Default::default() };
     let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     assert_eq!(outcome.document.access, crate::desk::AccessLevel::Former);
     assert_eq!(office.access_of(&document).unwrap().role_now(&us, now()), None);
@@ -190,7 +190,7 @@ fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_i
     publish(&mut office, [vec![to_other], both].concat());
     let role = |office: &Office| office.access_of(&document).unwrap().role_now(&other, now());
     assert_eq!(role(&office), None);
-    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    let request = crate::desk::RevocationRequest { who: police.to_string(), ..Default::default() };
     office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     office.settle().unwrap();
     assert_eq!(role(&office), None, "the eviction gave back what the evicted had taken");
@@ -215,7 +215,7 @@ fn whoever_evicts_one_that_had_taken_a_role_from_it_keeps_the_role_it_evicts_by(
     let taken = Body::Revoke { principal: Principal::Organisation(us), keep: Vec::new() };
     let both = contradiction(&[genesis, to_police, to_us.clone()], &acting, taken);
     publish(&mut office, [vec![to_us], both].concat());
-    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    let request = crate::desk::RevocationRequest { who: police.to_string(), ..Default::default() };
     office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     office.settle().unwrap();
     let access = office.access_of(&document).unwrap();

@@ -13,6 +13,7 @@ fn draft(kind: &str, document: Option<DocumentId>) -> DraftContent {
             Grant { subject: Subject::Anyone, role: Role::Read, until: None },
             Grant { subject: Subject::Organisation(organisation(2)), role: Role::Write, until: Some(at(77)) },
         ],
+        circles: Vec::new(),
         base: vec![EntryId::new([4; 32])],
         person: Some("Ada".to_owned()),
     }
