@@ -42,6 +42,8 @@ impl Office {
                 self.consult(actor, reference)
             }
             Named::Document(document, _) => {
+                // Whoever may not give anything is told so first, and who may.
+                self.standing(&document, Role::Admin, "granting")?;
                 let open = self.open_document(&document)?;
                 let marking = open.snapshot.marking.unwrap_or(csu_protocol::document::Marking::Red);
                 let needed = self.needed(&document, self.expand(&wishes, &open.owner)?)?;

@@ -1,5 +1,8 @@
 //! The office over real storage, with a network that only listens.
 
+mod circles;
+mod preview;
+
 use super::*;
 use crate::config::{Config, Flags};
 use crate::desk::{Actor, Desk, DraftRequest, Recipient, StepRequest};
@@ -33,23 +36,25 @@ impl Sessions for Nowhere {
 
 /// An office of its own folder that knows two other organisations by their cards.
 fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
+    let (folder, office, others) = office_that_knows(&["Police", "Council"]);
+    (folder, office, others.try_into().unwrap())
+}
+
+/// The same that knows others of these names. The keys of the first are of 3s, of the next of 4s, and so on.
+fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<OrganisationId>) {
     let folder = tempfile::tempdir().unwrap();
     let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
     let config = Config::load(&flags, []).unwrap();
     let name = |text| Name::new(text).unwrap();
     let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name("Brixton"), OrganisationKind::Union).unwrap();
     let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
-    let others = [3, 4].map(|byte| {
-        let card = SignedCard::sign(
-            &RootKey::from_secret([byte; 32]),
-            0,
-            DeviceKey::from_seed(&[byte; 32]).device(),
-            name(if byte == 3 { "Police" } else { "Council" }),
-            OrganisationKind::Other,
-        );
+    let mut others = Vec::new();
+    for (byte, other) in (3..).zip(names) {
+        let device = DeviceKey::from_seed(&[byte; 32]).device();
+        let card = SignedCard::sign(&RootKey::from_secret([byte; 32]), 0, device, name(other), OrganisationKind::Other);
         storage.apply(&Write::Card { card: card.clone(), brought_by: None }).unwrap();
-        card.card().organisation
-    });
+        others.push(card.card().organisation);
+    }
     storage.commit().unwrap();
     let office = Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap();
     (folder, office, others)
