@@ -116,6 +116,9 @@ impl Office {
     pub(super) fn change_members(&mut self, actor: &Actor, name: &str, request: &MembersRequest) -> Result<Circle, Problem> {
         let circle = self.find_circle(name)?;
         let added = self.future_members(&request.add)?;
+        if request.remove.len() > Circle::MOST_MEMBERS {
+            return Err(too_many());
+        }
         let mut removed = Vec::new();
         for text in &request.remove {
             let organisation = self.find_organisation(text)?;
@@ -125,6 +128,7 @@ impl Office {
                     "see who is with `csu circle list`",
                 ));
             }
+            self.storage.share_gifts(circle.key, &organisation, now())?;
             removed.push(organisation);
         }
         for organisation in &added {

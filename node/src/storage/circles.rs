@@ -259,6 +259,24 @@ impl Storage {
         self.read(|db| all(db, "circle_gift", query, [document.as_bytes()], gift))
     }
 
+    /// Remembers, of an organisation that leaves a circle, that what other circles gave it on the circle's documents it had
+    /// by this one too: whoever is in several was given the same once.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn share_gifts(&mut self, circle: CircleKey, organisation: &OrganisationId, now: Timestamp) -> Result<(), StorageError> {
+        self.write(|db| {
+            let mut statement = db.prepare_cached(
+                "INSERT INTO circle_gift (circle, document, organisation, entry, at)
+                 SELECT DISTINCT ?1, gift.document, gift.organisation, gift.entry, ?3 FROM circle_gift AS gift
+                 JOIN circle_share AS share ON share.document = gift.document AND share.circle = ?1 WHERE gift.organisation = ?2
+                 ON CONFLICT (circle, document, organisation, entry) DO NOTHING",
+            )?;
+            statement.execute(params![circle.0, organisation.as_bytes(), ms(now)])?;
+            Ok(())
+        })
+    }
+
     /// Forgets what an organisation was given on a document for a circle's sake.
     ///
     /// # Errors

@@ -62,7 +62,10 @@ impl Office {
         let Some(scene) = self.scene(document, circle, sharing)? else { return Ok(Vec::new()) };
         let members = self.storage.members(circle.key)?;
         let mut changes: Vec<Change> = members.iter().flat_map(|member| scene.gives(circle, member)).map(Change::Give).collect();
-        let given = scene.gifts.iter().filter(|gift| gift.circle == circle.key).map(|gift| gift.organisation);
+        let is_member = |who: &OrganisationId| members.iter().any(|member| member.organisation == *who);
+        // A member may have been given it by another circle's entry: the document ends for it here all the same.
+        let concerned = |gift: &&Gift| gift.circle == circle.key || sharing == Sharing::Ended && is_member(&gift.organisation);
+        let given = scene.gifts.iter().filter(concerned).map(|gift| gift.organisation);
         for who in given.collect::<BTreeSet<OrganisationId>>() {
             let stays =
                 members.iter().any(|member| member.organisation == who) && scene.shares.iter().any(|share| share.circle == circle.key);
@@ -75,7 +78,7 @@ impl Office {
                     keepers.push(Giving { grant: grant_of(share, &who), circle: Some(share.circle) });
                 }
             }
-            if let Some(loses) = scene.loses(circle, &who, &keepers) {
+            if let Some(loses) = scene.loses(&who, &keepers) {
                 changes.push(Change::Take { who, loses, keepers: needed_among(keepers) });
             }
         }
@@ -310,12 +313,9 @@ impl Scene {
         self.live.iter().filter(own).map(|row| Giving { grant: as_grant(row), circle: None }).collect()
     }
 
-    /// The highest of what an organisation has by a circle that nothing keeps.
-    fn loses(&self, circle: &CircleRow, who: &OrganisationId, keepers: &[Giving]) -> Option<Grant> {
-        let by_circle = |row: &&Row| {
-            let gift = |gift: &Gift| gift.circle == circle.key && gift.entry == row.entry && gift.organisation == *who;
-            row.who == Subject::Organisation(*who) && self.gifts.iter().any(gift)
-        };
+    /// The highest of what an organisation has by circles and nothing keeps.
+    fn loses(&self, who: &OrganisationId, keepers: &[Giving]) -> Option<Grant> {
+        let by_circle = |row: &&Row| row.who == Subject::Organisation(*who) && is_gift(&self.gifts, row);
         let rows = self.live.iter().filter(by_circle).map(as_grant);
         let lost = rows.filter(|grant| !keepers.iter().any(|keeper| covers(&keeper.grant, grant)));
         lost.max_by_key(|grant| (grant.role, grant.until.is_none(), grant.until))

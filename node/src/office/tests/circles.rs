@@ -117,6 +117,29 @@ fn whoever_has_its_role_from_elsewhere_too_does_not_lose_it() {
 }
 
 #[test]
+fn whoever_was_given_something_once_for_two_circles_loses_it_with_the_second_that_it_leaves() {
+    for order in [["One", "Two"], ["Two", "One"]] {
+        let (_folder, mut office, [police, _]) = office();
+        circle(&mut office, "One", &["Police"]);
+        circle(&mut office, "Two", &["Police"]);
+        let left = guide(&mut office, vec![recipient("circle:One", Role::Read), recipient("circle:Two", Role::Read)]);
+        let unshared = guide(&mut office, vec![recipient("circle:One", Role::Read), recipient("circle:Two", Role::Read)]);
+        assert_eq!(office.access_of(&left).unwrap().rows().len(), 1, "given twice");
+        revoke(&mut office, &unshared, &format!("circle:{}", order[0]));
+        assert_eq!(role(&office, &unshared, police), Some(Role::Read));
+        revoke(&mut office, &unshared, &format!("circle:{}", order[1]));
+        assert_eq!(role(&office, &unshared, police), None);
+        change(&mut office, order[0], &[], &["Police"]);
+        assert!(pending(&mut office, order[0]).is_empty());
+        change(&mut office, order[1], &[], &["Police"]);
+        assert_eq!(pending(&mut office, order[1]), [("Police".to_owned(), CircleStep::Takes, Role::Read, None)]);
+        apply(&mut office, order[1], left);
+        assert_eq!(role(&office, &left, police), None);
+        assert!(pending(&mut office, "One").is_empty() && pending(&mut office, "Two").is_empty());
+    }
+}
+
+#[test]
 fn what_somebody_took_back_by_hand_is_not_given_again_until_the_member_comes_in_anew() {
     let (_folder, mut office, [police, _]) = office();
     circle(&mut office, "Ward", &["Police"]);
