@@ -1,8 +1,8 @@
 //! Giving to circles and by others, and taking back: what is shown before is what happens, on every node.
 
 use csu_node::desk::AccessLevel;
-use csu_tests::node::Node;
-use csu_tests::town::{issue, three};
+use csu_tests::node::{Node, on_a_terminal, program};
+use csu_tests::town::{issue, three, two};
 use serde_json::Value;
 
 const WARD: &str = "Ward neighbours";
@@ -133,4 +133,28 @@ fn a_delegate_grants_in_turn_and_what_falls_with_it_is_shown_before_it_is_taken_
     }
     let document = brixton.document(&id).unwrap();
     assert_eq!((document.state.as_str(), document.responses.len()), ("issued", 0));
+}
+
+#[test]
+fn on_a_terminal_what_falls_is_shown_and_a_person_is_asked_before_anything_is_done() {
+    let nodes = two();
+    let [brixton, kennington] = &nodes;
+    let typed = |rest: &str, answer: &str| {
+        let line = format!("{} --data {} {rest}", program().display(), brixton.data().display());
+        on_a_terminal(&line, answer.as_bytes(), &[("NO_COLOR", "1")]).good().stdout
+    };
+    brixton.csu(&["circle", "create", WARD]).good();
+    let id = issue(brixton, "Two sheds", &[("circle:Ward neighbours", "read")]);
+    let declined = typed("circle add 'Ward neighbours' Kennington", "no\n");
+    assert!(declined.contains("Kennington CSU would get the role read") && declined.contains("Nothing of that was done"), "{declined}");
+    assert!(brixton.document(&id).unwrap().readers.is_empty());
+    let accepted = typed("circle add 'Ward neighbours' Kennington", "yes\n");
+    assert!(accepted.contains("[1/1]") && accepted.contains("Kennington CSU has got the role read"), "{accepted}");
+    until_access(kennington, &id, AccessLevel::Read);
+    let declined = typed(&format!("grant revoke {id} Kennington"), "no\n");
+    assert!(declined.contains("Kennington CSU: has read, would have no role") && declined.contains("Nothing was done"), "{declined}");
+    assert_eq!(brixton.document(&id).unwrap().readers.len(), 1);
+    let accepted = typed(&format!("grant revoke {id} Kennington"), "yes\n");
+    assert!(accepted.contains("What fell") && accepted.contains("Kennington CSU: had read, has no role"), "{accepted}");
+    until_access(kennington, &id, AccessLevel::Former);
 }
