@@ -69,6 +69,8 @@ impl PendingQuery {
     pub const MAX_LIMIT: u32 = 200;
     /// Documents that a page looks at if nobody says.
     pub const DEFAULT_LIMIT: u32 = 50;
+    /// The changes after which a page ends with the document that it is at.
+    pub const MOST_CHANGES: usize = 200;
 }
 
 /// What follows from a circle's members and was not done yet, for some of its documents.

@@ -176,12 +176,18 @@ impl Office {
         let circle = self.find_circle(name)?;
         let limit = query.limit.unwrap_or(PendingQuery::DEFAULT_LIMIT).clamp(1, PendingQuery::MAX_LIMIT);
         let documents = self.storage.documents_of_circle(circle.key, query.after.as_ref(), limit)?;
-        let mut items = Vec::new();
-        for document in &documents {
-            items.extend(self.foresee(&circle, document)?);
-        }
         let full = u64::try_from(documents.len()).is_ok_and(|found| found >= u64::from(limit));
-        Ok(PendingPage { items, next: documents.last().copied().filter(|_| full) })
+        let mut page = PendingPage { items: Vec::new(), next: None };
+        for (at, document) in documents.iter().enumerate() {
+            page.items.extend(self.foresee(&circle, document)?);
+            let is_last = at + 1 == documents.len();
+            // Each change was worked out, which takes its time: others want to be answered, too.
+            if (is_last && full) || (!is_last && page.items.len() >= PendingQuery::MOST_CHANGES) {
+                page.next = Some(*document);
+                break;
+            }
+        }
+        Ok(page)
     }
 
     pub(in super::super) fn apply_to(&mut self, actor: &Actor, name: &str, reference: &str) -> Result<Applied, Problem> {

@@ -217,6 +217,26 @@ fn a_circle_larger_than_an_entry_is_granted_by_several() {
     let first = guide(&mut office, vec![recipient("circle:All", Role::Read)]);
     let second = guide(&mut office, Vec::new());
     grant(&mut office, &second, "circle:All", Role::Read).unwrap();
+    // What follows comes in pages, by documents and by how much it is.
+    change(&mut office, "All", &[], &names);
+    let documents: Vec<DocumentId> = (0..3).map(|_| guide(&mut office, vec![recipient("circle:All", Role::Read)])).collect();
+    change(&mut office, "All", &names, &[]);
+    let mut seen = Vec::new();
+    let mut query = PendingQuery { limit: Some(2), after: None };
+    loop {
+        let page = office.pending(&Actor::default(), "All", query.clone()).unwrap();
+        assert!(page.items.len() <= 140);
+        seen.extend(page.items.into_iter().map(|change| change.document));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 210, "three new documents for 70; the first two are theirs already");
+    seen.dedup();
+    assert_eq!(seen.len(), documents.len());
+    let page = office.pending(&Actor::default(), "All", PendingQuery::default()).unwrap();
+    assert_eq!(page.items.len(), 210);
     for document in [first, second] {
         assert!(others.iter().all(|other| role(&office, &document, *other) == Some(Role::Read)));
         let entries: std::collections::BTreeSet<_> = office.access_of(&document).unwrap().rows().into_iter().map(|row| row.entry).collect();
