@@ -8,6 +8,8 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 wrongly typed.
 
 pub mod args;
+pub mod asking;
+pub mod circle;
 pub mod client;
 pub mod commands;
 pub mod demo;
@@ -16,6 +18,7 @@ pub mod document;
 pub mod edit;
 pub mod failure;
 pub mod form;
+pub mod grant;
 pub mod init;
 pub mod kinds;
 pub mod log;
@@ -108,6 +111,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Respond(_)
         | Verb::Export(_)
         | Verb::Grant(_)
+        | Verb::Circle(_)
         | Verb::Access(_)
         | Verb::Log(_)
         | Verb::Retention(_)) => {
@@ -175,7 +179,23 @@ mod tests {
             (vec!["guide", "discard", "d3"], true, Some("jo: discard d3")),
             (vec!["bulletin", "import", alert.to_str().unwrap()], true, Some("jo: import Some(\"alert.cap\") 8")),
             (vec!["grant", "add", "3fa9", "anyone", "--role", "relay"], true, Some("jo: grant 3fa9 anyone Some(Relay)")),
-            (vec!["grant", "revoke", "3fa9", "Riverside"], true, Some("jo: revoke 3fa9 Riverside")),
+            (vec!["grant", "add", "3fa9", "--circle", "Ward"], true, Some("jo: grant 3fa9 circle:Ward Some(Read)")),
+            // Whoever runs the tests on a terminal must not be asked.
+            (vec!["grant", "revoke", "3fa9", "Riverside", "--yes"], true, Some("jo: revoke 3fa9 Riverside")),
+            (vec!["grant", "revoke", "3fa9", "Riverside", "--dry-run"], true, Some("jo: preview 3fa9 Riverside Stay")),
+            (
+                vec!["grant", "revoke", "3fa9", "--circle", "Ward", "--cascade", "--dry-run"],
+                true,
+                Some("jo: preview 3fa9 circle:Ward Fall"),
+            ),
+            (vec!["circle", "create", "Ward", "Hill", "Mill"], true, Some("jo: circle Ward [\"Hill\", \"Mill\"]")),
+            (vec!["circle", "add", "Ward/é?", "Hill"], true, Some("jo: circle Ward/é? +[\"Hill\"] -[]")),
+            (vec!["circle", "remove", "Ward", "Hill", "--apply"], true, Some("jo: circle Ward +[] -[\"Hill\"]")),
+            (vec!["circle", "list"], true, None),
+            (vec!["circle", "list", "Ward"], true, None),
+            (vec!["circle", "pending"], true, None),
+            (vec!["circle", "apply", "Ward"], true, None),
+            (vec!["circle", "delete", "Ward"], true, Some("jo: delete circle Ward")),
             (vec!["respond", "3fa9", "acknowledge"], false, Some("jo: respond 3fa9 acknowledge")),
             (vec!["bulletin", "show", "ffff"], false, Some("jo: document ffff")),
             (vec!["bulletin", "history", "3fa9"], true, None),
@@ -232,6 +252,9 @@ mod tests {
             (vec!["stauts"], 2),
             (vec!["bulletin"], 2),
             (vec!["peer", "confirm", "x", "--json"], 2),
+            (vec!["grant", "revoke", "x"], 2),
+            (vec!["grant", "add", "x", "y", "--circle", "z"], 2),
+            (vec!["circle", "add", "x"], 2),
         ] {
             let words: Vec<OsString> = ["csu", "--data", folder.path().to_str().unwrap()].iter().chain(&line).map(OsString::from).collect();
             assert_eq!(run(words, vec![]).await, ExitCode::from(code), "{line:?}");

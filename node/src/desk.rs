@@ -7,11 +7,13 @@
 //!
 //! Users refer to a document by its id, a unique beginning of at least 4 hexadecimal digits, or the
 //! local number of a draft (`d3`); to an organisation by its local name, its id, a unique part of
-//! either, or `anyone`. Resolving these is the desk's work, so that every way in behaves alike.
+//! either, or `anyone`; and, where something is granted, to all members of a circle as `circle:NAME`.
+//! Resolving these is the desk's work, so that every way in behaves alike.
 //!
 //! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
 //! because a neighbour with a newer version may use some that this one does not know.
 
+mod circles;
 mod documents;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -24,6 +26,10 @@ mod record;
 mod retention;
 mod status;
 
+pub use circles::{
+    Applied, ApplyRequest, Blocked, CIRCLE_PREFIX, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage,
+    PendingQuery,
+};
 pub use documents::{
     AccessLevel, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind, ExportFormat,
     Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
@@ -35,8 +41,8 @@ pub use party::{OrgRef, Party};
 pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
 pub use problem::{Blame, Problem};
 pub use record::{
-    AccessRow, AccessView, ChainLink, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat, LogHead, LogLine,
-    LogQuery, RevocationOutcome, RevocationRequest,
+    AccessRow, AccessView, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat,
+    LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange,
 };
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
@@ -207,6 +213,54 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn revoke(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationOutcome, Problem>;
+
+    /// Exactly what [`Desk::revoke`] would do, worked out on a copy: nothing is signed for others.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn preview_revocation(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationEffect, Problem>;
+
+    /// The circles of this node, by name.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn circles(&mut self, actor: &Actor) -> Result<Vec<Circle>, Problem>;
+
+    /// One circle, by its name.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn circle(&mut self, actor: &Actor, name: &str) -> Result<Circle, Problem>;
+
+    /// Makes a circle.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn create_circle(&mut self, actor: &Actor, request: CircleRequest) -> Result<Circle, Problem>;
+
+    /// Changes who is in a circle. The grants and revocations that follow are pending until [`Desk::apply_circle`].
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn change_circle(&mut self, actor: &Actor, name: &str, request: MembersRequest) -> Result<Circle, Problem>;
+
+    /// Deletes a circle. What was granted to its members stays theirs.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn delete_circle(&mut self, actor: &Actor, name: &str) -> Result<(), Problem>;
+
+    /// What follows from a circle's members and was not done yet, a page of documents at a time.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn pending(&mut self, actor: &Actor, name: &str, query: PendingQuery) -> Result<PendingPage, Problem>;
+
+    /// Does what follows from a circle's members for one document.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn apply_circle(&mut self, actor: &Actor, name: &str, request: ApplyRequest) -> Result<Applied, Problem>;
 
     /// Who may do what with a document, and by which chain of grants.
     ///

@@ -13,6 +13,7 @@
 //! what is on disk: memory never knows more than the disk.
 
 mod audience;
+mod circles;
 mod desk;
 mod drafting;
 mod ends;
@@ -24,6 +25,7 @@ mod portability;
 mod record;
 mod report;
 mod retention;
+mod revoking;
 mod sharing;
 mod steps;
 #[cfg(test)]

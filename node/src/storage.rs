@@ -22,6 +22,7 @@
 //! listings and the access log; documents in it are sealed, and keys are elsewhere.
 
 mod check;
+mod circles;
 mod column;
 mod drafts;
 mod entries;
@@ -37,6 +38,7 @@ mod retention;
 mod tests;
 
 pub use check::{check_log_now, check_now};
+pub use circles::{CircleGrant, CircleKey, CircleRow, Gift, Member};
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
 pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};

@@ -50,6 +50,25 @@ pub fn command() -> Command {
     command
 }
 
+/// Runs a line of the shell on a terminal of its own, by `script` of util-linux, with these bytes typed ahead.
+///
+/// # Panics
+/// When there is no `script`, or the command does not end.
+#[track_caller]
+#[must_use]
+pub fn on_a_terminal(line: &str, typed: &[u8], variables: &[(&str, &str)]) -> Ran {
+    use std::io::{Seek, Write};
+    let mut script = Command::new("script");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSU_")) {
+        script.env_remove(name);
+    }
+    let mut input = tempfile::tempfile().expect("a temporary file");
+    input.write_all(typed).and_then(|()| input.rewind()).expect("a temporary file can be written");
+    script.args(["--quiet", "--return", "--command", line, "/dev/null"]).envs(variables.iter().copied()).env("TERM", "dumb");
+    script.env_remove("VISUAL").stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ran::of(script)
+}
+
 /// How a command ended.
 #[derive(Debug, Clone)]
 pub struct Ran {

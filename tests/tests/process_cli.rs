@@ -1,6 +1,6 @@
 //! The whole walk by commands alone, as the README tells it, and what other people's programs say of the exports.
 
-use csu_tests::node::{Node, Ran, command};
+use csu_tests::node::{Node, Ran, command, on_a_terminal};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -268,21 +268,6 @@ fn the_beginning_of_an_id_that_looks_like_the_number_of_a_draft_names_the_docume
         }
     }
     panic!("no id in 1500 begins with d and three digits");
-}
-
-/// Runs a command on a terminal of its own, by `script` of util-linux.
-fn on_a_terminal(line: &str, typed: &[u8], variables: &[(&str, &str)]) -> Ran {
-    use std::io::Write;
-    let mut script = Command::new("script");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSU_")) {
-        script.env_remove(name);
-    }
-    let mut input = tempfile::tempfile().unwrap();
-    input.write_all(typed).unwrap();
-    std::io::Seek::rewind(&mut input).unwrap();
-    script.args(["--quiet", "--return", "--command", line, "/dev/null"]).envs(variables.iter().copied()).env("TERM", "dumb");
-    script.env_remove("VISUAL").stdin(input).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    Ran::of(script)
 }
 
 #[test]

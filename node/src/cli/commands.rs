@@ -1,17 +1,16 @@
 //! The commands that ask a running node and belong to no kind of document.
 
-use super::args::{ConfirmArgs, ExportArgs, GrantVerb, PeerVerb, Verb};
+use super::args::{ConfirmArgs, ExportArgs, PeerVerb, Verb};
 use super::client::{Client, segment};
 use super::document::print_document;
 use super::failure::Failure;
 use super::output::Output;
-use super::{doctor, log, retention, screen, words};
+use super::{asking, circle, doctor, grant, log, retention, screen, words};
 use crate::config::Config;
 use crate::desk::{
-    AccessView, Check, ConfirmRequest, ExportFormat, GrantLine, GrantRequest, Invitation, InvitationRequest, JoinRequest, PauseRequest,
-    Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status,
+    AccessView, Check, ConfirmRequest, ExportFormat, Invitation, InvitationRequest, JoinRequest, PauseRequest, Peer, RespondRequest, Status,
 };
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 
 /// Asks the node what the command says.
 ///
@@ -37,7 +36,8 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             print_document(&client.post(&address, &request).await?, output)
         }
         Verb::Export(args) => export(&args, client).await,
-        Verb::Grant(verb) => grant(verb, client, output).await,
+        Verb::Grant(verb) => grant::run(verb, client, output).await,
+        Verb::Circle(verb) => circle::run(verb, client, output).await,
         Verb::Access(document) => {
             let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
             output.show(&answer, |found: AccessView| words::access(&found))
@@ -110,24 +110,18 @@ async fn compare(who: &str, client: &Client, output: Output) -> Result<(String, 
         ));
     };
     let (name, shown) = (screen::visible(&peer.organisation.to_string()), screen::visible(number));
-    screen::print(&format!(
+    let question = format!(
         "The security number with {name} is\n\n    {shown}\n\n\
          Ring them on a number you know from elsewhere. Let them read theirs to you.\n\
          Is it the same, digit by digit? Type yes or no: "
-    ));
-    std::io::stdout().flush().ok();
-    let mut typed = String::new();
-    std::io::stdin()
-        .lock()
-        .take(100)
-        .read_line(&mut typed)
-        .map_err(|error| Failure::new(format!("the terminal cannot be read ({error})"), "give --number"))?;
-    match typed.trim().to_lowercase().as_str() {
-        "yes" | "y" => Ok((peer.organisation.id.to_string(), number.clone())),
-        _ => Err(Failure::new(
+    );
+    if asking::yes(&question, "give --number")? {
+        Ok((peer.organisation.id.to_string(), number.clone()))
+    } else {
+        Err(Failure::new(
             "it was not confirmed, and nothing was exchanged",
             "if the numbers differ, somebody may stand between you: remove the pairing with `csu peer remove` and begin anew",
-        )),
+        ))
     }
 }
 
@@ -143,25 +137,6 @@ fn pick<'a>(peers: &'a [Peer], who: &str) -> Result<&'a Peer, Failure> {
         ([peer], _) | ([], [peer]) => Ok(peer),
         ([], []) => Err(Failure::new(format!("no neighbour is called '{who}'"), "see `csu peer list`")),
         _ => Err(Failure::new(format!("several neighbours are meant by '{who}'"), "give more of the name, or the id; see `csu peer list`")),
-    }
-}
-
-async fn grant(verb: GrantVerb, client: &Client, output: Output) -> Result<(), Failure> {
-    match verb {
-        GrantVerb::Add(args) => {
-            let address = format!("/documents/{}/grants", segment(&args.document.reference));
-            let request = GrantRequest { who: args.who, role: Some(args.role), until: args.until };
-            print_document(&client.post(&address, &request).await?, output)
-        }
-        GrantVerb::List(document) => {
-            let answer = client.get(&format!("/documents/{}/grants", segment(&document.reference))).await?;
-            output.show(&answer, |found: Vec<GrantLine>| words::grants(&found))
-        }
-        GrantVerb::Revoke(args) => {
-            let address = format!("/documents/{}/revocations", segment(&args.document.reference));
-            let answer = client.post(&address, &RevocationRequest { who: args.who }).await?;
-            output.show(&answer, |found: RevocationOutcome| words::revocation(&found))
-        }
     }
 }
 

@@ -9,10 +9,10 @@ use super::failure::Failure;
 use super::form;
 use super::output::Output;
 use crate::desk::{
-    Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, Recipient, StepRequest,
+    CIRCLE_PREFIX, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, Recipient, StepRequest,
 };
 use crate::http::BODY_BYTES;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use csu_protocol::document::{Kind, Marking, Means, Step, kind};
 use csu_protocol::entry::{Reason, Role};
 use serde_json::{Map, Value};
@@ -126,13 +126,21 @@ fn recipients(command: Command) -> Command {
             option(
                 "to",
                 "WHO[=ROLE]",
-                "Whom it is for: a name, an id or anyone; the role is read, if not relay, write or admin (repeatable)",
+                "Whom it is for: a name, an id, anyone or circle:NAME; the role is read, if not relay, write or admin (repeatable)",
             )
             .action(ArgAction::Append)
             .value_parser(recipient),
         )
         .arg(
-            option("until", "TIME", "Until when they may, as 2026-12-24T18:00:00+00:00").requires("to").value_parser(value_parser!(Moment)),
+            option("circle", "NAME[=ROLE]", "Which circle it is for, as with --to circle:NAME (repeatable)")
+                .action(ArgAction::Append)
+                .value_parser(|text: &str| recipient(&format!("{CIRCLE_PREFIX}{text}"))),
+        )
+        .group(ArgGroup::new("recipients").args(["to", "circle"]).multiple(true))
+        .arg(
+            option("until", "TIME", "Until when they may, as 2026-12-24T18:00:00+00:00")
+                .requires("recipients")
+                .value_parser(value_parser!(Moment)),
         )
 }
 
@@ -155,7 +163,7 @@ fn recipient(text: &str) -> Result<Recipient, String> {
         Some((who, role)) => (who, Some(role.parse::<Role>()?)),
         None => (text, None),
     };
-    if who.trim().is_empty() {
+    if who.trim().trim_start_matches(CIRCLE_PREFIX).is_empty() {
         return Err("nobody is named: write --to \"Riverside CSU\" or --to anyone=read".to_owned());
     }
     Ok(Recipient { who: who.trim().to_owned(), role, until: None })
@@ -173,7 +181,8 @@ struct Writing {
 impl Writing {
     fn of(kind: &Kind, matches: &ArgMatches) -> Result<Self, Failure> {
         let until = matches.get_one::<Moment>("until").copied();
-        let to = matches.get_many::<Recipient>("to").unwrap_or_default().map(|to| Recipient { until, ..to.clone() });
+        let named = ["to", "circle"].into_iter().flat_map(|name| matches.get_many::<Recipient>(name).unwrap_or_default());
+        let to = named.map(|to| Recipient { until, ..to.clone() });
         let fields = match matches.get_one::<PathBuf>("file") {
             None => None,
             Some(path) => {
@@ -375,6 +384,8 @@ mod tests {
             ("csu note answer d3 severity=Severe", false),
             ("csu guide publish d3 --marking PURPLE", false),
             ("csu bulletin issue d3 --until 2026-12-24T18:00:00+00:00", false),
+            ("csu bulletin issue d3 --circle Ward=write --until 2026-12-24T18:00:00+00:00", true),
+            ("csu bulletin issue d3 --circle =write", false),
             ("csu guide import x", false),
         ] {
             assert_eq!(crate::cli::args::command().try_get_matches_from(line.split(' ')).is_ok(), ok, "{line}");

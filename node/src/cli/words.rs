@@ -2,7 +2,8 @@
 
 use super::screen::{columns, heading, short_time, visible};
 use crate::desk::{
-    AccessView, Check, GrantLine, Integrity, IntegrityResult, Invitation, LogLine, Pairing, Peer, PeerState, RevocationOutcome, Status,
+    AccessView, Check, GrantLine, Integrity, IntegrityResult, Invitation, LogLine, Pairing, Peer, PeerState, RevocationEffect,
+    RevocationOutcome, Status,
 };
 
 const fn yes(truth: bool) -> &'static str {
@@ -171,16 +172,63 @@ pub fn access(view: &AccessView) -> String {
     text
 }
 
+/// Whether something is told before it is done or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It would be so.
+    Before,
+    /// It is so.
+    After,
+}
+
+/// What a revocation changes, each line behind `indent`.
+#[must_use]
+pub fn effect(effect: &RevocationEffect, told: Told, indent: &str) -> String {
+    let before = told == Told::Before;
+    let until = |end: Option<crate::desk::Moment>| end.map(|end| format!(" until {}", short_time(end))).unwrap_or_default();
+    let mut lines = Vec::new();
+    for loss in &effect.losses {
+        let (who, had) = (visible(&loss.who.to_string()), format!("{}{}", loss.had, until(loss.had_until)));
+        let keeps = match loss.keeps {
+            Some(role) => format!("{} {role}{}", if before { "would keep" } else { "keeps" }, until(loss.keeps_until)),
+            None => format!("{} no role", if before { "would have" } else { "has" }),
+        };
+        lines.push(format!("{who}: {} {had}, {keeps}", if before { "has" } else { "had" }));
+        lines.push(format!("  and holds all the same: {}", loss.holds.iter().map(|what| visible(what)).collect::<Vec<_>>().join(", ")));
+    }
+    for gain in &effect.gains {
+        let who = visible(&gain.who.to_string());
+        lines.push(format!("{who}: {} {}{}", if before { "would have" } else { "has" }, gain.role, until(gain.until)));
+    }
+    for entry in &effect.entries {
+        let by = visible(&entry.by.to_string());
+        let counts = if before { "would no longer count" } else { "no longer counts" };
+        lines.push(format!("the {} {} by {by} {counts}", entry.kind.as_str(), entry.entry.short()));
+    }
+    if !effect.changed.is_empty() {
+        let changed: Vec<String> = effect.changed.iter().map(|path| visible(path)).collect();
+        lines.push(format!("the text {}: {}", if before { "would change" } else { "has changed" }, changed.join(", ")));
+    }
+    if let Some(state) = &effect.state {
+        lines.push(format!(
+            "the state {} from {} to {}",
+            if before { "would go" } else { "went" },
+            visible(&state.from),
+            visible(&state.to)
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("nobody loses anything".to_owned());
+    }
+    lines.iter().map(|line| format!("{indent}{line}\n")).collect()
+}
+
 /// What a revocation did.
 #[must_use]
 pub fn revocation(outcome: &RevocationOutcome) -> String {
-    let mut text = super::document::render_document(&outcome.document);
-    if !outcome.falls.is_empty() {
-        let falls: Vec<String> = outcome.falls.iter().map(|who| visible(&who.to_string())).collect();
-        text.push_str(&format!("\nWith it ended what they had passed on to: {}\n", falls.join(", ")));
-    }
-    text.push_str("\nNothing later is sent there. What was sent before is beyond reach.\n");
-    text
+    let text = super::document::render_document(&outcome.document);
+    let fell = effect(&outcome.effect, Told::After, "  ");
+    format!("{text}\nWhat fell:\n{fell}\nNothing later is sent there. What was sent before is beyond reach.\n")
 }
 
 /// The log.

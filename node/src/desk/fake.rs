@@ -97,6 +97,10 @@ fn retention_line() -> RetentionLine {
     }
 }
 
+fn circle(name: &str) -> Circle {
+    Circle { name: name.into(), members: vec![stranger()], documents: 0, created: moment() }
+}
+
 impl FakeDesk {
     fn note(&mut self, actor: &Actor, what: String) {
         self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
@@ -230,7 +234,44 @@ impl Desk for FakeDesk {
 
     fn revoke(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationOutcome, Problem> {
         self.note(actor, format!("revoke {reference} {}", request.who));
-        Ok(RevocationOutcome { document: document("bulletin", Map::new()), falls: vec![stranger()] })
+        Ok(RevocationOutcome { document: document("bulletin", Map::new()), falls: vec![stranger()], effect: RevocationEffect::default() })
+    }
+
+    fn preview_revocation(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationEffect, Problem> {
+        self.note(actor, format!("preview {reference} {} {:?}", request.who, request.passed_on));
+        Ok(RevocationEffect::default())
+    }
+
+    fn circles(&mut self, _: &Actor) -> Result<Vec<Circle>, Problem> {
+        Ok(vec![circle("Ward")])
+    }
+
+    fn circle(&mut self, _: &Actor, name: &str) -> Result<Circle, Problem> {
+        Ok(circle(name))
+    }
+
+    fn create_circle(&mut self, actor: &Actor, request: CircleRequest) -> Result<Circle, Problem> {
+        self.note(actor, format!("circle {} {:?}", request.name, request.members));
+        Ok(circle(&request.name))
+    }
+
+    fn change_circle(&mut self, actor: &Actor, name: &str, request: MembersRequest) -> Result<Circle, Problem> {
+        self.note(actor, format!("circle {name} +{:?} -{:?}", request.add, request.remove));
+        Ok(circle(name))
+    }
+
+    fn delete_circle(&mut self, actor: &Actor, name: &str) -> Result<(), Problem> {
+        self.note(actor, format!("delete circle {name}"));
+        Ok(())
+    }
+
+    fn pending(&mut self, _: &Actor, _: &str, _: PendingQuery) -> Result<PendingPage, Problem> {
+        Ok(PendingPage { items: vec![], next: None })
+    }
+
+    fn apply_circle(&mut self, actor: &Actor, name: &str, request: ApplyRequest) -> Result<Applied, Problem> {
+        self.note(actor, format!("apply {name} {}", request.document));
+        Ok(Applied { document: DocumentId::new([3; 32]), reference: request.document, done: vec![], refused: vec![] })
     }
 
     fn access(&mut self, _: &Actor, _: &str) -> Result<AccessView, Problem> {

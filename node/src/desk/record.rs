@@ -1,6 +1,6 @@
 //! Grants, who may do what, and what the node did.
 
-use super::{Document, Moment, OrgRef, Party};
+use super::{Document, EntryKind, Moment, OrgRef, Party};
 use crate::log_verb::LogVerb;
 use core::fmt;
 use core::str::FromStr;
@@ -44,12 +44,26 @@ pub struct GrantRequest {
     pub until: Option<Moment>,
 }
 
+/// What becomes of the roles that somebody passed on when its own is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PassedOn {
+    /// They stay: what was done in good faith is kept.
+    #[default]
+    Stay,
+    /// They fall with it, and whatever was done by them.
+    Fall,
+}
+
 /// Takes roles away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevocationRequest {
     /// From whom, as a person refers to them; or `anyone`.
     pub who: String,
+    /// Whether what they passed on to others stays; it does if nobody says.
+    #[serde(default)]
+    pub passed_on: PassedOn,
 }
 
 /// What a revocation did.
@@ -58,8 +72,86 @@ pub struct RevocationRequest {
 pub struct RevocationOutcome {
     /// The document as it is now.
     pub document: Document,
-    /// Who else lost what they had through the revoked.
+    /// Who lost every role: the revoked, and who had theirs through it.
     pub falls: Vec<OrgRef>,
+    /// All that fell.
+    pub effect: RevocationEffect,
+}
+
+/// Exactly what a revocation changes: shown before it is done, and told when it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationEffect {
+    /// Who has no role any more, or a lower one, or one for a shorter time.
+    pub losses: Vec<RoleLoss>,
+    /// Who gets a role back that the revoked had taken from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<RoleGain>,
+    /// Revisions and responses that do not count any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<FallenEntry>,
+    /// The fields that then read otherwise, by their paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// How the state changes, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateChange>,
+}
+
+/// Somebody who loses a role or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleLoss {
+    /// Who.
+    pub who: Party,
+    /// The highest role it had.
+    pub had: Role,
+    /// Until when it would have had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub had_until: Option<Moment>,
+    /// The role that it keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<Role>,
+    /// Until when it keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps_until: Option<Moment>,
+    /// What it holds all the same, in words: what was sent before cannot be called back.
+    pub holds: Vec<String>,
+}
+
+/// Somebody who gets a role or more of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleGain {
+    /// Who.
+    pub who: Party,
+    /// The highest role it then has.
+    pub role: Role,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+}
+
+/// A revision or response that does not count any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FallenEntry {
+    /// The entry.
+    pub entry: EntryId,
+    /// What it is.
+    pub kind: EntryKind,
+    /// By whom.
+    pub by: OrgRef,
+}
+
+/// One state of a document and the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateChange {
+    /// As it is.
+    pub from: String,
+    /// As it is then.
+    pub to: String,
 }
 
 /// Who may do what with a document.

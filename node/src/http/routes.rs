@@ -5,10 +5,11 @@ use super::answers::{Answer, Caller, Refusal};
 use super::kinds::KindView;
 use super::table;
 use crate::desk::{
-    AccessView, Check, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery,
-    LogFormat, LogHead, LogQuery, PauseRequest, Peer, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
-    RetentionRun, RetentionRunRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
+    DraftChange, DraftRequest, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest,
+    JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, PauseRequest, Peer, PendingPage, PendingQuery,
+    RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect,
+    RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -35,7 +36,7 @@ const fn operation(method: &'static str, path: &'static str, about: &'static str
 }
 
 /// Everything that the API can do.
-pub const OPERATIONS: [Operation; 30] = [
+pub const OPERATIONS: &[Operation] = &[
     operation("GET", "/status", "how the node is, at a glance"),
     operation("GET", "/doctor", "what a running node can check about itself"),
     operation("POST", "/invitations", "make a ticket: {validHours?}"),
@@ -55,9 +56,17 @@ pub const OPERATIONS: [Operation; 30] = [
     operation("GET", "/documents/{ref}/history", "every entry, with whether it counts and why not"),
     operation("GET", "/documents/{ref}/grants", "every grant ever made"),
     operation("POST", "/documents/{ref}/grants", "give a role: {who, role?, until?}"),
-    operation("POST", "/documents/{ref}/revocations", "take roles away: {who}"),
+    operation("POST", "/documents/{ref}/revocations", "take roles away: {who, passedOn?}"),
+    operation("POST", "/documents/{ref}/revocations/preview", "what that would change, without doing it: {who, passedOn?}"),
     operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
+    operation("GET", "/circles", "the circles of this node"),
+    operation("POST", "/circles", "make a circle: {name, members?}"),
+    operation("GET", "/circles/{name}", "one circle"),
+    operation("DELETE", "/circles/{name}", "delete a circle; what was granted stays"),
+    operation("POST", "/circles/{name}/members", "change who is in a circle: {add?, remove?}"),
+    operation("GET", "/circles/{name}/pending", "grants and revocations that follow and were not done: ?after=&limit="),
+    operation("POST", "/circles/{name}/apply", "do what follows for one document: {document}"),
     operation("POST", "/import/cap", "make a draft of a Common Alerting Protocol file in the body: ?name=FILE"),
     operation("PUT", "/documents/{ref}/retention", "set until when it is kept: {keepMonths?, until?, review?, byKind?, why}"),
     operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&until=&before=&limit=&format=json|csv"),
@@ -90,10 +99,16 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/history", get(history))
         .route("/documents/{ref}/grants", get(grants).post(grant))
         .route("/documents/{ref}/revocations", post(revoke))
+        .route("/documents/{ref}/revocations/preview", post(preview_revocation))
         .route("/documents/{ref}/access", get(access))
         .route("/documents/{ref}/export", get(export))
         .route("/documents/{ref}/retention", put(keep))
         .route("/import/cap", post(import_cap))
+        .route("/circles", get(circles).post(create_circle))
+        .route("/circles/{name}", get(circle).delete(delete_circle))
+        .route("/circles/{name}/members", post(change_circle))
+        .route("/circles/{name}/pending", get(pending))
+        .route("/circles/{name}/apply", post(apply_circle))
         .route("/log", get(log))
         .route("/log/head", get(log_head))
         .route("/log/check", get(check_log))
@@ -217,6 +232,59 @@ async fn revoke(
     Json(request): Json<RevocationRequest>,
 ) -> Answer<RevocationOutcome> {
     Ok(Json(desk.ask(move |desk| desk.revoke(&actor, &reference, request)).await?))
+}
+
+async fn preview_revocation(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<RevocationRequest>,
+) -> Answer<RevocationEffect> {
+    Ok(Json(desk.ask(move |desk| desk.preview_revocation(&actor, &reference, request)).await?))
+}
+
+async fn circles(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<Circle>> {
+    Ok(Json(desk.ask(move |desk| desk.circles(&actor)).await?))
+}
+
+async fn create_circle(State(desk): Desk, Caller(actor): Caller, Json(request): Json<CircleRequest>) -> Answer<Circle> {
+    Ok(Json(desk.ask(move |desk| desk.create_circle(&actor, request)).await?))
+}
+
+async fn circle(State(desk): Desk, Caller(actor): Caller, Path(name): Path<String>) -> Answer<Circle> {
+    Ok(Json(desk.ask(move |desk| desk.circle(&actor, &name)).await?))
+}
+
+async fn delete_circle(State(desk): Desk, Caller(actor): Caller, Path(name): Path<String>) -> Answer<Value> {
+    desk.ask(move |desk| desk.delete_circle(&actor, &name)).await?;
+    Ok(Json(json!({})))
+}
+
+async fn change_circle(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Json(request): Json<MembersRequest>,
+) -> Answer<Circle> {
+    Ok(Json(desk.ask(move |desk| desk.change_circle(&actor, &name, request)).await?))
+}
+
+async fn pending(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Query(query): Query<PendingQuery>,
+) -> Answer<PendingPage> {
+    Ok(Json(desk.ask(move |desk| desk.pending(&actor, &name, query)).await?))
+}
+
+async fn apply_circle(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(name): Path<String>,
+    Json(request): Json<ApplyRequest>,
+) -> Answer<Applied> {
+    Ok(Json(desk.ask(move |desk| desk.apply_circle(&actor, &name, request)).await?))
 }
 
 async fn access(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<AccessView> {

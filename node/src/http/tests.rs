@@ -123,7 +123,7 @@ async fn every_operation_that_is_listed_is_there() {
     let (_, body) = node.raw("GET /api/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(body.contains("/documents/{ref}/steps/{verb}"), "{body}");
     for Operation { method, path, .. } in OPERATIONS {
-        let address = path.replace("{ref}", "abcd").replace("{verb}", "issue").replace("{org}", "x");
+        let address = path.replace("{ref}", "abcd").replace("{verb}", "issue").replace("{org}", "x").replace("{name}", "Ward");
         let request = format!("{method} /api/v1{address} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         let (head, _) = node.raw(&request).await;
         assert!(!head.starts_with("http/1.1 404") && !head.starts_with("http/1.1 405"), "{method} {path}: {head}");

@@ -2,10 +2,11 @@
 
 use super::{Office, now};
 use crate::desk::{
-    AccessView, Actor, Check, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck,
-    LogCheckQuery, LogHead, LogLine, LogQuery, PauseRequest, Peer, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
-    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    AccessView, Actor, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage,
+    DraftChange, DraftRequest, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation,
+    InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest, PauseRequest, Peer, PendingPage,
+    PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
+    RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -95,6 +96,38 @@ impl Desk for Office {
 
     fn revoke(&mut self, actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationOutcome, Problem> {
         self.whole(|office| office.revoke_roles(actor, reference, &request))
+    }
+
+    fn preview_revocation(&mut self, _actor: &Actor, reference: &str, request: RevocationRequest) -> Result<RevocationEffect, Problem> {
+        self.whole(|office| office.preview(reference, &request))
+    }
+
+    fn circles(&mut self, _actor: &Actor) -> Result<Vec<Circle>, Problem> {
+        self.list_circles()
+    }
+
+    fn circle(&mut self, _actor: &Actor, name: &str) -> Result<Circle, Problem> {
+        self.show_circle(&self.find_circle(name)?)
+    }
+
+    fn create_circle(&mut self, actor: &Actor, request: CircleRequest) -> Result<Circle, Problem> {
+        self.whole(|office| office.make_circle(actor, &request))
+    }
+
+    fn change_circle(&mut self, actor: &Actor, name: &str, request: MembersRequest) -> Result<Circle, Problem> {
+        self.whole(|office| office.change_members(actor, name, &request))
+    }
+
+    fn delete_circle(&mut self, actor: &Actor, name: &str) -> Result<(), Problem> {
+        self.whole(|office| office.remove_circle(actor, name))
+    }
+
+    fn pending(&mut self, _actor: &Actor, name: &str, query: PendingQuery) -> Result<PendingPage, Problem> {
+        self.whole(|office| office.pending_page(name, &query))
+    }
+
+    fn apply_circle(&mut self, actor: &Actor, name: &str, request: ApplyRequest) -> Result<Applied, Problem> {
+        self.whole(|office| office.apply_to(actor, name, &request.document))
     }
 
     fn access(&mut self, _actor: &Actor, reference: &str) -> Result<AccessView, Problem> {

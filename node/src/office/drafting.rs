@@ -1,10 +1,11 @@
 //! Drafts: what is written and not yet signed. Nothing here leaves the node.
 
+use super::circles::{Wishes, circle_named_in};
 use super::opening::{Named, kind_named};
 use super::{Office, now};
 use crate::desk::{Actor, Document, DraftChange, DraftRequest, Problem, Recipient};
 use crate::log_verb::LogVerb;
-use crate::storage::{Draft, DraftContent, DraftNumber};
+use crate::storage::{CircleGrant, Draft, DraftContent, DraftNumber};
 use csu_protocol::document::{FieldError, Fields, Kind, Marking};
 use csu_protocol::entry::{Grant, Role, Subject};
 use csu_protocol::id::DocumentId;
@@ -30,22 +31,27 @@ pub(super) fn merge(audience: &mut Vec<Grant>, more: impl IntoIterator<Item = Gr
 }
 
 impl Office {
-    /// Whom a request names, as grants. Without a role: Read.
-    pub(super) fn recipients(&self, to: &[Recipient]) -> Result<Vec<Grant>, Problem> {
-        let mut grants: Vec<Grant> = Vec::new();
+    /// Whom a request names: organisations, anyone, and circles. Without a role: Read.
+    pub(super) fn recipients(&self, to: &[Recipient]) -> Result<Wishes, Problem> {
+        let mut wishes = Wishes::default();
         for recipient in to {
+            let role = recipient.role.unwrap_or(Role::Read);
+            let until = recipient.until.map(crate::desk::Moment::timestamp);
+            if let Some(name) = circle_named_in(&recipient.who) {
+                let circle = self.find_circle(name)?.key;
+                wishes.add_circle(CircleGrant { circle, role, until });
+                continue;
+            }
             let subject = self.subject(&recipient.who)?;
             if subject == Subject::Organisation(self.machine.organisation()) {
                 return Err(Problem::invalid("to", "this organisation need not grant itself anything", "leave it out"));
             }
-            let role = recipient.role.unwrap_or(Role::Read);
             if subject == Subject::Anyone && role != Role::Read {
                 return Err(Problem::invalid("to", "anyone can be given the role read alone", "write anyone=read"));
             }
-            let until = recipient.until.map(crate::desk::Moment::timestamp);
-            merge(&mut grants, [Grant { subject, role, until }]);
+            merge(&mut wishes.grants, [Grant { subject, role, until }]);
         }
-        Ok(grants)
+        Ok(wishes)
     }
 
     /// Begins a draft of what somebody here types: what it says is collected by that.
@@ -59,12 +65,14 @@ impl Office {
         let kind = kind_named(&request.kind)?;
         let fields = changed_fields(kind, None, Some(&request.fields), &request.assign)?;
         let marking = request.marking.as_deref().map(marking_named).transpose()?;
+        let wishes = self.recipients(&request.to)?;
         let content = DraftContent {
             kind: kind.name.to_owned(),
             document: None,
             fields: fields.into_map(),
             marking: marking.map(|marking| marking.to_string()),
-            audience: self.recipients(&request.to)?,
+            audience: wishes.grants,
+            circles: wishes.circles,
             base: Vec::new(),
             person: actor.person().map(str::to_owned),
         };
@@ -111,7 +119,8 @@ impl Office {
             content.marking = Some(marking_named(marking)?.to_string());
         }
         if let Some(to) = &change.to {
-            content.audience = self.recipients(to)?;
+            let wishes = self.recipients(to)?;
+            (content.audience, content.circles) = (wishes.grants, wishes.circles);
         }
         Ok(())
     }
@@ -134,6 +143,7 @@ impl Office {
             fields: snapshot.fields.into_map(),
             marking: snapshot.marking.map(|marking| marking.to_string()),
             audience: Vec::new(),
+            circles: Vec::new(),
             base,
             person: actor.person().map(str::to_owned),
         })

@@ -101,8 +101,12 @@ impl Office {
     pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Open, Problem> {
         self.pump()?;
         let stored = csu_protocol::store::Read::document(&self.storage, id)?;
+        Ok(self.read_by(id, self.access_of(id)?, stored))
+    }
+
+    /// What a document's entries say to this organisation by a graph of them.
+    pub(super) fn read_by(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>) -> Open {
         let us = self.machine.organisation();
-        let access = self.access_of(id)?;
         let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
         let opened = reading::open(access, &stored, &reader);
         let snapshot = opened.content.snapshot();
@@ -119,7 +123,7 @@ impl Office {
         let withdrawn = withdrawal.is_some().then_some(WITHDRAWN.name);
         let state = kind.highest(snapshot.state.into_iter().chain(answers).chain(withdrawn));
         let state = state.unwrap_or(if withdrawal.is_some() { WITHDRAWN.name } else { UNKNOWN_KIND });
-        Ok(Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level })
+        Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level }
     }
 
     /// The standing under which this organisation may do something that takes `role`.

@@ -1,8 +1,9 @@
 //! Organisations, by the names people here use.
 
 use super::Office;
+use super::circles::circle_named_in;
 use super::opening::shown;
-use crate::desk::{OrgRef, Party, Problem};
+use crate::desk::{CIRCLE_PREFIX, OrgRef, Party, Problem};
 use csu_protocol::entry::Subject;
 use csu_protocol::id::OrganisationId;
 use csu_protocol::store::Pairing;
@@ -52,17 +53,28 @@ impl Office {
         self.find_organisation(text).map(Subject::Organisation)
     }
 
-    /// Finds the organisation that a text names.
-    pub(super) fn find_organisation(&self, text: &str) -> Result<OrganisationId, Problem> {
-        let wanted = text.trim().to_lowercase();
-        let ours = self.machine.organisation();
+    /// Everybody this node knows of, itself included.
+    fn known_organisations(&self) -> Vec<OrganisationId> {
         let peers = self.machine.peers().map(|peer| peer.organisation).chain(self.machine.joinings().map(|joining| joining.organisation));
         let mut known: Vec<OrganisationId> = self.machine.directory().organisations().map(|known| known.card.card().organisation).collect();
         known.extend(peers);
-        known.push(ours);
+        known.push(self.machine.organisation());
         known.sort();
         known.dedup();
-        let named: Vec<(OrganisationId, String)> = known.into_iter().map(|id| (id, self.organisation(&id).name.to_lowercase())).collect();
+        known
+    }
+
+    /// The organisations that bear a name, in whatever letters.
+    pub(super) fn organisations_named(&self, name: &str) -> impl Iterator<Item = OrganisationId> {
+        let wanted = name.to_lowercase();
+        self.known_organisations().into_iter().filter(move |id| self.organisation(id).name.to_lowercase() == wanted)
+    }
+
+    /// Finds the organisation that a text names.
+    pub(super) fn find_organisation(&self, text: &str) -> Result<OrganisationId, Problem> {
+        let wanted = text.trim().to_lowercase();
+        let named: Vec<(OrganisationId, String)> =
+            self.known_organisations().into_iter().map(|id| (id, self.organisation(&id).name.to_lowercase())).collect();
         let by_id = |(id, _): &&(OrganisationId, String)| wanted.len() >= 4 && id.to_string().starts_with(&wanted);
         let whole = |(_, name): &&(OrganisationId, String)| *name == wanted;
         let part = |(_, name): &&(OrganisationId, String)| !wanted.is_empty() && name.contains(&wanted);
@@ -81,6 +93,15 @@ impl Office {
                 let names: Vec<String> = several.iter().take(5).map(|(id, name)| format!("{name} ({})", id.short())).collect();
                 Err(Problem::invalid("who", format!("'{}' could be {}", shown(text), names.join(", ")), "give the beginning of its id"))
             }
+            None if circle_named_in(text).is_some() => Err(Problem::invalid(
+                "who",
+                "a circle can be granted a document, and it can be taken back; here one organisation is to be named",
+                "name one of its members: see them with `csu circle list`",
+            )),
+            None if self.storage.circle_named(text.trim())?.is_some() => Err(Problem::not_found(
+                format!("this node knows no organisation '{}'; there is a circle of that name", shown(text)),
+                format!("write {CIRCLE_PREFIX}{} to name all its members", shown(text)),
+            )),
             None => Err(Problem::not_found(
                 format!("this node knows no organisation '{}'", shown(text)),
                 "see whom it knows with `csu peer list`, or pair with it by `csu invite`",

@@ -1,17 +1,16 @@
 //! Grants, revocations, and who may do what.
 
+use super::circles::{Giving, batches, grants_of};
 use super::drafting::merge;
 use super::opening::Named;
+use super::revoking::still_held;
 use super::{Office, now};
-use crate::desk::{
-    AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient, RevocationOutcome,
-    RevocationRequest,
-};
+use crate::desk::{AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient};
 use crate::log_verb::LogVerb;
-use csu_protocol::access::{Access, Row};
-use csu_protocol::entry::{Body, Grant, Principal, Role, Subject};
-use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
-use csu_protocol::store::{Read, ReadError};
+use crate::storage::CircleGrant;
+use csu_protocol::access::Row;
+use csu_protocol::entry::{Grant, Role, Subject};
+use csu_protocol::id::{DocumentId, OrganisationId};
 use std::collections::BTreeSet;
 
 impl Office {
@@ -32,40 +31,33 @@ impl Office {
 
     pub(super) fn add_grant(&mut self, actor: &Actor, reference: &str, request: GrantRequest) -> Result<Document, Problem> {
         let recipient = Recipient { who: request.who, role: request.role, until: request.until };
-        let grants = self.recipients(&[recipient])?;
+        let wishes = self.recipients(&[recipient])?;
         match self.find(reference)? {
             Named::Draft(draft) => {
                 // Nobody learns of a draft: the grant is signed when the document begins.
                 let mut content = draft.content;
-                merge(&mut content.audience, grants);
+                wishes.add_to(&mut content);
                 self.storage.update_draft(draft.number, &content, now())?;
                 self.log_act(actor, LogVerb::Alteration, None, None, format!("changed whom draft {} is for", draft.number))?;
                 self.show_draft(draft.number)
             }
             Named::Document(document, _) => {
+                // Whoever may not give anything is told so first, and who may.
+                self.standing(&document, Role::Admin, "granting")?;
                 let open = self.open_document(&document)?;
                 let marking = open.snapshot.marking.unwrap_or(csu_protocol::document::Marking::Red);
-                if self.not_yet_given(&document, &grants)?.is_empty() {
+                let needed = self.needed(&document, self.expand(&wishes, &open.owner)?)?;
+                if needed.is_empty() && !self.shares_more(&document, &wishes.circles)? {
                     return Err(Problem::conflict(
                         "that role, or a higher one, is given already",
                         "see `csu access`; to lower a role take it back with `csu grant revoke`, then give the lower one",
                     ));
                 }
-                // Whoever may not give at all is told so first.
-                self.standing(&document, Role::Admin, "granting")?;
-                self.check_audience(open.kind, marking, &self.audience_with(&document, &grants)?)?;
-                self.grant_roles(actor, &document, grants)?;
+                self.check_audience(open.kind, marking, &self.audience_with(&document, &grants_of(&needed))?)?;
+                self.grant_roles(actor, &document, needed, &wishes.circles)?;
                 self.show_document(&document)
             }
         }
-    }
-
-    /// Those of `grants` that give more than their subjects have. A grant never lowers a role: the highest holds.
-    pub(super) fn not_yet_given(&self, document: &DocumentId, grants: &[Grant]) -> Result<Vec<Grant>, Problem> {
-        let live: Vec<Row> = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now())).collect();
-        let outlasts = |row: &Row, grant: &Grant| row.until.is_none_or(|until| grant.until.is_some_and(|wanted| wanted <= until));
-        let given = |grant: &Grant| live.iter().any(|row| row.who == grant.subject && row.role >= grant.role && outlasts(row, grant));
-        Ok(grants.iter().filter(|grant| !given(grant)).copied().collect())
     }
 
     /// Who has a role on a document now, and who would with `more`.
@@ -76,21 +68,8 @@ impl Office {
         Ok(audience)
     }
 
-    /// Signs grants, and starts an epoch that opens the document to new readers.
-    pub(super) fn grant_roles(&mut self, actor: &Actor, document: &DocumentId, grants: Vec<Grant>) -> Result<(), Problem> {
-        self.check_cards(&grants)?;
-        let under = self.standing(document, Role::Admin, "granting")?;
-        self.sign_control(document, under, Body::Grant { grants: grants.clone() })?;
-        self.current_epoch(document, under)?;
-        for grant in grants {
-            let until = grant.until.map(|until| format!(" until {until}")).unwrap_or_default();
-            self.log_access(actor, document, grant.subject, format!("granted {}{until}", grant.role))?;
-        }
-        Ok(())
-    }
-
     /// Notes that somebody here gave a role to `whom`, or took it.
-    fn log_access(&mut self, actor: &Actor, document: &DocumentId, whom: Subject, detail: String) -> Result<(), Problem> {
+    pub(super) fn log_access(&mut self, actor: &Actor, document: &DocumentId, whom: Subject, detail: String) -> Result<(), Problem> {
         let who = actor.person().unwrap_or("somebody at this node").to_owned();
         let to = match whom {
             Subject::Anyone => "anyone".to_owned(),
@@ -99,102 +78,29 @@ impl Office {
         Ok(self.log(now(), LogVerb::Access, &who, Some(*document), Some(to), None, detail)?)
     }
 
-    fn who_reads(&self, document: &DocumentId) -> Result<BTreeSet<OrganisationId>, Problem> {
-        let access = self.access_of(document)?;
-        Ok(access.named().into_iter().filter(|organisation| access.role_now(organisation, now()).is_some()).collect())
-    }
-
-    pub(super) fn revoke_roles(
+    /// Signs grants, remembers which were for circles' sakes, and starts an epoch that opens the document to new readers.
+    pub(super) fn grant_roles(
         &mut self,
         actor: &Actor,
-        reference: &str,
-        request: &RevocationRequest,
-    ) -> Result<RevocationOutcome, Problem> {
-        let subject = self.subject(&request.who)?;
-        let document = match self.find(reference)? {
-            Named::Document(document, _) => document,
-            Named::Draft(draft) => {
-                let mut content = draft.content;
-                content.audience.retain(|known| known.subject != subject);
-                self.storage.update_draft(draft.number, &content, now())?;
-                self.log_act(actor, LogVerb::Alteration, None, None, format!("changed whom draft {} is for", draft.number))?;
-                return Ok(RevocationOutcome { document: self.show_draft(draft.number)?, falls: Vec::new() });
-            }
-        };
-        let access = self.access_of(&document)?;
-        let live = access.rows().into_iter().any(|row| row.who == subject && row.is_live(now()));
-        if !live {
-            return Err(Problem::conflict(
-                format!("{} has no role on this document to take back", self.party(subject)),
-                "see who has one with `csu access`",
-            ));
-        }
-        let before = self.who_reads(&document)?;
-        let access = self.access_of(&document)?;
-        let us = self.machine.organisation();
-        if subject == Subject::Organisation(us) {
-            self.renounce(&document, us)?;
-        } else {
-            let (principal, keep) = match subject {
-                Subject::Anyone => (Principal::Anyone, Vec::new()),
-                // What was done in good faith stays; what comes from now on does not.
-                Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id)),
-            };
-            let under = self.standing(&document, Role::Admin, "taking a role back")?;
-            let counted = access_counts(self.access_of(&document)?);
-            self.sign_control(&document, under, Body::Revoke { principal, keep })?;
-            self.take_back_again(&document, under, principal, &counted)?;
-        }
-        let access = self.access_of(&document)?;
-        if let Some(row) = access.rows().into_iter().find(|row| row.who == subject && row.is_live(now())) {
-            let by = row.chain.last().map_or_else(|| "somebody above".to_owned(), |link| self.organisation(&link.by).to_string());
-            return Err(Problem::denied(
-                format!("{} still has the role {} by {by}, which this organisation cannot take back", self.party(subject), row.role),
-                format!("ask {by} to take it back"),
-            ));
-        }
-        let after = self.who_reads(&document)?;
-        let falls = before.difference(&after).map(|id| self.organisation(id)).collect();
-        self.log_access(actor, &document, subject, "took its roles back".to_owned())?;
-        Ok(RevocationOutcome { document: self.show_document(&document)?, falls })
-    }
-
-    /// Takes back in our own name what others had taken back and an eviction would now give again. That
-    /// happens where the evicted contradicted itself: of two branches of its entries a revocation keeps one, and
-    /// what it revoked on the other one falls.
-    fn take_back_again(
-        &mut self,
         document: &DocumentId,
-        under: EntryId,
-        evicted: Principal,
-        counted: &BTreeSet<EntryId>,
+        givings: Vec<Giving>,
+        circles: &[CircleGrant],
     ) -> Result<(), Problem> {
-        // Signed in our own name, a revocation of ourselves would give up the role that we evict by.
-        let own = Principal::Organisation(self.machine.organisation());
-        let fallen: BTreeSet<EntryId> = counted.difference(&access_counts(self.access_of(document)?)).copied().collect();
-        for stored in self.storage.entries(document, &fallen)? {
-            let entry = stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?;
-            if let Body::Revoke { principal, keep } = &entry.header().body
-                && ![evicted, own].contains(principal)
-            {
-                self.sign_control(document, under, Body::Revoke { principal: *principal, keep: keep.clone() })?;
-            }
+        self.check_cards(&grants_of(&givings))?;
+        let under = self.standing(document, Role::Admin, "granting")?;
+        let grants = grants_of(&givings);
+        self.sign_givings(document, under, batches(givings))?;
+        for grant in circles {
+            self.storage.put_share(document, grant)?;
+            let detail = format!("granted {} to the members of the circle {}", grant.role, self.circle_of(grant.circle)?.name);
+            self.log_act(actor, LogVerb::Access, Some(*document), None, detail)?;
+        }
+        self.current_epoch(document, under)?;
+        for grant in grants {
+            let until = grant.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            self.log_access(actor, document, grant.subject, format!("granted {}{until}", grant.role))?;
         }
         Ok(())
-    }
-
-    /// Gives up every role of our own, which needs no other role. Each was given by an entry of its
-    /// own and is given up by one.
-    fn renounce(&mut self, document: &DocumentId, us: OrganisationId) -> Result<(), Problem> {
-        loop {
-            let access = self.access_of(document)?;
-            if access.owner() == Some(us) {
-                return Err(Problem::conflict("the owner cannot give its document up", "withdraw it instead"));
-            }
-            let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return Ok(()) };
-            let keep = access.keep_all_of(&us);
-            self.sign_control(document, under, Body::Revoke { principal: Principal::Organisation(us), keep })?;
-        }
     }
 
     pub(super) fn list_grants(&mut self, reference: &str) -> Result<Vec<GrantLine>, Problem> {
@@ -243,7 +149,7 @@ impl Office {
         let holds = |live: bool, role: Role| match (live, role) {
             (true, Role::Relay) => vec!["sealed content it cannot read".to_owned(), "who may do what".to_owned()],
             (true, Role::Read | Role::Write | Role::Admin) => vec!["everything".to_owned()],
-            (false, _) => vec!["what it had received until then".to_owned(), "who may do what".to_owned()],
+            (false, _) => still_held(role),
         };
         let rows = rows
             .iter()
@@ -290,9 +196,4 @@ fn sentence(who: &Party, row: &Row, live: bool, chain: &[ChainLink], ended: Opti
         (false, Some(ended)) => format!("{who} could {may}, granted by {by}; {ended}."),
         (false, None) => format!("{who} could {may}, granted by {by}; not any more."),
     }
-}
-
-/// The revocations that count.
-fn access_counts(access: &Access) -> BTreeSet<EntryId> {
-    access.authorised_revocations().into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! Steps of a document's lifecycle: what is signed, sealed and shared.
 
-use super::drafting::{marking_named, merge};
+use super::circles::{Wishes, batches, grants_of};
+use super::drafting::marking_named;
 use super::opening::{Named, kind_named, shown};
 use super::portability::check_writable;
 use super::view::possible_steps;
@@ -54,14 +55,13 @@ impl Office {
     }
 
     /// Signs and counts a control entry, with whatever it needs before it.
-    pub(super) fn sign_control(&mut self, document: &DocumentId, under: EntryId, body: Body) -> Result<(), Problem> {
+    pub(super) fn sign_control(&mut self, document: &DocumentId, under: EntryId, body: Body) -> Result<EntryId, Problem> {
         let problem = |error| author_problem(&error);
         while let Some(gathering) = author::gather(self.access_of(document)?, &self.acting(under), &body).map_err(problem)? {
             self.publish(gathering)?;
         }
         let entry = author::control(self.access_of(document)?, &self.acting(under), body).map_err(problem)?;
-        self.publish(entry)?;
-        Ok(())
+        self.publish(entry)
     }
 
     pub(super) fn take_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: &StepRequest) -> Result<Document, Problem> {
@@ -118,7 +118,7 @@ impl Office {
         let change =
             DraftChange { fields: request.fields.clone(), assign: request.assign.clone(), marking: request.marking.clone(), to: None };
         self.change_content(content, &change)?;
-        merge(&mut content.audience, self.recipients(&request.to)?);
+        self.recipients(&request.to)?.add_to(content);
         Ok(())
     }
 
@@ -155,14 +155,24 @@ impl Office {
         self.changed_by(&mut content, request)?;
         let wanted = Self::wanted(kind, step, &content, true)?;
         let us = self.machine.organisation();
-        self.check_audience(kind, wanted.marking, &content.audience)?;
+        let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
+        let givings = self.expand(&wishes, &us)?;
+        self.check_audience(kind, wanted.marking, &grants_of(&givings))?;
         self.check_classification(&us, &wanted)?;
-        self.check_cards(&content.audience)?;
+        self.check_cards(&grants_of(&givings))?;
+        // What does not fit into the first entry follows in others.
+        let mut batches = batches(givings);
+        let first = if batches.is_empty() { Vec::new() } else { batches.remove(0) };
         let mut entropy = self.entropy()?;
-        let genesis = author::genesis(us, Signer::Device(self.keys.device()), content.audience.clone(), &mut entropy);
+        let genesis = author::genesis(us, Signer::Device(self.keys.device()), grants_of(&first), &mut entropy);
         let genesis = genesis.map_err(|error| author_problem(&error))?;
         let document = genesis.document();
         self.publish(genesis)?;
+        self.remember_givings(&document, document.into(), &first)?;
+        self.sign_givings(&document, document.into(), batches)?;
+        for grant in &wishes.circles {
+            self.storage.put_share(&document, grant)?;
+        }
         let change = Content::default().revise(&document, &[], &wanted).map_err(|error| revise_problem(&error))?;
         let epoch = self.start_epoch(&document, document.into(), &[])?;
         self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), change.bytes())?;
@@ -189,7 +199,9 @@ impl Office {
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
-        let grants = self.not_yet_given(document, &content.audience)?;
+        let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
+        let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
+        let grants = grants_of(&givings);
         if !grants.is_empty() || open.snapshot.marking != Some(wanted.marking) {
             self.check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
         }
@@ -201,8 +213,8 @@ impl Office {
         };
         // Nothing is signed before the change is known to be one.
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
-        if !grants.is_empty() {
-            self.grant_roles(actor, document, grants)?;
+        if !givings.is_empty() || self.shares_more(document, &wishes.circles)? {
+            self.grant_roles(actor, document, givings, &wishes.circles)?;
         }
         let deps = open.opened.entries_of(change.deps());
         let joined = deps.len();

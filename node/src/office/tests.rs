@@ -1,5 +1,8 @@
 //! The office over real storage, with a network that only listens.
 
+mod circles;
+mod preview;
+
 use super::*;
 use crate::config::{Config, Flags};
 use crate::desk::{Actor, Desk, DraftRequest, Recipient, StepRequest};
@@ -33,23 +36,25 @@ impl Sessions for Nowhere {
 
 /// An office of its own folder that knows two other organisations by their cards.
 fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
+    let (folder, office, others) = office_that_knows(&["Police", "Council"]);
+    (folder, office, others.try_into().unwrap())
+}
+
+/// The same that knows others of these names. The keys of the first are of 3s, of the next of 4s, and so on.
+fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<OrganisationId>) {
     let folder = tempfile::tempdir().unwrap();
     let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
     let config = Config::load(&flags, []).unwrap();
     let name = |text| Name::new(text).unwrap();
     let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name("Brixton"), OrganisationKind::Union).unwrap();
     let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
-    let others = [3, 4].map(|byte| {
-        let card = SignedCard::sign(
-            &RootKey::from_secret([byte; 32]),
-            0,
-            DeviceKey::from_seed(&[byte; 32]).device(),
-            name(if byte == 3 { "Police" } else { "Council" }),
-            OrganisationKind::Other,
-        );
+    let mut others = Vec::new();
+    for (byte, other) in (3..).zip(names) {
+        let device = DeviceKey::from_seed(&[byte; 32]).device();
+        let card = SignedCard::sign(&RootKey::from_secret([byte; 32]), 0, device, name(other), OrganisationKind::Other);
         storage.apply(&Write::Card { card: card.clone(), brought_by: None }).unwrap();
-        card.card().organisation
-    });
+        others.push(card.card().organisation);
+    }
     storage.commit().unwrap();
     let office = Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap();
     (folder, office, others)
@@ -176,7 +181,7 @@ fn giving_up_ones_roles_ends_all_of_them() {
     let more = author::control(office.access_of(&document).unwrap(), &acting, Body::Grant { grants: given(Role::Write) }).unwrap();
     office.machine.publish(now(), more).unwrap();
     office.settle().unwrap();
-    let request = crate::desk::RevocationRequest { who: "Brixton".to_owned() };
+    let request = crate::desk::RevocationRequest { who: "Brixton".to_owned(), ..Default::default() };
     let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     assert_eq!(outcome.document.access, crate::desk::AccessLevel::Former);
     assert_eq!(office.access_of(&document).unwrap().role_now(&us, now()), None);
@@ -226,7 +231,7 @@ fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_i
     publish(&mut office, [vec![to_other], both].concat());
     let role = |office: &Office| office.access_of(&document).unwrap().role_now(&other, now());
     assert_eq!(role(&office), None);
-    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    let request = crate::desk::RevocationRequest { who: police.to_string(), ..Default::default() };
     office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     office.settle().unwrap();
     assert_eq!(role(&office), None, "the eviction gave back what the evicted had taken");
@@ -251,7 +256,7 @@ fn whoever_evicts_one_that_had_taken_a_role_from_it_keeps_the_role_it_evicts_by(
     let taken = Body::Revoke { principal: Principal::Organisation(us), keep: Vec::new() };
     let both = contradiction(&[genesis, to_police, to_us.clone()], &acting, taken);
     publish(&mut office, [vec![to_us], both].concat());
-    let request = crate::desk::RevocationRequest { who: police.to_string() };
+    let request = crate::desk::RevocationRequest { who: police.to_string(), ..Default::default() };
     office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
     office.settle().unwrap();
     let access = office.access_of(&document).unwrap();

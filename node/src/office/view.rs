@@ -4,8 +4,8 @@ use super::listing::title;
 use super::opening::{Named, Open, kind_named};
 use super::{Office, now};
 use crate::desk::{
-    AccessLevel, Actor, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem, Reader,
-    Recipient, ResponseLine, Withdrawal,
+    AccessLevel, Actor, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem,
+    Reader, Recipient, ResponseLine, Withdrawal,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter};
@@ -110,7 +110,7 @@ impl Office {
             owner: self.organisation(&self.machine.organisation()),
             // What is published: nothing yet.
             fields: serde_json::Map::new(),
-            draft: Some(self.draft_view(draft, &fields, marking, &Fields::default())),
+            draft: Some(self.draft_view(draft, &fields, marking, &Fields::default())?),
             withdrawn: None,
             access: AccessLevel::Owner,
             readers: Vec::new(),
@@ -122,16 +122,21 @@ impl Office {
         })
     }
 
-    fn draft_view(&self, draft: &Draft, fields: &Fields, marking: String, published: &Fields) -> DraftView {
-        let to = draft.content.audience.iter().map(|grant| Recipient {
+    fn draft_view(&self, draft: &Draft, fields: &Fields, marking: String, published: &Fields) -> Result<DraftView, Problem> {
+        let mut to = Vec::new();
+        for grant in &draft.content.circles {
+            let who = format!("{CIRCLE_PREFIX}{}", self.circle_of(grant.circle)?.name);
+            to.push(Recipient { who, role: Some(grant.role), until: grant.until.map(Into::into) });
+        }
+        to.extend(draft.content.audience.iter().map(|grant| Recipient {
             who: match grant.subject {
                 Subject::Anyone => "anyone".to_owned(),
                 Subject::Organisation(id) => self.organisation(&id).name,
             },
             role: Some(grant.role),
             until: grant.until.map(Into::into),
-        });
-        DraftView { fields: fields.as_map().clone(), marking, to: to.collect(), changed: published.changed_paths(fields) }
+        }));
+        Ok(DraftView { fields: fields.as_map().clone(), marking, to, changed: published.changed_paths(fields) })
     }
 
     fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
@@ -156,7 +161,7 @@ impl Office {
             Some(draft) => {
                 let fields = open.kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
                 let marking = draft.content.marking.clone().unwrap_or_else(|| marking.clone());
-                Some(self.draft_view(draft, &fields, marking, published))
+                Some(self.draft_view(draft, &fields, marking, published)?)
             }
             None => None,
         };

@@ -3,6 +3,7 @@
 //! A draft has a number that people refer to (`d3`). Once issued it is closed: its words are gone
 //! from here and its number stays as another name of the document.
 
+use super::circles::CircleGrant;
 use super::column::{Cells, json, ms};
 use super::error::Fault;
 use csu_protocol::entry::{Grant, Role, Subject};
@@ -50,6 +51,8 @@ pub struct DraftContent {
     pub marking: Option<String>,
     /// Who is to get it when it is issued.
     pub audience: Vec<Grant>,
+    /// The circles whose members are to get it, as they are then.
+    pub circles: Vec<CircleGrant>,
     /// The effective revisions whose state the draft was begun from.
     pub base: Vec<EntryId>,
     /// Who writes it.
@@ -61,7 +64,7 @@ pub struct DraftContent {
 pub struct Draft {
     /// Its number.
     pub number: DraftNumber,
-    /// Whether it is still being written. If not, fields, marking, audience and base are empty and the
+    /// Whether it is still being written. If not, fields, marking, audience, circles and base are empty and the
     /// document is there.
     pub open: bool,
     /// What it says.
@@ -110,8 +113,8 @@ fn audience(grants: &[Grant]) -> Result<String, Fault> {
 pub(super) fn add(db: &Connection, content: &DraftContent, now: Timestamp) -> Result<DraftNumber, Fault> {
     let number = db
         .prepare_cached(
-            "INSERT INTO draft (kind, document, open, fields, marking, audience, base, person, created, updated)
-             VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+            "INSERT INTO draft (kind, document, open, fields, marking, audience, base, person, created, updated, circles)
+             VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
         )?
         .insert(params![
             content.kind,
@@ -121,7 +124,8 @@ pub(super) fn add(db: &Connection, content: &DraftContent, now: Timestamp) -> Re
             audience(&content.audience)?,
             json(&content.base)?,
             content.person,
-            ms(now)
+            ms(now),
+            json(&content.circles)?
         ])?;
     Ok(DraftNumber(number))
 }
@@ -130,7 +134,8 @@ pub(super) fn add(db: &Connection, content: &DraftContent, now: Timestamp) -> Re
 pub(super) fn update(db: &Connection, number: DraftNumber, content: &DraftContent, now: Timestamp) -> Result<bool, Fault> {
     let changed = db
         .prepare_cached(
-            "UPDATE draft SET kind = ?2, document = ?3, fields = ?4, marking = ?5, audience = ?6, base = ?7, person = ?8, updated = ?9
+            "UPDATE draft SET kind = ?2, document = ?3, fields = ?4, marking = ?5, audience = ?6, base = ?7, person = ?8, updated = ?9,
+                 circles = ?10
              WHERE number = ?1 AND open = 1",
         )?
         .execute(params![
@@ -142,7 +147,8 @@ pub(super) fn update(db: &Connection, number: DraftNumber, content: &DraftConten
             audience(&content.audience)?,
             json(&content.base)?,
             content.person,
-            ms(now)
+            ms(now),
+            json(&content.circles)?
         ])?;
     Ok(changed > 0)
 }
@@ -151,7 +157,8 @@ pub(super) fn update(db: &Connection, number: DraftNumber, content: &DraftConten
 pub(super) fn close(db: &Connection, number: DraftNumber, document: &DocumentId, now: Timestamp) -> Result<bool, Fault> {
     let changed = db
         .prepare_cached(
-            "UPDATE draft SET open = 0, document = ?2, fields = '{}', marking = NULL, audience = '[]', base = '[]', updated = ?3
+            "UPDATE draft SET open = 0, document = ?2, fields = '{}', marking = NULL, audience = '[]', circles = '[]', base = '[]',
+                 updated = ?3
              WHERE number = ?1 AND open = 1",
         )?
         .execute(params![number.0, document.as_bytes(), ms(now)])?;
@@ -163,7 +170,7 @@ pub(super) fn delete(db: &Connection, number: DraftNumber) -> Result<bool, Fault
     Ok(db.prepare_cached("DELETE FROM draft WHERE number = ?1 AND open = 1")?.execute([number.0])? > 0)
 }
 
-const COLUMNS: &str = "SELECT number, kind, document, open, fields, marking, audience, base, person, created, updated FROM draft";
+const COLUMNS: &str = "SELECT number, kind, document, open, fields, marking, audience, circles, base, person, created, updated FROM draft";
 
 /// The draft of a number, open or closed.
 pub(super) fn get(db: &Connection, number: DraftNumber) -> Result<Option<Draft>, Fault> {
@@ -202,6 +209,7 @@ fn select(db: &Connection, query: &str, parameters: impl rusqlite::Params) -> Re
                 fields: cells.json("fields")?,
                 marking: cells.get("marking")?,
                 audience: audience.into_iter().map(|invitee| invitee.grant(&cells)).collect::<Result<_, _>>()?,
+                circles: cells.json("circles")?,
                 base: cells.json("base")?,
                 person: cells.get("person")?,
             },

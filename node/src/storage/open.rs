@@ -16,7 +16,7 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
@@ -31,6 +31,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("schema.sql")),
         M::up_with_hook(include_str!("log_chain.sql"), chain::chain_existing),
         M::up(include_str!("retention.sql")),
+        M::up(include_str!("circles.sql")),
     ])
 }
 

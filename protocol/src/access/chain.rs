@@ -33,7 +33,7 @@ struct Tip {
 }
 
 /// The newest entries of all authors, by author.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tips {
     control: Vec<Option<Tip>>,
     content: Vec<Option<Tip>>,

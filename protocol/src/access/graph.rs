@@ -47,7 +47,7 @@ pub(super) enum Renounces {
 
 /// How an entry hangs in the graph: what is asked of every entry that another names. It fills one line of memory, since in
 /// a large graph the way to it takes most of the time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) id: EntryId,
     pub(super) organisation: OrgIx,
@@ -78,15 +78,15 @@ impl Node {
 }
 
 /// A control entry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Control {
     pub(super) entry: NodeIx,
     /// The control entries in its past.
     pub(super) past: SetId,
 }
 
-/// The sound entries of one document.
-#[derive(Debug, Default)]
+/// The sound entries of one document. What an entry would change is seen by inserting it into a copy.
+#[derive(Debug, Clone, Default)]
 pub struct Access {
     pub(super) nodes: Vec<Node>,
     /// What each entry does.
@@ -116,7 +116,7 @@ pub struct Access {
 }
 
 /// Entries by kind, so that asking for the few does not look at the many.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Kinds {
     pub(super) givers: Vec<NodeIx>,
     pub(super) withdrawals: Vec<NodeIx>,

@@ -47,7 +47,7 @@ pub(super) type ControlIx = u32;
 ///
 /// Ids are hashes, and are not hashed again. Who searches for ids that begin alike makes a look-up among `n` entries one
 /// step longer with about `n` hashes for each of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Index(HashTable<NodeIx>);
 
 fn bits(id: &EntryId) -> u64 {

@@ -50,7 +50,7 @@ pub(super) type FoldKey = (RevokeIx, AuthorIx, SetId, u32);
 const PAST_VERDICTS: usize = 1 << 16;
 
 /// Verdicts already found: a cache, which may be forgotten at any time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Verdicts {
     pub(super) grants: HashMap<(View, NodeIx), bool>,
     pub(super) cuts: HashMap<(View, CutKey), Cut>,
@@ -59,7 +59,7 @@ pub(super) struct Verdicts {
 }
 
 /// The effective revisions among the first entries.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Effective {
     /// Of each entry looked at so far, whether it is one.
     pub(super) flags: Vec<bool>,
@@ -67,7 +67,7 @@ pub(super) struct Effective {
 }
 
 /// What follows from the verdicts over all entries.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Now {
     /// The grants to a subject that are authorised and not ended.
     pub(super) live: BTreeMap<Subject, Vec<NodeIx>>,
@@ -76,7 +76,7 @@ pub(super) struct Now {
 
 /// Verdicts already found. Those over all entries are forgotten when a revocation arrives that counts, or an entry
 /// that one of them keeps; they have a place of their own, because those over pasts are never wrong.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Memo {
     all: Verdicts,
     /// Of each entry that is a grant and was asked for, the verdict over all.

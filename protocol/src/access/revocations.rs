@@ -27,7 +27,7 @@ pub(super) enum Right {
 }
 
 /// Revocations by one author by one right: they fall together, or from some entry of its chain on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) author: AuthorIx,
     /// Ascending.
@@ -50,7 +50,7 @@ impl Group {
 }
 
 /// What one revocation keeps of one author in one plane.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     author: AuthorIx,
     plane: Plane,
@@ -58,7 +58,7 @@ struct Kept {
     entry: Option<NodeIx>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Revocation {
     entry: NodeIx,
     /// Ascending by author and plane.
@@ -66,7 +66,7 @@ struct Revocation {
 }
 
 /// All revocations.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Revocations {
     all: Vec<Revocation>,
     groups: BTreeMap<(Party, Right), Vec<Group>>,

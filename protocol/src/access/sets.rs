@@ -58,7 +58,7 @@ pub(super) enum Fold<T> {
 }
 
 /// All sets of one graph.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sets {
     blocks: Vec<Block>,
     /// By their blocks.

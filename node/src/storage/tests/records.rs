@@ -13,6 +13,7 @@ fn draft(kind: &str, document: Option<DocumentId>) -> DraftContent {
             Grant { subject: Subject::Anyone, role: Role::Read, until: None },
             Grant { subject: Subject::Organisation(organisation(2)), role: Role::Write, until: Some(at(77)) },
         ],
+        circles: Vec::new(),
         base: vec![EntryId::new([4; 32])],
         person: Some("Ada".to_owned()),
     }
@@ -43,6 +44,53 @@ fn a_draft_is_kept_whole_and_forgets_its_words_when_it_is_closed() {
     assert_eq!(storage.counts().unwrap().drafts, 1);
     assert!(storage.add_draft(&draft("guide", Some(document)), at(5)).is_err(), "one open draft a document");
     storage.rollback().unwrap();
+}
+
+#[test]
+fn a_database_from_before_there_were_circles_is_brought_to_this_version_with_its_drafts() {
+    let folder = folder();
+    let db = rusqlite::Connection::open(folder.path().join(open::FILE)).unwrap();
+    db.execute_batch(include_str!("../schema.sql")).unwrap();
+    db.execute_batch(
+        "INSERT INTO draft (kind, document, open, fields, marking, audience, base, person, created, updated)
+         VALUES ('guide', NULL, 1, '{\"title\": \"Gates\"}', NULL, '[]', '[]', NULL, 1, 2); PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(db);
+    let storage = open(folder.path());
+    let drafts = storage.open_drafts().unwrap();
+    assert_eq!((drafts.len(), drafts[0].content.fields["title"].as_str()), (1, Some("Gates")));
+    assert!(drafts[0].content.circles.is_empty() && storage.circles().unwrap().is_empty());
+}
+
+#[test]
+fn a_deleted_circle_takes_everything_of_it_along_and_its_number_is_never_used_again() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let (document, member) = (DocumentId::new([8; 32]), organisation(2));
+    let circle = storage.add_circle("Ward", at(1)).unwrap();
+    assert!(storage.add_circle("wARD", at(1)).is_err(), "two circles of one name");
+    storage.rollback().unwrap();
+    let circle_again = storage.add_circle("Ward", at(1)).unwrap();
+    assert_eq!(circle, circle_again, "the first was rolled back");
+    storage.add_member(circle, &member, at(2)).unwrap();
+    storage.add_member(circle, &member, at(9)).unwrap();
+    let grant = CircleGrant { circle, role: Role::Read, until: Some(at(5)) };
+    storage.put_share(&document, &grant).unwrap();
+    storage.put_share(&document, &CircleGrant { until: Some(at(4)), ..grant }).unwrap();
+    storage.put_gift(&document, &Gift { circle, organisation: member, entry: EntryId::new([4; 32]), at: at(3) }).unwrap();
+    storage.commit().unwrap();
+    assert_eq!(storage.circle_named("WARD").unwrap().unwrap().key, circle);
+    assert_eq!(storage.members(circle).unwrap(), [Member { organisation: member, since: at(2) }]);
+    assert_eq!(storage.shares(&document).unwrap(), [grant], "the later end holds");
+    storage.put_share(&document, &CircleGrant { until: None, ..grant }).unwrap();
+    assert_eq!(storage.shares(&document).unwrap()[0].until, None);
+    assert_eq!(storage.documents_of_circle(circle, None, 9).unwrap(), [document]);
+    assert!(storage.documents_of_circle(circle, Some(&document), 9).unwrap().is_empty());
+    storage.delete_circle(circle).unwrap();
+    assert!(storage.shares(&document).unwrap().is_empty() && storage.gifts(&document).unwrap().is_empty());
+    assert!(storage.members(circle).unwrap().is_empty());
+    assert_ne!(storage.add_circle("Ward", at(1)).unwrap(), circle);
 }
 
 #[test]
