@@ -6,7 +6,7 @@ use csu_protocol::entry::{Plane, Remark, ResponsePayload};
 use csu_protocol::reading;
 use std::collections::BTreeMap;
 
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 500;
 
 struct Dice(Entropy);
 
@@ -162,6 +162,9 @@ fn what_a_preview_shows_is_what_the_revocation_then_does() {
             (preview, outcome) => panic!("seed {seed}: {preview:?} and {outcome:?}"),
         };
         office.settle().unwrap();
+        // What the evicted had taken from others stays taken, but for what it had taken from us: that we can only get back.
+        let given_back = effect.gains.iter().any(|gain| subject_of(&gain.who) != Subject::Organisation(us));
+        assert!(!given_back, "seed {seed}: {:?}", effect.gains);
         assert_eq!(foretold(before, &effect), named_roles(&office, &document), "seed {seed}");
         let after = office.access_of(&document).unwrap().effective_responses();
         let gone: Vec<_> = responses.into_iter().filter(|id| !after.contains(id)).collect();
@@ -175,11 +178,12 @@ fn what_a_preview_shows_is_what_the_revocation_then_does() {
         kept += u32::from(effect.losses.iter().any(|loss| loss.keeps.is_some()));
     }
     // A law that is never tried holds always.
-    assert!(done > 60 && refused > 10 && more > 5 && fallen > 2, "{done} {refused} {more} {fallen} {kept}");
+    assert!(done > 200 && refused > 50 && more > 30 && fallen > 15, "{done} {refused} {more} {fallen} {kept}");
     println!("{done} done, {refused} refused, {more} with others falling, {fallen} with content, {kept} with a lower role kept");
 }
 
-/// A document of ours on which the police, an admin, has given the council a role, and the council has said something.
+/// A document of ours on which the police, an admin, has given the council a role, and both have said
+/// something.
 fn passed_on(office: &mut Office, police: OrganisationId, council: OrganisationId) -> DocumentId {
     let own = Signer::Device(office.keys.device());
     let us = office.machine.organisation();
@@ -192,12 +196,14 @@ fn passed_on(office: &mut Office, police: OrganisationId, council: OrganisationI
     let granted = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
     let under = granted.id();
     publish(office, vec![granted]);
-    let access = office.access_of(&document).unwrap();
-    let audience = reading::audience(access, office.machine.directory(), now());
-    let acting = Acting { organisation: council, signer: Signer::Device(&other), under: Some(under) };
-    let payload = ResponsePayload { at: now(), person: None, remark: Remark::Comment, step: String::new(), text: "Seen.".to_owned() };
-    let said = author::response(access, &acting, &audience, &payload, &mut Entropy::from_seed([8; 32])).unwrap();
-    publish(office, vec![said]);
+    for (organisation, signer, under) in [(council, &other, under), (police, &key, document.into())] {
+        let access = office.access_of(&document).unwrap();
+        let audience = reading::audience(access, office.machine.directory(), now());
+        let acting = Acting { organisation, signer: Signer::Device(signer), under: Some(under) };
+        let payload = ResponsePayload { at: now(), person: None, remark: Remark::Comment, step: String::new(), text: "Seen.".to_owned() };
+        let said = author::response(access, &acting, &audience, &payload, &mut Entropy::from_seed([8; 32])).unwrap();
+        publish(office, vec![said]);
+    }
     document
 }
 
@@ -211,7 +217,9 @@ fn what_was_passed_on_stays_or_falls_as_is_asked_and_the_preview_says_which() {
         let losers: Vec<Subject> = effect.losses.iter().map(|loss| subject_of(&loss.who)).collect();
         assert!(losers.contains(&Subject::Organisation(police)));
         assert_eq!(losers.contains(&Subject::Organisation(council)), passed == PassedOn::Fall);
-        assert_eq!(effect.entries.len(), usize::from(passed == PassedOn::Fall), "{effect:?}");
+        // What the police said itself was said in good faith, whatever becomes of what it passed on.
+        let fallen: Vec<OrganisationId> = effect.entries.iter().map(|entry| entry.by.id).collect();
+        assert_eq!(fallen, if passed == PassedOn::Fall { vec![council] } else { Vec::new() });
         assert!(effect.losses.iter().all(|loss| loss.holds.iter().any(|what| what.contains("received"))));
         let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
         assert_eq!(outcome.effect, effect);
