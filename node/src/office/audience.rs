@@ -22,8 +22,8 @@ fn strictest(grant: &Grant) -> Marking {
 }
 
 impl Office {
-    /// Whether a kind and a marking allow an audience. Says which grants are too wide, and which marking would do.
-    pub(super) fn check_audience(&self, kind: &Kind, marking: Marking, audience: &[Grant]) -> Result<(), Problem> {
+    /// Whether a kind allows an audience, all of it.
+    pub(super) fn check_audience(kind: &Kind, audience: &[Grant]) -> Result<(), Problem> {
         if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
             return Err(Problem::invalid(
                 "to",
@@ -31,7 +31,14 @@ impl Office {
                 "name the other one with --to",
             ));
         }
-        let wide: Vec<&Grant> = audience.iter().filter(|grant| strictest(grant) < marking).collect();
+        Ok(())
+    }
+
+    /// Whether a marking allows grants. Says which are too wide, and which marking would do. Ours are no matter: they say
+    /// what we may, and not what we do.
+    pub(super) fn check_marking(&self, marking: Marking, grants: &[Grant]) -> Result<(), Problem> {
+        let us = Subject::Organisation(self.machine.organisation());
+        let wide: Vec<&Grant> = grants.iter().filter(|grant| grant.subject != us && strictest(grant) < marking).collect();
         let Some(would_do) = wide.iter().map(|grant| strictest(grant)).min() else { return Ok(()) };
         let who: Vec<String> = wide.iter().map(|grant| self.too_wide(grant)).collect();
         Err(Problem::invalid(

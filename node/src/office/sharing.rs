@@ -53,7 +53,9 @@ impl Office {
                         "see `csu access`; to lower a role take it back with `csu grant revoke`, then give the lower one",
                     ));
                 }
-                self.check_audience(open.kind, marking, &self.audience_with(&document, &grants_of(&needed))?)?;
+                let grants = grants_of(&needed);
+                Self::check_audience(open.kind, &self.audience_with(&document, &grants)?)?;
+                self.check_marking(marking, &grants)?;
                 self.grant_roles(actor, &document, needed, &wishes.circles)?;
                 self.show_document(&document)
             }

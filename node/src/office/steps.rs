@@ -157,7 +157,8 @@ impl Office {
         let us = self.machine.organisation();
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
-        self.check_audience(kind, wanted.marking, &grants_of(&givings))?;
+        Self::check_audience(kind, &grants_of(&givings))?;
+        self.check_marking(wanted.marking, &grants_of(&givings))?;
         self.check_classification(&us, &wanted)?;
         self.check_cards(&grants_of(&givings))?;
         // What does not fit into the first entry follows in others.
@@ -202,9 +203,12 @@ impl Office {
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
         let grants = grants_of(&givings);
-        if !grants.is_empty() || open.snapshot.marking != Some(wanted.marking) {
-            self.check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
+        let audience = self.audience_with(document, &grants)?;
+        if !grants.is_empty() {
+            Self::check_audience(kind, &audience)?;
         }
+        let remarked = open.snapshot.marking != Some(wanted.marking);
+        self.check_marking(wanted.marking, if remarked { &audience } else { &grants })?;
         self.check_classification(&open.owner, &wanted)?;
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {

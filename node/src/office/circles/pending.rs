@@ -109,7 +109,9 @@ impl Office {
         self.standing(document, Role::Admin, "granting")?;
         let open = self.open_document(document)?;
         let marking = open.snapshot.marking.unwrap_or(Marking::Red);
-        self.check_audience(open.kind, marking, &self.audience_with(document, &grants_of(givings))?)
+        let grants = grants_of(givings);
+        Self::check_audience(open.kind, &self.audience_with(document, &grants)?)?;
+        self.check_marking(marking, &grants)
     }
 
     /// What would be done for a document, each with why it cannot be, if it cannot.
