@@ -14,6 +14,7 @@ pub mod demo;
 pub mod doctor;
 pub mod document;
 pub mod edit;
+pub mod erase;
 pub mod failure;
 pub mod form;
 pub mod init;
@@ -99,6 +100,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Export(_)
         | Verb::Grant(_)
         | Verb::Access(_)
+        | Verb::Erase(_)
         | Verb::Log(_)) => {
             let config = load(&flags)?;
             commands::ask(verb, &config, &client_of(&config, variables), output).await
@@ -169,6 +171,9 @@ mod tests {
             (vec!["bulletin", "show", "ffff"], false, Some("jo: document ffff")),
             (vec!["bulletin", "history", "3fa9"], true, None),
             (vec!["access", "3fa9"], true, None),
+            (vec!["erase", "3fa9", "--why", "legal", "--yes"], true, Some("jo: erase 3fa9 legal")),
+            (vec!["erase", "status"], true, None),
+            (vec!["erase", "status", "3fa9"], true, None),
             (vec!["down"], true, Some("jo: shutdown")),
         ] {
             for json in [false, true] {
@@ -204,6 +209,10 @@ mod tests {
             (vec!["stauts"], 2),
             (vec!["bulletin"], 2),
             (vec!["peer", "confirm", "x", "--json"], 2),
+            (vec!["erase"], 2),
+            (vec!["erase", "3fa9"], 2),
+            (vec!["erase", "3fa9", "--why", "spite"], 2),
+            (vec!["erase", "3fa9", "--why", "legal", "--json"], 2),
         ] {
             let words: Vec<OsString> = ["csu", "--data", folder.path().to_str().unwrap()].iter().chain(&line).map(OsString::from).collect();
             assert_eq!(run(words, vec![]).await, ExitCode::from(code), "{line:?}");

@@ -14,6 +14,7 @@
 
 mod desk;
 mod drafting;
+mod erasing;
 mod listing;
 mod opening;
 mod parties;
@@ -102,6 +103,8 @@ pub struct Office {
     held: Vec<Output>,
     /// Documents whose listing is out of date.
     changed: BTreeSet<DocumentId>,
+    /// What is left to do of erasures.
+    erasing: erasing::Erasing,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
@@ -158,10 +161,12 @@ impl Office {
             integrity: Integrity { checked: None, result: integrity, detail: None },
             held: Vec::new(),
             changed: BTreeSet::new(),
+            erasing: erasing::Erasing::default(),
             spoiled: false,
             stopping: false,
             failed: None,
         };
+        office.recall_erasures()?;
         office.announce()?;
         office.set_targets();
         office.settle()?;
@@ -295,7 +300,7 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        wake.unwrap_or(longest).min(longest)
+        wake.into_iter().chain(self.erasing.wake_in()).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.
@@ -391,7 +396,7 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
-                Ok(())
+                self.confirm_or_rebuild()
             }
             Err(error) => {
                 self.rebuild()?;
@@ -400,12 +405,25 @@ impl Office {
         }
     }
 
+    /// Goes on with erasures, after a commit.
+    fn confirm_or_rebuild(&mut self) -> Result<(), OfficeError> {
+        let confirmed = self.confirm_erasures();
+        if confirmed.is_err() {
+            self.rebuild()?;
+        }
+        confirmed
+    }
+
     fn try_settle(&mut self) -> Result<(), OfficeError> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
         }
         self.pump()?;
-        for document in std::mem::take(&mut self.changed) {
+        let changed = std::mem::take(&mut self.changed);
+        for document in &changed {
+            self.obey(document)?;
+        }
+        for document in changed {
             self.list_again(&document)?;
         }
         self.storage.commit()?;
@@ -470,7 +488,7 @@ impl Office {
             self.network.disconnect(&device, Cause::Finished);
         }
         self.set_targets();
-        Ok(())
+        self.recall_erasures()
     }
 
     /// Answers one request, whole or not at all.
@@ -487,8 +505,16 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
+                // What was asked is on disk; whatever comes of this is no answer to it.
+                let confirmed = self.confirm_or_rebuild();
                 reply(Ok(()));
-                Ok(())
+                match confirmed {
+                    Err(OfficeError::Storage(error)) => {
+                        tracing::warn!(%error, "an erasure was not confirmed");
+                        Ok(())
+                    }
+                    other => other,
+                }
             }
             // The request is answered with the reason. If what is on disk cannot be read either, the
             // machine knows more than the disk: the office must not go on.

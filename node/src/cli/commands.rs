@@ -42,6 +42,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
             output.show(&answer, |found: AccessView| words::access(&found))
         }
+        Verb::Erase(args) => super::erase::erase(args, client, output).await,
         Verb::Log(args) => {
             let asked = LogQuery { document: args.document, verb: args.verb, who: args.who, since: args.since, limit: args.limit };
             output.show(&client.get(&format!("/log{}", query(&asked))).await?, |found: Vec<LogLine>| words::log(&found))

@@ -58,6 +58,28 @@ pub(crate) fn document(kind: &str, fields: Map<String, serde_json::Value>) -> Do
     }
 }
 
+pub(crate) fn erasure(erased: bool) -> ErasureView {
+    let holder = |who: OrgRef, here: bool| Holder {
+        who,
+        role: csu_protocol::entry::Role::Read,
+        live: true,
+        confirmed: (erased && here).then(moment),
+        last_seen: None,
+        connected: false,
+        here,
+    };
+    ErasureView {
+        reference: "3fa9".into(),
+        id: DocumentId::new([3; 32]),
+        title: (!erased).then(|| "Burglaries in Mill Road".into()),
+        owner: organisation(),
+        erased: erased.then(|| Erased { by: organisation(), at: moment(), why: Some(csu_protocol::entry::Reason::Legal) }),
+        holders: vec![holder(organisation(), true), holder(stranger(), false)],
+        anyone: true,
+        outstanding: usize::from(erased),
+    }
+}
+
 impl FakeDesk {
     fn note(&mut self, actor: &Actor, what: String) {
         self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
@@ -100,6 +122,7 @@ impl Desk for FakeDesk {
                 declined: 0,
             }],
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
+            outstanding_erasures: 0,
             summary: "no neighbour connected".into(),
         })
     }
@@ -195,6 +218,19 @@ impl Desk for FakeDesk {
 
     fn access(&mut self, _: &Actor, _: &str) -> Result<AccessView, Problem> {
         Ok(AccessView { owner: organisation(), rows: vec![] })
+    }
+
+    fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
+        self.note(actor, format!("erase {reference} {}", request.why));
+        Ok(erasure(true))
+    }
+
+    fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
+        Ok(erasure(reference != "3fa9"))
+    }
+
+    fn erasures(&mut self, _actor: &Actor) -> Result<Vec<ErasureView>, Problem> {
+        Ok(vec![erasure(true)])
     }
 
     fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {

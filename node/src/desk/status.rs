@@ -41,6 +41,9 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// What the last check of the database found.
     pub integrity: Integrity,
+    /// How many documents of this organisation are erased without all their holders having confirmed it.
+    #[serde(default)]
+    pub outstanding_erasures: usize,
     /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
     pub summary: String,
 }

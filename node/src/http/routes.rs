@@ -4,9 +4,9 @@ use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
 use super::kinds::KindView;
 use crate::desk::{
-    AccessView, Check, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogLine, LogQuery,
-    PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    AccessView, Check, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ErasureRequest,
+    ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest,
+    LogLine, LogQuery, PauseRequest, Peer, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -33,7 +33,7 @@ const fn operation(method: &'static str, path: &'static str, about: &'static str
 }
 
 /// Everything that the API can do.
-pub const OPERATIONS: [Operation; 25] = [
+pub const OPERATIONS: [Operation; 28] = [
     operation("GET", "/status", "how the node is, at a glance"),
     operation("GET", "/doctor", "what a running node can check about itself"),
     operation("POST", "/invitations", "make a ticket: {validHours?}"),
@@ -55,6 +55,9 @@ pub const OPERATIONS: [Operation; 25] = [
     operation("POST", "/documents/{ref}/grants", "give a role: {who, role?, until?}"),
     operation("POST", "/documents/{ref}/revocations", "take roles away: {who}"),
     operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
+    operation("GET", "/documents/{ref}/erasure", "who holds a document, and who confirmed that it is erased there"),
+    operation("POST", "/documents/{ref}/erasure", "have a document erased everywhere, for good: {why}"),
+    operation("GET", "/erasures", "every erased document, with who confirmed"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
     operation("POST", "/import/cap", "make a draft of a Common Alerting Protocol file in the body: ?name=FILE"),
     operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&limit="),
@@ -84,6 +87,8 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/grants", get(grants).post(grant))
         .route("/documents/{ref}/revocations", post(revoke))
         .route("/documents/{ref}/access", get(access))
+        .route("/documents/{ref}/erasure", get(erasure).post(erase))
+        .route("/erasures", get(erasures))
         .route("/documents/{ref}/export", get(export))
         .route("/import/cap", post(import_cap))
         .route("/log", get(log))
@@ -209,6 +214,23 @@ async fn revoke(
 
 async fn access(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<AccessView> {
     Ok(Json(desk.ask(move |desk| desk.access(&actor, &reference)).await?))
+}
+
+async fn erasure(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<ErasureView> {
+    Ok(Json(desk.ask(move |desk| desk.erasure(&actor, &reference)).await?))
+}
+
+async fn erase(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<ErasureRequest>,
+) -> Answer<ErasureView> {
+    Ok(Json(desk.ask(move |desk| desk.erase(&actor, &reference, request)).await?))
+}
+
+async fn erasures(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<ErasureView>> {
+    Ok(Json(desk.ask(move |desk| desk.erasures(&actor)).await?))
 }
 
 #[derive(Deserialize)]

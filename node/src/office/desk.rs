@@ -2,9 +2,9 @@
 
 use super::{Office, now};
 use crate::desk::{
-    AccessView, Actor, Check, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ExportFormat,
-    Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogLine, LogQuery,
-    PauseRequest, Peer, Problem, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    AccessView, Actor, Check, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, ErasureRequest,
+    ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest,
+    JoinRequest, LogLine, LogQuery, PauseRequest, Peer, Problem, RespondRequest, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -98,6 +98,18 @@ impl Desk for Office {
 
     fn access(&mut self, _actor: &Actor, reference: &str) -> Result<AccessView, Problem> {
         self.whole(|office| office.who_may(reference))
+    }
+
+    fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
+        self.whole(|office| office.erase_document(actor, reference, request))
+    }
+
+    fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
+        self.erasure_of(reference)
+    }
+
+    fn erasures(&mut self, _actor: &Actor) -> Result<Vec<ErasureView>, Problem> {
+        self.all_erasures()
     }
 
     fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {

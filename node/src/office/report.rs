@@ -1,5 +1,6 @@
 //! How the node is, and what it did.
 
+use super::erasing::ERASED;
 use super::opening::shown;
 use super::{Office, count, now};
 use crate::desk::{self, Check, Identity, IntegrityResult, LogQuery, PeerState, PeerStatus, Problem, Status};
@@ -24,7 +25,11 @@ impl Office {
                 declined: self.machine.usage(&peer.organisation).declined,
             });
         }
-        let summary = summary(&peers);
+        let (outstanding_erasures, by) = self.outstanding_erasures();
+        let mut summary = summary(&peers);
+        if outstanding_erasures > 0 {
+            summary.push_str(&format!("; {} not confirmed yet by {}", count(outstanding_erasures, "erasure", "erasures"), by.join(", ")));
+        }
         Ok(Status {
             organisation: Identity { id: card.organisation, name: card.name.to_string(), kind: card.kind },
             device: card.device,
@@ -36,6 +41,7 @@ impl Office {
             drafts: counts.drafts,
             peers,
             integrity: self.integrity.clone(),
+            outstanding_erasures,
             summary,
         })
     }
@@ -82,6 +88,7 @@ impl Office {
                 ),
             });
         }
+        checks.extend(self.check_erasures()?);
         Ok(checks)
     }
 
@@ -105,7 +112,10 @@ impl Office {
         let mut shown_lines = Vec::with_capacity(lines.len());
         for line in lines {
             let what = match &line.document {
-                Some(document) => self.storage.listed(document)?.map(|listed| format!("{} \"{}\"", listed.kind, listed.title)),
+                Some(document) => self.storage.listed(document)?.map(|listed| match listed.state.as_str() {
+                    ERASED => format!("{} (erased)", listed.kind),
+                    _ => format!("{} \"{}\"", listed.kind, listed.title),
+                }),
                 None => None,
             };
             shown_lines.push(desk::LogLine {

@@ -105,6 +105,7 @@ impl Office {
                 return Ok(RevocationOutcome { document: self.consult(actor, reference)?, falls: Vec::new() });
             }
         };
+        self.refuse_erased(&document)?;
         let access = self.access_of(&document)?;
         let live = access.rows().into_iter().any(|row| row.who == subject && row.is_live(now()));
         if !live {
@@ -224,7 +225,9 @@ impl Office {
         let access = self.access_of(&document)?;
         let owner = access.owner().unwrap_or_else(|| self.machine.organisation());
         let rows = access.rows();
+        let erased = self.erased(&document)?.is_some();
         let holds = |live: bool, role: Role| match (live, role) {
+            _ if erased => vec!["who may do what; the rest was erased, see `csu erase status`".to_owned()],
             (true, Role::Relay) => vec!["sealed content it cannot read".to_owned(), "who may do what".to_owned()],
             (true, Role::Read | Role::Write | Role::Admin) => vec!["everything".to_owned()],
             (false, _) => vec!["what it had received until then".to_owned(), "who may do what".to_owned()],

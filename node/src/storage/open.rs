@@ -16,15 +16,15 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// One step a version; a step that was released never changes.
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+const STEPS: &[M<'static>] = &[M::up(include_str!("schema.sql")), M::up(include_str!("erasure.sql"))];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// The version this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
 /// How long a statement waits for another connection, which only ever reads.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the log of pages is cut back to after a burst.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 

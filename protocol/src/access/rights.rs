@@ -242,7 +242,7 @@ impl Access {
                 | Act::Revoke { .. }
                 | Act::Withdraw { .. }
                 | Act::Erase
-                | Act::Receipt
+                | Act::Receipt { .. }
                 | Act::Key
                 | Act::Response => false,
             };
@@ -256,7 +256,7 @@ impl Access {
         revisions
     }
 
-    fn authorised_of<'a>(&'a self, kind: &'a [NodeIx]) -> impl Iterator<Item = NodeIx> + 'a {
+    pub(super) fn authorised_of<'a>(&'a self, kind: &'a [NodeIx]) -> impl Iterator<Item = NodeIx> + 'a {
         kind.iter().copied().filter(|ix| self.authorised_in(*ix, View::All))
     }
 
@@ -282,17 +282,11 @@ impl Access {
             | Act::Grant { .. }
             | Act::Revoke { .. }
             | Act::Erase
-            | Act::Receipt
+            | Act::Receipt { .. }
             | Act::Key
             | Act::Revision { .. }
             | Act::Response => None,
         });
         found.min_by_key(|(id, ..)| *id)
-    }
-
-    /// Whether the owner's order to erase counts.
-    #[must_use]
-    pub fn is_erased(&self) -> bool {
-        self.authorised_of(&self.kinds.erases).next().is_some()
     }
 }
