@@ -288,6 +288,7 @@ fn class(why: &Unreadable) -> &'static str {
         Unreadable::Payload(_) => "does not open",
         Unreadable::Malformed(_) => "malformed",
         Unreadable::Change(_) => "change refused",
+        Unreadable::Destroyed => "destroyed",
         Unreadable::Dep(_) => "builds on what is not shown",
     }
 }
