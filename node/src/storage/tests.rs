@@ -1,6 +1,7 @@
 //! What storage promises, tried from outside.
 
 mod damage;
+mod erasing;
 mod records;
 
 use super::*;

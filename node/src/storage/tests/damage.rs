@@ -39,7 +39,7 @@ fn a_newer_database_is_refused_untouched_naming_both_versions_and_the_remedy() {
     let error = Storage::open(folder.path(), Options::default()).unwrap_err();
     assert!(matches!(error, StorageError::Newer { found: 7, known: open::VERSION, .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("version 7") && text.contains("up to 1") && text.contains("newer csu"), "{text}");
+    assert!(text.contains("version 7") && text.contains("up to 2") && text.contains("newer csu"), "{text}");
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
