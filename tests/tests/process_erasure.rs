@@ -64,14 +64,16 @@ fn without_names(part: Vec<u8>) -> Vec<Vec<u8>> {
 
 /// How many of its entries of content a node keeps: their headers, whatever became of the rest.
 fn headers(node: &Node, id: &str) -> i64 {
-    let query = "SELECT count(*) FROM entry JOIN document ON document.key = entry.document WHERE plane = 1 AND lower(hex(document.id)) = ?1";
+    let query =
+        "SELECT count(*) FROM entry JOIN document ON document.key = entry.document WHERE plane = 1 AND lower(hex(document.id)) = ?1";
     database(node).query_row(query, [id], |row| row.get(0)).unwrap()
 }
 
 /// What a node's files and log still hold of all this, and where.
 fn left(node: &Node, words: &[&str], parts: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
     let needles = Needles::of(words);
-    let mut found: BTreeSet<String> = needles.plainly_in(node.log_text().as_bytes()).into_iter().map(|what| format!("{what} in the log")).collect();
+    let mut found: BTreeSet<String> =
+        needles.plainly_in(node.log_text().as_bytes()).into_iter().map(|what| format!("{what} in the log")).collect();
     for file in files(node.data()) {
         let bytes = std::fs::read(&file).unwrap();
         found.extend(needles.plainly_in(&bytes).into_iter().map(|what| format!("{what} in {}", file.display())));

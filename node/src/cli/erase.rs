@@ -173,7 +173,7 @@ mod tests {
     fn who_has_not_confirmed_is_named_with_when_it_was_last_seen() {
         let text = render_erasure(&fake::erasure(true));
         assert!(text.contains("Erased by Brixton CSU") && text.contains(": legal"), "{text}");
-        assert!(text.contains("1 of 2 have not confirmed") && text.contains("OUTSTANDING  never seen"), "{text}");
+        assert!(text.contains("1 of 2 have not confirmed") && text.contains("OUTSTANDING       never seen"), "{text}");
         assert!(text.contains("Anyone could read it"), "{text}");
         let text = render_erasures(&[fake::erasure(true)]);
         assert!(text.contains("1 of 2") && text.contains("(never seen)"), "{text}");

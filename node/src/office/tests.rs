@@ -13,6 +13,8 @@ use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedC
 use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
+mod erasing;
+
 struct Nowhere;
 
 impl Sessions for Nowhere {
@@ -34,10 +36,7 @@ impl Sessions for Nowhere {
 /// An office of its own folder that knows two other organisations by their cards.
 fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
     let folder = tempfile::tempdir().unwrap();
-    let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
-    let config = Config::load(&flags, []).unwrap();
     let name = |text| Name::new(text).unwrap();
-    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name("Brixton"), OrganisationKind::Union).unwrap();
     let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
     let others = [3, 4].map(|byte| {
         let card = SignedCard::sign(
@@ -51,8 +50,17 @@ fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
         card.card().organisation
     });
     storage.commit().unwrap();
-    let office = Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap();
+    let office = opened(folder.path(), storage);
     (folder, office, others)
+}
+
+/// Brixton's office over what is in a folder.
+fn opened(folder: &std::path::Path, storage: Storage) -> Office {
+    let flags = Flags { data: Some(folder.to_owned()), ..Flags::default() };
+    let config = Config::load(&flags, []).unwrap();
+    let name = Name::new("Brixton").unwrap();
+    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name, OrganisationKind::Union).unwrap();
+    Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap()
 }
 
 fn to(who: &str) -> Vec<Recipient> {

@@ -116,8 +116,11 @@ impl Laws {
         let Some(carried) = frame.carried() else { return };
         let may = access(machine, &carried.document).is_some_and(|access| {
             let erased = carried.plane == Plane::Content && access.is_erased();
-            let destroyed = machine.and_then(|machine| machine.document(&carried.document)).is_some_and(csu_protocol::sync::Holding::is_destroyed);
-            !erased && (carried.plane == Plane::Control || !destroyed) && access.may_hold(&to.organisation, carried.plane, from.clock(now_ms))
+            let destroyed =
+                machine.and_then(|machine| machine.document(&carried.document)).is_some_and(csu_protocol::sync::Holding::is_destroyed);
+            !erased
+                && (carried.plane == Plane::Control || !destroyed)
+                && access.may_hold(&to.organisation, carried.plane, from.clock(now_ms))
         });
         assert!(
             may || carried.entries.is_empty(),
