@@ -22,6 +22,8 @@ const FILE_BYTES: u64 = 64 * 1024;
 const KEEP_MIB: u64 = 4096;
 /// MiB that each neighbour may bring in documents of others.
 const KEEP_STRANGERS_MIB: u64 = 256;
+/// The longest that destroying may be put off.
+const ERASURE_GRACE_MOST_HOURS: u64 = 720;
 /// The name of the configuration file in a data folder.
 const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
@@ -137,10 +139,12 @@ struct Settings {
     person: Option<String>,
     keep_mib: u64,
     keep_strangers_mib: u64,
+    erasure_grace_hours: u64,
 }
 
 impl Settings {
-    const NAMES: [&str; 9] = ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "keep_mib", "keep_strangers_mib"];
+    const NAMES: [&str; 10] =
+        ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "keep_mib", "keep_strangers_mib", "erasure_grace_hours"];
 }
 
 /// A list, or one text with commas, as a variable has it.
@@ -178,6 +182,9 @@ pub struct Config {
     pub keep_mib: u64,
     /// The same in documents of organisations that are not.
     pub keep_strangers_mib: u64,
+    /// For how many hours content whose owner had it erased is kept, hidden, before it is destroyed: 0 to 720. Within them the
+    /// owner's root key can take back what a thief of its device ordered.
+    pub erasure_grace_hours: u64,
 }
 
 /// Variables of the environment as a source of settings.
@@ -208,7 +215,8 @@ impl Config {
             .merge(Serialized::default("announce", Vec::<String>::new()))
             .merge(Serialized::default("mdns", true))
             .merge(Serialized::default("keep_mib", KEEP_MIB))
-            .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB));
+            .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB))
+            .merge(Serialized::default("erasure_grace_hours", 0));
         let own_file = named.clone().or_else(conventional_folder).map(|data| data.join(FILE)).filter(|file| file.exists());
         if let Some(file) = explicit.as_ref().or(own_file.as_ref()) {
             check_file(file)?;
@@ -242,6 +250,13 @@ impl Config {
                 why: format!("cannot be used: {}", problem.detail()),
             });
         }
+        if settings.erasure_grace_hours > ERASURE_GRACE_MOST_HOURS {
+            return Err(ConfigError::Value {
+                name: "erasure_grace_hours",
+                found: settings.erasure_grace_hours.to_string(),
+                why: format!("is longer than others can be made to wait: give 0 to {ERASURE_GRACE_MOST_HOURS}"),
+            });
+        }
         let socket = data.join(settings.socket.unwrap_or_else(|| PathBuf::from("csu.sock")));
         let found = socket.as_os_str().len();
         if found > SOCKET_PATH_BYTES {
@@ -257,6 +272,7 @@ impl Config {
             person: settings.person,
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
+            erasure_grace_hours: settings.erasure_grace_hours,
         })
     }
 

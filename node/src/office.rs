@@ -293,6 +293,7 @@ impl Office {
     /// Lets time pass.
     pub fn tick(&mut self) {
         self.machine.handle(now(), Input::Tick);
+        self.wake_erasures();
     }
 
     /// How long until [`Self::tick`] is wanted.

@@ -240,6 +240,29 @@ fn check_erased(node: &Node, id: &str) {
 }
 
 #[test]
+fn a_node_whose_operator_wants_a_time_of_grace_hides_at_once_and_confirms_when_it_has_destroyed() {
+    let nodes = town::two();
+    let [owner, peer] = &nodes;
+    assert!(peer.terminate().success());
+    peer.up_with(&[("CSU_ERASURE_GRACE_HOURS", "1")]);
+    town::until_connected(owner, peer);
+    let id = bulletin(owner, &[peer]);
+    let parts = sealed(peer, &id);
+    owner.csu(&["erase", &id, "--why", "mistaken", "--yes"]).good();
+    peer.until("was told", |node| status(node, &id).erased);
+    let _hidden = peer.csu(&["bulletin", "show", &id]).refused(&["erased by Brixton CSU"]);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!((sealed(peer, &id), outstanding(&status(owner, &id))), (parts.clone(), vec!["Kennington CSU".to_owned()]));
+    assert!(peer.terminate().success());
+    peer.up();
+    owner.until("heard", |node| (status(node, &id).outstanding == 0).then_some(()));
+    assert_eq!(left(peer, &WORDS, &parts), BTreeSet::new());
+    let refused = Node::new("Stockwell CSU", "union");
+    let told = refused.csu_with(&["config"], &[("CSU_ERASURE_GRACE_HOURS", "721")]).refused(&["erasure_grace_hours", "0 to 720"]);
+    drop(told);
+}
+
+#[test]
 fn a_node_that_is_killed_at_whatever_moment_of_erasing_ends_with_nothing_left_and_confirms() {
     let mut dice = Dice::printed("killed while erasing");
     let nodes = town::two();

@@ -40,6 +40,8 @@ const PATIENCE_MS: u64 = 24 * 3_600_000;
 pub(super) struct Erasing {
     /// Documents whose content was destroyed and for which a Receipt may be owed.
     owing: BTreeSet<DocumentId>,
+    /// Documents that are hidden and not destroyed before a time, if the operator wants that.
+    waiting: BTreeMap<DocumentId, Timestamp>,
     /// The database holds unused bytes of what was destroyed.
     rewrite: bool,
     /// Its log does.
@@ -219,6 +221,17 @@ impl Office {
             return Ok(());
         };
         let at = now();
+        let stored = self.storage.entries(document, &BTreeSet::from([erasure.entry]))?;
+        // What was ordered at this node is what its operator wants; other orders may be a thief's.
+        let received = stored.first().filter(|stored| stored.from.is_some()).map(|stored| stored.received);
+        let grace = self.config.erasure_grace_hours.saturating_mul(3_600_000);
+        if let Some(until) = received.map(|received| received.plus_ms(grace))
+            && at < until
+        {
+            self.erasing.waiting.insert(*document, until);
+            return Ok(());
+        }
+        self.erasing.waiting.remove(document);
         // It is one that an Erase counts for: nothing is left to be refused.
         if self.machine.destroy(at, document).is_err() {
             return Ok(());
@@ -234,13 +247,20 @@ impl Office {
         self.log(at, LogVerb::Erasure, &by, Some(*document), None, erasure.why.map(|why| why.to_string()), detail)
     }
 
+    /// Takes up documents whose time of grace is over.
+    pub(super) fn wake_erasures(&mut self) {
+        let at = now();
+        let due = self.erasing.waiting.iter().filter(|(_, until)| **until <= at).map(|(document, _)| *document);
+        self.changed.extend(due);
+    }
+
     /// Finds out, from what is on disk, what is left to do.
     pub(super) fn recall_erasures(&mut self) -> Result<(), OfficeError> {
         let rewrite = self.storage.meta(REWRITE)?.is_some_and(|state| state == DUE);
         let owing =
             self.machine.documents().map(|(document, _)| *document).filter(|document| self.machine.owed_receipt(document).is_some());
         let owing = owing.collect();
-        self.erasing = Erasing { owing, rewrite, empty_log: rewrite, again: None, trouble: None };
+        self.erasing = Erasing { owing, rewrite, empty_log: rewrite, ..Erasing::default() };
         self.changed.extend(self.machine.to_destroy());
         Ok(())
     }
