@@ -32,6 +32,8 @@ const DONE: &str = "done";
 const SHARE: u32 = 20;
 /// How soon what could not be done is tried again.
 const RETRY: Duration = Duration::from_secs(2);
+/// Receipts signed at a time: whoever erases very much does not keep others waiting.
+const RECEIPTS: usize = 256;
 /// How long a holder may be outstanding before somebody should ask.
 const PATIENCE_MS: u64 = 24 * 3_600_000;
 
@@ -286,7 +288,8 @@ impl Office {
         }
         self.erasing.again = Some(Instant::now() + began.elapsed() * SHARE);
         self.storage.put_meta(REWRITE, DONE)?;
-        for document in std::mem::take(&mut self.erasing.owing) {
+        for _ in 0..RECEIPTS {
+            let Some(document) = self.erasing.owing.pop_first() else { break };
             let Some(owed) = self.machine.owed_receipt(&document) else { continue };
             if let Err(problem) = self.sign_control(&document, owed.under, Body::Receipt { erase: owed.erase }) {
                 tracing::warn!(document = %document.short(), %problem, "could not confirm that it was erased here");

@@ -85,6 +85,37 @@ fn what_was_destroyed_is_not_read_back_not_sent_and_not_taken_again_and_all_hear
 }
 
 #[test]
+fn content_that_waited_for_its_past_or_was_under_way_is_forgotten_when_an_erase_counts() {
+    let (mut net, document) = three();
+    net.disconnect(0, 1);
+    net.disconnect(1, 2);
+    net.nodes[0].revise(document, b"second");
+    let last = net.nodes[0].revise(document, b"third");
+    net.nodes[0].control(document, Body::Erase);
+    net.run();
+    let stored = net.nodes[0].store.document(&document).unwrap();
+    let verified = |of: Plane| -> Vec<VerifiedEntry> {
+        let entries = stored.iter().map(|stored| stored.entry.clone().verify().unwrap());
+        entries.filter(|entry| entry.header().plane() == of).collect()
+    };
+    // A peer brings the last of it alone, and then the order.
+    net.connect(1, 2);
+    let (now, device) = (net.now, net.nodes[2].key.device());
+    let mut bring = |plane: Plane, entries: Vec<VerifiedEntry>| {
+        let message = Message::Entries { document, plane, entries };
+        net.nodes[1].machine.handle(now, Input::Received(device, Box::new(message)));
+        net.nodes[1].machine.pending().0
+    };
+    let newest = verified(Plane::Content).into_iter().filter(|entry| entry.id() == last).collect();
+    assert_eq!(bring(Plane::Content, newest), 1, "the control: it waits");
+    assert_eq!(bring(Plane::Control, verified(Plane::Control)), 0, "it is still there");
+    assert_eq!(bring(Plane::Content, verified(Plane::Content)), 0, "what comes later waits");
+    net.run();
+    assert_eq!(net.nodes[1].count(&document, Plane::Content), 2, "what it had before, and nothing that came since");
+    assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
 fn nothing_is_destroyed_that_nobody_had_erased_and_nothing_is_written_on_what_was() {
     let (mut net, document) = three();
     assert_eq!(net.nodes[0].machine.destroy(NOW, &document), Err(CommandError::NotErased));
