@@ -16,6 +16,7 @@ pub mod demo;
 pub mod doctor;
 pub mod document;
 pub mod edit;
+pub mod erase;
 pub mod failure;
 pub mod form;
 pub mod grant;
@@ -113,6 +114,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Grant(_)
         | Verb::Circle(_)
         | Verb::Access(_)
+        | Verb::Erase(_)
         | Verb::Log(_)
         | Verb::Retention(_)) => {
             let config = load(&flags)?;
@@ -210,6 +212,9 @@ mod tests {
             (vec!["log", "head"], true, None),
             (vec!["log", "verify"], true, Some("jo: check log LogCheckQuery { after: Some(1), limit: None, sought: None }")),
             (vec!["log", "--limit", "1001"], false, None),
+            (vec!["erase", "3fa9", "--why", "legal", "--yes"], true, Some("jo: erase 3fa9 legal")),
+            (vec!["erase", "status"], true, None),
+            (vec!["erase", "status", "3fa9"], true, None),
             (vec!["down"], true, Some("jo: shutdown")),
         ] {
             for json in [false, true] {
@@ -255,6 +260,10 @@ mod tests {
             (vec!["grant", "revoke", "x"], 2),
             (vec!["grant", "add", "x", "y", "--circle", "z"], 2),
             (vec!["circle", "add", "x"], 2),
+            (vec!["erase"], 2),
+            (vec!["erase", "3fa9"], 2),
+            (vec!["erase", "3fa9", "--why", "spite"], 2),
+            (vec!["erase", "3fa9", "--why", "legal", "--json"], 2),
         ] {
             let words: Vec<OsString> = ["csu", "--data", folder.path().to_str().unwrap()].iter().chain(&line).map(OsString::from).collect();
             assert_eq!(run(words, vec![]).await, ExitCode::from(code), "{line:?}");

@@ -25,6 +25,8 @@ const KEEP_MIB: u64 = 4096;
 const KEEP_STRANGERS_MIB: u64 = 256;
 /// The longest time that a document can be kept, in months: a century.
 pub const MONTHS: u32 = 1200;
+/// The longest that destroying may be put off.
+const ERASURE_GRACE_MOST_HOURS: u64 = 720;
 /// The name of the configuration file in a data folder.
 const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
@@ -147,12 +149,13 @@ struct Settings {
     passphrase_file: Option<PathBuf>,
     keep_mib: u64,
     keep_strangers_mib: u64,
+    erasure_grace_hours: u64,
     #[serde(default)]
     retention: BTreeMap<String, u32>,
 }
 
 impl Settings {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "data",
         "listen",
         "announce",
@@ -163,6 +166,7 @@ impl Settings {
         "passphrase_file",
         "keep_mib",
         "keep_strangers_mib",
+        "erasure_grace_hours",
         "retention",
     ];
 }
@@ -204,6 +208,9 @@ pub struct Config {
     pub keep_mib: u64,
     /// The same in documents of organisations that are not.
     pub keep_strangers_mib: u64,
+    /// For how many hours content whose owner had it erased is kept, hidden, before it is destroyed: 0 to 720. Within them the
+    /// owner's root key can take back what a thief of its device ordered.
+    pub erasure_grace_hours: u64,
     /// For how long documents are kept, by what the file calls it: `bulletin_months`, after how many months without
     /// a change it is reviewed, and `bulletin_erase_months`, after how many it is erased; 0 is never.
     pub retention: BTreeMap<String, u32>,
@@ -237,7 +244,8 @@ impl Config {
             .merge(Serialized::default("announce", Vec::<String>::new()))
             .merge(Serialized::default("mdns", true))
             .merge(Serialized::default("keep_mib", KEEP_MIB))
-            .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB));
+            .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB))
+            .merge(Serialized::default("erasure_grace_hours", 0));
         let own_file = named.clone().or_else(conventional_folder).map(|data| data.join(FILE)).filter(|file| file.exists());
         if let Some(file) = explicit.as_ref().or(own_file.as_ref()) {
             check_file(file)?;
@@ -271,6 +279,13 @@ impl Config {
                 why: format!("cannot be used: {}", problem.detail()),
             });
         }
+        if settings.erasure_grace_hours > ERASURE_GRACE_MOST_HOURS {
+            return Err(ConfigError::Value {
+                name: "erasure_grace_hours",
+                found: settings.erasure_grace_hours.to_string(),
+                why: format!("is longer than others can be made to wait: give 0 to {ERASURE_GRACE_MOST_HOURS}"),
+            });
+        }
         let retention = retention(&settings.retention)?;
         let socket = data.join(settings.socket.unwrap_or_else(|| PathBuf::from("csu.sock")));
         let found = socket.as_os_str().len();
@@ -288,6 +303,7 @@ impl Config {
             passphrase_file: settings.passphrase_file,
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
+            erasure_grace_hours: settings.erasure_grace_hours,
             retention,
         })
     }

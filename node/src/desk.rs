@@ -15,6 +15,7 @@
 
 mod circles;
 mod documents;
+mod erasure;
 #[cfg(test)]
 pub(crate) mod fake;
 mod handle;
@@ -35,6 +36,7 @@ pub use documents::{
     Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
     Withdrawal,
 };
+pub use erasure::{Erased, ErasureRequest, ErasureView, Holder};
 pub use handle::{DeskHandle, Job, Jobs, Reply};
 pub use moment::{Moment, MomentError};
 pub use party::{OrgRef, Party};
@@ -267,6 +269,24 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn access(&mut self, actor: &Actor, reference: &str) -> Result<AccessView, Problem>;
+
+    /// Has a document erased everywhere. Only its owner may, and it cannot be undone.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem>;
+
+    /// Who holds a document and, if it was erased, who confirmed that.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn erasure(&mut self, actor: &Actor, reference: &str) -> Result<ErasureView, Problem>;
+
+    /// Every document that was erased, newest first, with who confirmed.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn erasures(&mut self, actor: &Actor) -> Result<Vec<ErasureView>, Problem>;
 
     /// A document in another format.
     ///

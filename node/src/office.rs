@@ -17,6 +17,7 @@ mod circles;
 mod desk;
 mod drafting;
 mod ends;
+mod erasing;
 mod listing;
 mod opening;
 mod parties;
@@ -111,6 +112,8 @@ pub struct Office {
     changed: BTreeSet<DocumentId>,
     /// When roles end.
     ends: ends::Ends,
+    /// What is left to do of erasures.
+    erasing: erasing::Erasing,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
@@ -169,10 +172,12 @@ impl Office {
             held: Vec::new(),
             changed: BTreeSet::new(),
             ends: ends::Ends::default(),
+            erasing: erasing::Erasing::default(),
             spoiled: false,
             stopping: false,
             failed: None,
         };
+        office.recall_erasures()?;
         office.announce()?;
         let ended = office.watch_all_ends();
         office.end_roles(&ended)?;
@@ -306,6 +311,7 @@ impl Office {
             tracing::warn!(%error, "could not note that a role ended");
             self.failed = Some(error);
         }
+        self.wake_erasures();
     }
 
     /// How long until [`Self::tick`] is wanted.
@@ -313,7 +319,7 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        wake.into_iter().chain(self.end_in()).fold(longest, Duration::min)
+        wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.
@@ -424,7 +430,7 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
-                Ok(())
+                self.confirm_or_rebuild()
             }
             Err(error) => {
                 self.rebuild()?;
@@ -433,12 +439,25 @@ impl Office {
         }
     }
 
+    /// Goes on with erasures, after a commit.
+    fn confirm_or_rebuild(&mut self) -> Result<(), OfficeError> {
+        let confirmed = self.confirm_erasures();
+        if confirmed.is_err() {
+            self.rebuild()?;
+        }
+        confirmed
+    }
+
     fn try_settle(&mut self) -> Result<(), OfficeError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
         self.pump()?;
-        for document in std::mem::take(&mut self.changed) {
+        let changed = std::mem::take(&mut self.changed);
+        for document in &changed {
+            self.obey(document)?;
+        }
+        for document in changed {
             self.list_again(&document)?;
             self.watch_ends(&document);
         }
@@ -505,7 +524,7 @@ impl Office {
             self.network.disconnect(&device, Cause::Finished);
         }
         self.set_targets();
-        Ok(())
+        self.recall_erasures()
     }
 
     /// Answers one request, whole or not at all.
@@ -522,8 +541,16 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
+                // What was asked is on disk; whatever comes of this is no answer to it.
+                let confirmed = self.confirm_or_rebuild();
                 reply(Ok(()));
-                Ok(())
+                match confirmed {
+                    Err(OfficeError::Storage(error)) => {
+                        tracing::warn!(%error, "an erasure was not confirmed");
+                        Ok(())
+                    }
+                    other => other,
+                }
             }
             // The request is answered with the reason. If what is on disk cannot be read either, the
             // machine knows more than the disk: the office must not go on.

@@ -26,6 +26,7 @@ mod circles;
 mod column;
 mod drafts;
 mod entries;
+mod erasing;
 mod error;
 mod listing;
 mod log;
@@ -165,6 +166,29 @@ impl Storage {
         Ok(())
     }
 
+    /// Writes the database anew without what was removed from it. Takes about as long as copying the file.
+    ///
+    /// # Errors
+    /// When writes are not committed, or the disk is full or fails; nothing is lost by that.
+    pub fn rewrite(&mut self) -> Result<(), StorageError> {
+        if self.is_dirty() {
+            return Err(StorageError::RollBackFirst);
+        }
+        self.read(erasing::rewrite)
+    }
+
+    /// Empties the log of pages, which holds them as they were before. Whether it is empty: while somebody reads beside it
+    /// stays, and is to be tried again later.
+    ///
+    /// # Errors
+    /// When writes are not committed, or the disk is full or fails; nothing is lost by that.
+    pub fn empty_log(&mut self) -> Result<bool, StorageError> {
+        if self.is_dirty() {
+            return Err(StorageError::RollBackFirst);
+        }
+        self.read(|db| erasing::empty_log(db, open::BUSY_TIMEOUT))
+    }
+
     /// Whether there are writes that are not committed.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
@@ -184,6 +208,7 @@ impl Storage {
     pub fn apply(&mut self, write: &Write) -> Result<(), StorageError> {
         self.write(|db| match write {
             Write::Entry { document, stored } => entries::insert(db, document, stored),
+            Write::ContentDestroyed { document, at } => erasing::destroy_parts(db, document, *at),
             Write::Card { card, brought_by } => neighbours::put_card(db, card, brought_by.as_ref()),
             Write::Addresses(signed) => neighbours::put_addresses(db, signed),
             Write::Peer(peer) => neighbours::put_peer(db, peer),
@@ -200,7 +225,7 @@ impl Storage {
     /// # Errors
     /// When storage fails or a row does not decode.
     pub fn start(&self) -> Result<Start, StorageError> {
-        self.read(|db| Ok(Start { documents: entries::documents(db)?, ..neighbours::start(db)? }))
+        self.read(|db| Ok(Start { documents: entries::documents(db)?, destroyed: entries::destroyed(db)?, ..neighbours::start(db)? }))
     }
 
     /// Writes within the open group, which it begins if there is none.

@@ -36,6 +36,7 @@
 //! What is left out: `rows` and `effective_revisions` answer with as much as there is, and take as long.
 
 mod chain;
+mod erasure;
 mod graph;
 mod index;
 mod insert;
@@ -45,6 +46,7 @@ mod rights;
 mod rules;
 mod sets;
 
+pub use erasure::{Erasure, Obeyed};
 pub use graph::Access;
 pub use insert::{Insertion, Missing, SoundEntry, Unsound};
 pub use rights::{Link, Row};

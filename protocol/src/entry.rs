@@ -19,4 +19,4 @@ pub use body::{Author, Body, Grant, Keep, Plane, Principal, Reason, Role, Subjec
 pub use header::{FormError, Header, Part};
 pub use payload::{Remark, ResponsePayload, RevisionPayload};
 pub use seal::{EpochKey, Openness, Recipient, SealError, Wrap, Wraps, open_payload, seal_payload};
-pub use signed::{EntryError, SignedEntry, Signer, VerifiedEntry};
+pub use signed::{EntryError, Remains, SignedEntry, Signer, VerifiedEntry};

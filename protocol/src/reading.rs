@@ -13,7 +13,7 @@ use crate::entry::{Body, EpochKey, Header, Openness, Recipient, ResponsePayload,
 use crate::id::{DocumentId, EntryId, OrganisationId};
 use crate::identity::CardSecret;
 use crate::limits;
-use crate::store::StoredEntry;
+use crate::store::{Parts, StoredEntry};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,9 @@ pub enum Unreadable {
     /// What was inside is not laid out as it should be.
     #[error("its payload cannot be read: {0}")]
     Malformed(#[from] CodecError),
+    /// It was destroyed here.
+    #[error("it was destroyed here when the document's owner had it erased")]
+    Destroyed,
     /// The change inside is refused.
     #[error("its change is refused: {0}")]
     Change(#[from] ChangeError),
@@ -191,6 +194,9 @@ impl Opened {
         changes: &BTreeMap<EntryId, Change>,
     ) -> Result<(RevisionPayload, Change), Unreadable> {
         let Body::Revision { epoch, deps } = &sealed.header.body else { return Err(Unreadable::Key(SealError::NotForUs)) };
+        if sealed.stored.parts == Parts::Destroyed {
+            return Err(Unreadable::Destroyed);
+        }
         let key = self.epochs.get(epoch).and_then(|epoch| epoch.key.as_ref()).ok_or(Unreadable::Key(SealError::NotForUs))?;
         let payload = sealed.stored.entry.payload.as_deref().unwrap_or_default();
         let plain = open_payload(key, payload, &sealed.header.associated_data())?;
@@ -288,6 +294,9 @@ impl Opened {
 }
 
 fn open_response(document: &DocumentId, sealed: &Sealed<'_>, reader: &Reader<'_>) -> Result<ResponsePayload, Unreadable> {
+    if sealed.stored.parts == Parts::Destroyed {
+        return Err(Unreadable::Destroyed);
+    }
     let (Body::Response { commitment }, Some(wraps)) = (&sealed.header.body, &sealed.stored.entry.wraps) else {
         return Err(Unreadable::Key(SealError::NotForUs));
     };

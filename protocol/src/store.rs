@@ -17,11 +17,23 @@ use std::collections::BTreeSet;
 #[error("the node's storage failed: {0}; run `csu doctor`")]
 pub struct ReadError(pub String);
 
+/// Whether a stored entry still has the detached parts that its header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parts {
+    /// All of them.
+    #[default]
+    Kept,
+    /// None: they were destroyed when the document was erased. Header and signature are all there is.
+    Destroyed,
+}
+
 /// An entry as stored, with where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// Its bytes.
+    /// Its bytes, without its detached parts if those were destroyed.
     pub entry: SignedEntry,
+    /// Whether its parts are there.
+    pub parts: Parts,
     /// Which paired organisation brought it; none for the node's own.
     pub from: Option<OrganisationId>,
     /// When this node stored it.
@@ -97,6 +109,15 @@ pub enum Write {
         /// The entry.
         stored: StoredEntry,
     },
+    /// The content of a document that its owner had erased is destroyed: sealed payloads and wrapped keys of every entry
+    /// of its content plane are removed for good, and [`Start::destroyed`] names the document from now on. Headers and
+    /// signatures stay. Doing it again changes nothing.
+    ContentDestroyed {
+        /// The document.
+        document: DocumentId,
+        /// When.
+        at: Timestamp,
+    },
     /// A card; several of one organisation are all kept.
     Card {
         /// The card.
@@ -143,6 +164,8 @@ pub trait Read {
 pub struct Start {
     /// Every document there is.
     pub documents: Vec<DocumentId>,
+    /// Those whose content was destroyed.
+    pub destroyed: BTreeSet<DocumentId>,
     /// Every card, with who brought it.
     pub cards: Vec<(SignedCard, Option<OrganisationId>)>,
     /// The newest record of addresses of each device.

@@ -35,6 +35,7 @@
 
 mod answer;
 mod budget;
+mod erasing;
 mod events;
 mod exchange;
 mod holding;
@@ -48,6 +49,6 @@ mod set;
 mod tests;
 
 pub use budget::{Budget, Usage};
-pub use events::{CommandError, Connection, Fault, Input, Load, Notice, Output, Parting};
+pub use events::{CommandError, Connection, Fault, Input, Load, Notice, Output, OwedReceipt, Parting};
 pub use holding::Holding;
 pub use machine::Machine;

@@ -14,7 +14,7 @@ use csu_protocol::entry::{
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{CardSecret, DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use csu_tests::history::Dice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ fn replay(entries: &[VerifiedEntry], directory: &Directory) -> (Access, Vec<Stor
             }
             match access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
                 Insertion::Sound(sound) => {
-                    stored.push(StoredEntry { entry: sound.into_entry().into_signed(), from: None, received: NOW });
+                    stored.push(StoredEntry { entry: sound.into_entry().into_signed(), parts: Parts::Kept, from: None, received: NOW });
                 }
                 Insertion::Pending(entry, _) => waiting.push(entry),
                 Insertion::Known | Insertion::Unsound(..) => {}

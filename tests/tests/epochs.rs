@@ -8,7 +8,7 @@ use csu_protocol::entry::{EpochKey, Grant, Openness, RevisionPayload, Role, Sign
 use csu_protocol::id::{EntryId, OrganisationId};
 use csu_protocol::limits;
 use csu_protocol::reading::{self, Opened, Reader};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use csu_tests::bench::graph::take;
 use csu_tests::history::Cast;
@@ -41,7 +41,7 @@ impl Story {
 
     fn keep(&mut self, entry: VerifiedEntry) {
         take(&mut self.access, entry.clone());
-        self.stored.push(StoredEntry { entry: entry.into_signed(), from: None, received: NOW });
+        self.stored.push(StoredEntry { entry: entry.into_signed(), parts: Parts::Kept, from: None, received: NOW });
     }
 
     fn id(&self, who: usize) -> OrganisationId {

@@ -10,7 +10,7 @@ use super::passphrase::PassphraseVerb;
 use crate::desk::{ExportFormat, KeptHead, LogVerb, Moment, MomentError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
-use csu_protocol::entry::{Remark, Role};
+use csu_protocol::entry::{Reason, Remark, Role};
 use std::path::PathBuf;
 
 /// The commands of a Community Security Union's node
@@ -95,6 +95,9 @@ pub enum Verb {
     /// Show who may do what with a document, and by which chain of grants
     #[command(after_help = "Example:\n  csu access 3fa9")]
     Access(DocumentArg),
+    /// Have a document of yours erased everywhere, for good; or show who confirmed
+    #[command(after_help = "Example:\n  csu erase 3fa9 --why consent-withdrawn\n  csu erase status 3fa9")]
+    Erase(EraseArgs),
     /// Show what this node did and disclosed, to whom, when
     #[command(
         after_help = "Example:\n  csu log --document 3fa9 --verb disclosure\n  csu log --since 2026-11-01 --until 2026-12-01 --csv november.csv\n  csu log verify"
@@ -348,6 +351,40 @@ pub struct CircleMembersArgs {
     /// Do what follows at once, without asking
     #[arg(long)]
     pub apply: bool,
+}
+
+/// `csu erase`
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct EraseArgs {
+    /// How it stands, instead.
+    #[command(subcommand)]
+    pub verb: Option<EraseVerb>,
+    /// The document: its id, 4 or more letters of its beginning, or the number that its draft had
+    #[arg(value_name = "DOCUMENT", required = true)]
+    pub reference: Option<String>,
+    /// Why, told to all who held it: mistaken, duplicate, superseded, no-longer-needed, consent-withdrawn, legal or other
+    #[arg(long, value_name = "REASON", required = true)]
+    pub why: Option<Reason>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `csu erase status`
+#[derive(Debug, Clone, Subcommand)]
+pub enum EraseVerb {
+    /// Show which organisations held erased documents, who confirmed, and who is outstanding
+    #[command(after_help = "Example:\n  csu erase status\n  csu erase status 3fa9")]
+    Status(EraseStatusArgs),
+}
+
+/// `csu erase status`
+#[derive(Debug, Clone, Args)]
+pub struct EraseStatusArgs {
+    /// This document only, erased or not
+    #[arg(value_name = "DOCUMENT")]
+    pub reference: Option<String>,
 }
 
 /// `csu log`

@@ -42,6 +42,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
             output.show(&answer, |found: AccessView| words::access(&found))
         }
+        Verb::Erase(args) => super::erase::erase(args, client, output).await,
         Verb::Log(args) => log::log(args, config, client, output).await,
         Verb::Retention(verb) => retention::retention(verb, client, output).await,
         // Those that ask no node never come here.

@@ -167,13 +167,20 @@ pub fn render_list(kind: &Kind, page: &DocumentsPage) -> String {
     for line in &page.items {
         let state = if line.draft && line.id.is_some() { format!("{} +draft", line.state) } else { line.state.clone() };
         let new = if line.unread == Some(true) { "* " } else { "" };
+        let title = match &line.erased {
+            Some(erased) => {
+                let why = erased.why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("(erased by {}, {}{why})", erased.by, short_time(erased.at))
+            }
+            None => line.title.clone(),
+        };
         rows.push(vec![
             line.reference.clone(),
             state,
             line.marking.clone(),
             short_time(line.updated),
             line.owner.to_string(),
-            format!("{new}{}", line.title),
+            format!("{new}{title}"),
         ]);
     }
     let mut text = columns(&rows);

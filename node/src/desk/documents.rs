@@ -1,6 +1,6 @@
 //! Documents, drafts, steps and responses.
 
-use super::{Moment, OrgRef, Party};
+use super::{Erased, Moment, OrgRef, Party};
 use core::fmt;
 use core::str::FromStr;
 use csu_protocol::entry::{Body, Reason, Remark, Role};
@@ -73,6 +73,9 @@ pub struct DocumentLine {
     /// Whether it changed since somebody last looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<bool>,
+    /// That it was erased. Then it has no title and no marking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
 }
 
 /// What this node's organisation may do with a document.

@@ -101,6 +101,28 @@ fn circle(name: &str) -> Circle {
     Circle { name: name.into(), members: vec![stranger()], documents: 0, created: moment() }
 }
 
+pub(crate) fn erasure(erased: bool) -> ErasureView {
+    let holder = |who: OrgRef, here: bool| Holder {
+        who,
+        role: csu_protocol::entry::Role::Read,
+        live: true,
+        confirmed: (erased && here).then(moment),
+        last_seen: None,
+        connected: false,
+        here,
+    };
+    ErasureView {
+        reference: "3fa9".into(),
+        id: DocumentId::new([3; 32]),
+        title: (!erased).then(|| "Burglaries in Mill Road".into()),
+        owner: organisation(),
+        erased: erased.then(|| Erased { by: organisation(), at: moment(), why: Some(csu_protocol::entry::Reason::Legal) }),
+        holders: vec![holder(organisation(), true), holder(stranger(), false)],
+        anyone: true,
+        outstanding: usize::from(erased),
+    }
+}
+
 impl FakeDesk {
     fn note(&mut self, actor: &Actor, what: String) {
         self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
@@ -144,6 +166,7 @@ impl Desk for FakeDesk {
             }],
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
             log: log_head(),
+            outstanding_erasures: 0,
             summary: "no neighbour connected".into(),
         })
     }
@@ -276,6 +299,19 @@ impl Desk for FakeDesk {
 
     fn access(&mut self, _: &Actor, _: &str) -> Result<AccessView, Problem> {
         Ok(AccessView { owner: organisation(), rows: vec![] })
+    }
+
+    fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
+        self.note(actor, format!("erase {reference} {}", request.why));
+        Ok(erasure(true))
+    }
+
+    fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
+        Ok(erasure(reference != "3fa9"))
+    }
+
+    fn erasures(&mut self, _actor: &Actor) -> Result<Vec<ErasureView>, Problem> {
+        Ok(vec![erasure(true)])
     }
 
     fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {

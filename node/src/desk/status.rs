@@ -43,6 +43,9 @@ pub struct Status {
     pub integrity: Integrity,
     /// The newest hash of the access log's chain, to write down or send elsewhere.
     pub log: LogHead,
+    /// How many documents of this organisation are erased without all their holders having confirmed it.
+    #[serde(default)]
+    pub outstanding_erasures: usize,
     /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
     pub summary: String,
 }

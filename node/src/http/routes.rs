@@ -6,10 +6,10 @@ use super::kinds::KindView;
 use super::table;
 use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
-    DraftChange, DraftRequest, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation, InvitationRequest,
-    JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, PauseRequest, Peer, PendingPage, PendingQuery,
-    RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect,
-    RevocationOutcome, RevocationRequest, Status, StepRequest,
+    DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported,
+    Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, PauseRequest, Peer,
+    PendingPage, PendingQuery, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
+    RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -59,6 +59,9 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/documents/{ref}/revocations", "take roles away: {who, passedOn?}"),
     operation("POST", "/documents/{ref}/revocations/preview", "what that would change, without doing it: {who, passedOn?}"),
     operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
+    operation("GET", "/documents/{ref}/erasure", "who holds a document, and who confirmed that it is erased there"),
+    operation("POST", "/documents/{ref}/erasure", "have a document erased everywhere, for good: {why}"),
+    operation("GET", "/erasures", "every erased document, with who confirmed"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
     operation("GET", "/circles", "the circles of this node"),
     operation("POST", "/circles", "make a circle: {name, members?}"),
@@ -101,6 +104,8 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/revocations", post(revoke))
         .route("/documents/{ref}/revocations/preview", post(preview_revocation))
         .route("/documents/{ref}/access", get(access))
+        .route("/documents/{ref}/erasure", get(erasure).post(erase))
+        .route("/erasures", get(erasures))
         .route("/documents/{ref}/export", get(export))
         .route("/documents/{ref}/retention", put(keep))
         .route("/import/cap", post(import_cap))
@@ -289,6 +294,23 @@ async fn apply_circle(
 
 async fn access(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<AccessView> {
     Ok(Json(desk.ask(move |desk| desk.access(&actor, &reference)).await?))
+}
+
+async fn erasure(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<ErasureView> {
+    Ok(Json(desk.ask(move |desk| desk.erasure(&actor, &reference)).await?))
+}
+
+async fn erase(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<ErasureRequest>,
+) -> Answer<ErasureView> {
+    Ok(Json(desk.ask(move |desk| desk.erase(&actor, &reference, request)).await?))
+}
+
+async fn erasures(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<ErasureView>> {
+    Ok(Json(desk.ask(move |desk| desk.erasures(&actor)).await?))
 }
 
 #[derive(Deserialize)]

@@ -3,10 +3,10 @@
 use super::{Office, now};
 use crate::desk::{
     AccessView, Actor, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage,
-    DraftChange, DraftRequest, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation,
-    InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest, PauseRequest, Peer, PendingPage,
-    PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
-    RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest,
+    Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest,
+    PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
+    RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -132,6 +132,18 @@ impl Desk for Office {
 
     fn access(&mut self, _actor: &Actor, reference: &str) -> Result<AccessView, Problem> {
         self.whole(|office| office.who_may(reference))
+    }
+
+    fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
+        self.whole(|office| office.erase_document(actor, reference, request))
+    }
+
+    fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
+        self.erasure_of(reference)
+    }
+
+    fn erasures(&mut self, _actor: &Actor) -> Result<Vec<ErasureView>, Problem> {
+        self.all_erasures()
     }
 
     fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {

@@ -10,6 +10,11 @@ impl Office {
     /// Brings a document's line up to date with its entries.
     pub(super) fn list_again(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
         let before = self.storage.listed(document)?;
+        match self.erased_line(document, before.as_ref()) {
+            Ok(Some(line)) => return Ok(self.storage.put_listing(&line)?),
+            Ok(None) => {}
+            Err(problem) => tracing::warn!(document = %document.short(), %problem, "could not list"),
+        }
         let open = match self.open_document(document) {
             Ok(open) => open,
             Err(problem) => {

@@ -97,8 +97,14 @@ impl Office {
         })
     }
 
-    /// Opens a document, everything written before included.
+    /// Opens a document, everything written before included. One that was erased is refused.
     pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Open, Problem> {
+        self.refuse_erased(id)?;
+        self.open_remains(id)
+    }
+
+    /// Opens a document, or what is left of it.
+    pub(super) fn open_remains(&mut self, id: &DocumentId) -> Result<Open, Problem> {
         self.pump()?;
         let stored = csu_protocol::store::Read::document(&self.storage, id)?;
         Ok(self.read_by(id, self.access_of(id)?, stored))
@@ -112,8 +118,7 @@ impl Office {
         let snapshot = opened.content.snapshot();
         let owner = access.owner().unwrap_or(us);
         let withdrawal = access.withdrawal();
-        let level =
-            if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) };
+        let level = self.level(access, owner);
         let kind = snapshot.kind.unwrap_or(&NO_KIND);
         let answers = opened.responses.iter().filter_map(|response| {
             let step = kind.step(&response.payload.step)?;
@@ -124,6 +129,12 @@ impl Office {
         let state = kind.highest(snapshot.state.into_iter().chain(answers).chain(withdrawn));
         let state = state.unwrap_or(if withdrawal.is_some() { WITHDRAWN.name } else { UNKNOWN_KIND });
         Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level }
+    }
+
+    /// What this organisation may do with a document of `owner`.
+    pub(super) fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
+        let us = self.machine.organisation();
+        if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) }
     }
 
     /// The standing under which this organisation may do something that takes `role`.

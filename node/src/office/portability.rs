@@ -145,7 +145,8 @@ impl Office {
         let draft =
             DraftRequest { kind: BULLETIN.to_owned(), fields: alert.fields, assign: Vec::new(), marking: alert.marking, to: Vec::new() };
         let document = self.begin_draft(actor, &draft)?;
-        let detail = format!("imported {} of {} from {name} as draft {}", alert.identifier, alert.sender, document.reference);
+        // Lines of the log stay for ever: nothing that the file says, its name included, stands there.
+        let detail = format!("imported an alert as draft {}", document.reference);
         self.log(now(), LogVerb::Collection, actor.person().unwrap_or("somebody at this node"), None, None, None, detail)?;
         Ok(Imported { document, warnings })
     }

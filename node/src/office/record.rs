@@ -1,5 +1,6 @@
 //! The access log as people read it, and its chain.
 
+use super::erasing::ERASED;
 use super::opening::shown;
 use super::{Office, OfficeError, now};
 use crate::desk::{self, Actor, Check, LogCheck, LogCheckQuery, LogQuery, Moment, Problem};
@@ -86,7 +87,10 @@ impl Office {
         let mut shown_lines = Vec::with_capacity(lines.len());
         for storage::LoggedLine { number, line, hash } in lines {
             let what = match &line.document {
-                Some(document) => self.storage.listed(document)?.map(|listed| format!("{} \"{}\"", listed.kind, listed.title)),
+                Some(document) => self.storage.listed(document)?.map(|listed| match listed.state.as_str() {
+                    ERASED => format!("{} (erased)", listed.kind),
+                    _ => format!("{} \"{}\"", listed.kind, listed.title),
+                }),
                 None => None,
             };
             shown_lines.push(desk::LogLine {

@@ -21,7 +21,11 @@ impl Office {
                 declined: self.machine.usage(&peer.organisation).declined,
             });
         }
-        let summary = summary(&peers);
+        let (outstanding_erasures, by) = self.outstanding_erasures();
+        let mut summary = summary(&peers);
+        if outstanding_erasures > 0 {
+            summary.push_str(&format!("; {} not confirmed yet by {}", count(outstanding_erasures, "erasure", "erasures"), by.join(", ")));
+        }
         Ok(Status {
             organisation: Identity { id: card.organisation, name: card.name.to_string(), kind: card.kind },
             device: card.device,
@@ -34,6 +38,7 @@ impl Office {
             peers,
             integrity: self.integrity.clone(),
             log: self.storage.log_head()?.into(),
+            outstanding_erasures,
             summary,
         })
     }
@@ -82,6 +87,7 @@ impl Office {
                 ),
             });
         }
+        checks.extend(self.check_erasures()?);
         Ok(checks)
     }
 }

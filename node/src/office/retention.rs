@@ -1,13 +1,15 @@
 //! Until when documents are kept, what is due, and doing it.
 
+use super::erasing::ERASED;
 use super::{Office, count, now};
 use crate::config::MONTHS;
 use crate::desk::{
-    Actor, Check, Due, Moment, Problem, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
-    RetentionRunRequest,
+    Actor, Check, Due, ErasureRequest, Moment, Problem, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
+    RetentionRun, RetentionRunRequest,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Kept, OwnDates};
+use csu_protocol::entry::Reason;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
@@ -137,6 +139,10 @@ impl Office {
         let mut soonest: BTreeMap<(Timestamp, DocumentId), Kept> = BTreeMap::new();
         let mut more: u64 = 0;
         self.storage.every_kept(&mut |kept| {
+            // Of what is erased nothing is left to keep.
+            if kept.state == ERASED {
+                return;
+            }
             let first = Dates::of(&kept, self.config.keeps(&kept.kind)).first();
             if let Some(first) = first.filter(|first| *first <= until) {
                 soonest.insert((first, kept.document), kept);
@@ -160,6 +166,10 @@ impl Office {
     pub(super) fn check_of_retention(&self) -> Result<Check, Problem> {
         let (now, mut reviews, mut ends) = (now(), 0_usize, 0_usize);
         self.storage.every_kept(&mut |kept| {
+            // Of what is erased nothing is left to keep.
+            if kept.state == ERASED {
+                return;
+            }
             let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
             if dates.ends.is_some_and(|ends| ends <= now) {
                 ends = ends.saturating_add(1);
@@ -210,7 +220,7 @@ impl Office {
         let mut items = Vec::with_capacity(lines.len());
         for line in lines {
             let (erased, outcome) = match line.due {
-                Due::Erasure if request.dry_run => (false, format!("would be erased, if it could be: {NO_ERASURE}")),
+                Due::Erasure if request.dry_run => (false, "would be erased, everywhere and for good".to_owned()),
                 Due::Erasure => self.erase_at_its_end(actor, &line)?,
                 Due::ErasureByOwner => (false, format!("only {} can erase it everywhere: ask them to", line.owner)),
                 Due::Review | Due::Nothing => {
@@ -224,16 +234,13 @@ impl Office {
     }
 
     /// Erases a document of this organisation whose end has come; whether it did, and what to say of it.
-    ///
-    /// The one place where retention erases. This version signs no erasures, so it says so and changes nothing.
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "an erasure signs with the office's keys, and may be refused")]
-    fn erase_at_its_end(&mut self, _actor: &Actor, _line: &RetentionLine) -> Result<(bool, String), Problem> {
-        Ok((false, format!("to erase, and not erased: {NO_ERASURE}")))
+    fn erase_at_its_end(&mut self, actor: &Actor, line: &RetentionLine) -> Result<(bool, String), Problem> {
+        let request = ErasureRequest { why: Reason::NoLongerNeeded };
+        let view = self.erase_document(actor, &line.document.to_string(), request)?;
+        let others = view.holders.iter().filter(|holder| !holder.here).count();
+        Ok((true, format!("erased; {others} others are to confirm: see `csu erase status {}`", line.reference)))
     }
 }
-
-/// Why nothing is erased yet.
-const NO_ERASURE: &str = "this version of csu cannot erase documents yet; withdrawing it tells its readers that it no longer holds";
 
 #[cfg(test)]
 mod tests {

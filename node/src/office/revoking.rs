@@ -155,6 +155,7 @@ impl Office {
             // Nobody has learned of a draft.
             Named::Draft(_) => Ok(RevocationEffect::default()),
             Named::Document(document, _) => {
+                self.refuse_erased(&document)?;
                 let trial = self.try_request(&document, &whom, request.passed_on)?;
                 self.effect(&document, self.access_of(&document)?, &trial.access)
             }
@@ -196,6 +197,7 @@ impl Office {
                 return Ok(RevocationOutcome { document, falls: Vec::new(), effect: RevocationEffect::default() });
             }
         };
+        self.refuse_erased(&document)?;
         let before = self.access_of(&document)?.clone();
         match &whom {
             Revoked::Subject(subject) => {

@@ -148,7 +148,9 @@ impl Office {
         let access = self.access_of(&document)?;
         let owner = access.owner().unwrap_or_else(|| self.machine.organisation());
         let rows = access.rows();
+        let erased = self.erased(&document)?.is_some();
         let holds = |live: bool, role: Role| match (live, role) {
+            _ if erased => vec!["who may do what; the rest was erased, see `csu erase status`".to_owned()],
             (true, Role::Relay) => vec!["sealed content it cannot read".to_owned(), "who may do what".to_owned()],
             (true, Role::Read | Role::Write | Role::Admin) => vec!["everything".to_owned()],
             (false, _) => still_held(role),

@@ -29,7 +29,9 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
         CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
         CommandError::OwnTicket | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
         CommandError::OtherNumber => Problem::invalid("number", detail, remedy),
-        CommandError::AlreadyPaired | CommandError::Incomplete => Problem::conflict(detail, remedy),
+        CommandError::AlreadyPaired | CommandError::Incomplete | CommandError::Erased | CommandError::NotErased => {
+            Problem::conflict(detail, remedy)
+        }
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }
 }
@@ -304,6 +306,7 @@ impl Office {
 
     pub(super) fn respond_to(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
         let document = self.find_shared(reference)?;
+        self.refuse_erased(&document)?;
         if matches!(request.remark, Remark::Step | Remark::Opened) {
             return Err(Problem::invalid(
                 "remark",

@@ -16,6 +16,8 @@ use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedC
 use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
+mod erasing;
+
 struct Nowhere;
 
 impl Sessions for Nowhere {
@@ -43,10 +45,7 @@ fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
 /// The same that knows others of these names. The keys of the first are of 3s, of the next of 4s, and so on.
 fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<OrganisationId>) {
     let folder = tempfile::tempdir().unwrap();
-    let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
-    let config = Config::load(&flags, []).unwrap();
     let name = |text| Name::new(text).unwrap();
-    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name("Brixton"), OrganisationKind::Union).unwrap();
     let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
     let mut others = Vec::new();
     for (byte, other) in (3..).zip(names) {
@@ -56,8 +55,17 @@ fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<Organisa
         others.push(card.card().organisation);
     }
     storage.commit().unwrap();
-    let office = Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap();
+    let office = opened(folder.path(), storage);
     (folder, office, others)
+}
+
+/// Brixton's office over what is in a folder.
+fn opened(folder: &std::path::Path, storage: Storage) -> Office {
+    let flags = Flags { data: Some(folder.to_owned()), ..Flags::default() };
+    let config = Config::load(&flags, []).unwrap();
+    let name = Name::new("Brixton").unwrap();
+    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name, OrganisationKind::Union).unwrap();
+    Office::open(birth.keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok).unwrap()
 }
 
 fn to(who: &str) -> Vec<Recipient> {

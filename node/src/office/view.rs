@@ -1,5 +1,6 @@
 //! Documents and their history as people see them.
 
+use super::erasing::ERASED;
 use super::listing::title;
 use super::opening::{Named, Open, kind_named};
 use super::{Office, now};
@@ -38,7 +39,9 @@ impl Office {
         let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone() };
         let page = self.storage.listing(&filter, limit, cursor)?;
         for line in page.items {
+            let erased = if line.state == ERASED { self.erased(&line.document)? } else { None };
             items.push(DocumentLine {
+                erased,
                 reference: line.document.short(),
                 id: Some(line.document),
                 kind: line.kind,
@@ -69,6 +72,7 @@ impl Office {
             received: None,
             draft: true,
             unread: Some(false),
+            erased: None,
         })
     }
 
@@ -203,7 +207,8 @@ impl Office {
 
     pub(super) fn history_of(&mut self, reference: &str) -> Result<Vec<HistoryLine>, Problem> {
         let document = self.find_shared(reference)?;
-        let open = self.open_document(&document)?;
+        // Who signed what when stays as proof when a document was erased.
+        let open = self.open_remains(&document)?;
         let access = self.access_of(&document)?;
         let effective: BTreeSet<EntryId> = access.effective_revisions().into_iter().collect();
         let mut lines = Vec::new();

@@ -107,7 +107,13 @@ fn references(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> 
 
 /// Bytes that rot inside a row are nothing SQLite would notice: it keeps no checksums. Entries do.
 fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let mut statement = db.prepare("SELECT key, id, header, payload, wraps FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2")?;
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let destroyed = match version {
+        ..2 => "FALSE",
+        2.. => "plane = 1 AND (SELECT destroyed FROM document WHERE document.key = entry.document) IS NOT NULL",
+    };
+    let mut statement =
+        db.prepare(&format!("SELECT key, id, header, payload, wraps, {destroyed} FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2"))?;
     let mut last = i64::MIN;
     loop {
         let mut rows = statement.query(params![last, STEP])?;
@@ -117,6 +123,7 @@ fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
             last = row.get(0)?;
             let (id, header): ([u8; 32], Vec<u8>) = (row.get(1)?, row.get(2)?);
             let parts = (row.get::<_, Option<Vec<u8>>>(3)?, row.get::<_, Option<Vec<u8>>>(4)?);
+            let parts = if row.get(5)? { Found::Destroyed(parts) } else { Found::Kept(parts) };
             if let Some(finding) = entry(id, &header, &parts) {
                 findings.push(format!("row {last} of table entry: {finding}"));
             }
@@ -130,12 +137,23 @@ fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
     }
 }
 
-fn entry(id: [u8; 32], header: &[u8], (payload, wraps): &(Option<Vec<u8>>, Option<Vec<u8>>)) -> Option<&'static str> {
+/// An entry's payload and wrapped keys, as they should be there or not.
+enum Found {
+    Kept((Option<Vec<u8>>, Option<Vec<u8>>)),
+    Destroyed((Option<Vec<u8>>, Option<Vec<u8>>)),
+}
+
+fn entry(id: [u8; 32], header: &[u8], parts: &Found) -> Option<&'static str> {
     if *Hash::of(header).as_bytes() != id {
         return Some("its header is not the one its id is the hash of");
     }
     let Ok(header) = Header::from_canonical(header) else {
         return Some("its header cannot be read");
+    };
+    let (payload, wraps) = match parts {
+        Found::Kept(parts) => parts,
+        Found::Destroyed((None, None)) => return None,
+        Found::Destroyed(_) => return Some("its document was erased, and its payload or wrapped keys are still there"),
     };
     if header.payload != payload.as_deref().map(Part::of) {
         return Some("its payload is not the one its header names");

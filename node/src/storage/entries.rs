@@ -6,7 +6,7 @@ use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, Plane, SignedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::Signature;
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,9 @@ fn document_key(db: &Connection, document: &DocumentId) -> Result<i64, Fault> {
     }
 }
 
-const COLUMNS: &str = "key, id, header, signature, payload, wraps, from_organisation, received";
+/// With whether the parts of the document's content were destroyed, which control entries do not have.
+const COLUMNS: &str = "key, id, header, signature, payload, wraps, from_organisation, received,
+    plane = 1 AND (SELECT destroyed FROM document WHERE document.key = entry.document) IS NOT NULL AS parts_destroyed";
 
 fn read(cells: &Cells<'_>) -> Result<StoredEntry, Fault> {
     let header: Vec<u8> = cells.get("header")?;
@@ -69,6 +71,7 @@ fn read(cells: &Cells<'_>) -> Result<StoredEntry, Fault> {
             payload: cells.get("payload")?,
             wraps: cells.get("wraps")?,
         },
+        parts: if cells.get("parts_destroyed")? { Parts::Destroyed } else { Parts::Kept },
         from: cells.id_or_null("from_organisation", OrganisationId::new)?,
         received: cells.ms("received")?,
     })
@@ -107,6 +110,17 @@ pub(super) fn documents(db: &Connection) -> Result<Vec<DocumentId>, Fault> {
     let mut documents = Vec::new();
     while let Some(row) = rows.next()? {
         documents.push(Cells::new("document", row)?.id("id", DocumentId::new)?);
+    }
+    Ok(documents)
+}
+
+/// The documents whose content was destroyed.
+pub(super) fn destroyed(db: &Connection) -> Result<BTreeSet<DocumentId>, Fault> {
+    let mut statement = db.prepare_cached("SELECT key, id FROM document WHERE destroyed IS NOT NULL")?;
+    let mut rows = statement.query([])?;
+    let mut documents = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        documents.insert(Cells::new("document", row)?.id("id", DocumentId::new)?);
     }
     Ok(documents)
 }

@@ -10,6 +10,7 @@ use csu_protocol::identity::{
 use csu_protocol::store::{Invitation, Joining, Pairing, Peer, Start};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
 
 /// Adds a card; one that is there already stays as it was, with who brought it first.
 pub(super) fn put_card(db: &Connection, card: &SignedCard, brought_by: Option<&OrganisationId>) -> Result<(), Fault> {
@@ -122,6 +123,7 @@ pub(super) fn remove_joining(db: &Connection, organisation: &OrganisationId) -> 
 pub(super) fn start(db: &Connection) -> Result<Start, Fault> {
     Ok(Start {
         documents: Vec::new(),
+        destroyed: BTreeSet::new(),
         cards: all(db, "card", "SELECT key, id, card, signature, brought_by FROM card ORDER BY key", card)?,
         addresses: all(db, "address", "SELECT key, device, record, signature FROM address ORDER BY key", addresses)?,
         peers: all(

@@ -16,12 +16,12 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
 /// How long a statement waits for another connection, which only ever reads.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the log of pages is cut back to after a burst.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 
@@ -32,6 +32,7 @@ fn migrations() -> Migrations<'static> {
         M::up_with_hook(include_str!("log_chain.sql"), chain::chain_existing),
         M::up(include_str!("retention.sql")),
         M::up(include_str!("circles.sql")),
+        M::up(include_str!("erasure.sql")),
     ])
 }
 

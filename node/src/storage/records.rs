@@ -7,7 +7,7 @@ use super::{
     Cursor, Draft, DraftContent, DraftNumber, Kept, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine, OwnDates,
     Page, Storage, StorageError,
 };
-use super::{drafts, entries, listing, log, meta, neighbours, retention};
+use super::{drafts, entries, erasing, listing, log, meta, neighbours, retention};
 use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
 
@@ -47,6 +47,14 @@ impl Storage {
     /// When the disk is full or fails. The caller rolls back.
     pub fn close_draft(&mut self, number: DraftNumber, document: &DocumentId, now: Timestamp) -> Result<bool, StorageError> {
         self.write(|db| drafts::close(db, number, document, now))
+    }
+
+    /// Removes all that drafts of an erased document say; their numbers stay as aliases. How many were open.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn empty_drafts(&mut self, document: &DocumentId, now: Timestamp) -> Result<usize, StorageError> {
+        self.write(|db| erasing::empty_drafts(db, document, now))
     }
 
     /// Deletes an open draft. Its number is never used again. False if there is no open draft of that number.

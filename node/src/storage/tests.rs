@@ -2,6 +2,7 @@
 
 mod chain;
 mod damage;
+mod erasing;
 mod records;
 
 use super::*;
@@ -11,7 +12,7 @@ use csu_protocol::id::{DeviceId, EntryId, OrganisationId};
 use csu_protocol::identity::{
     Address, DeviceKey, InvitationSecret, Name, OrganisationKind, RootKey, SecurityNumber, SignedAddresses, SignedCard,
 };
-use csu_protocol::store::{Invitation, Joining, Memory, Pairing, Peer};
+use csu_protocol::store::{Invitation, Joining, Memory, Pairing, Parts, Peer};
 use csu_protocol::time::Timestamp;
 use serde_json::json;
 use std::fs;
@@ -65,7 +66,12 @@ fn document(nonce: u8, keys: u64, bytes: usize) -> (DocumentId, Vec<Write>) {
     }
     let write = |(n, entry): (u64, VerifiedEntry)| Write::Entry {
         document: id,
-        stored: StoredEntry { entry: entry.into_signed(), from: (n % 2 == 1).then(|| organisation(2)), received: at(1_000 + n) },
+        stored: StoredEntry {
+            entry: entry.into_signed(),
+            parts: Parts::Kept,
+            from: (n % 2 == 1).then(|| organisation(2)),
+            received: at(1_000 + n),
+        },
     };
     (id, (0..).zip(entries).map(write).collect())
 }

@@ -30,7 +30,10 @@ pub(super) enum Act {
         reason: Reason,
     },
     Erase,
-    Receipt,
+    /// That this Erase was obeyed.
+    Receipt {
+        erase: NodeIx,
+    },
     Key,
     Revision {
         deps: Box<[NodeIx]>,
@@ -121,6 +124,7 @@ pub(super) struct Kinds {
     pub(super) givers: Vec<NodeIx>,
     pub(super) withdrawals: Vec<NodeIx>,
     pub(super) erases: Vec<NodeIx>,
+    pub(super) receipts: Vec<NodeIx>,
     pub(super) keys: Vec<NodeIx>,
     pub(super) responses: Vec<NodeIx>,
 }
@@ -211,7 +215,13 @@ impl Access {
     pub(super) fn grants(&self, ix: NodeIx) -> &[Grant] {
         match self.act(ix) {
             Act::Genesis { grants } | Act::Grant { grants, .. } => grants,
-            Act::Revoke { .. } | Act::Withdraw { .. } | Act::Erase | Act::Receipt | Act::Key | Act::Revision { .. } | Act::Response => &[],
+            Act::Revoke { .. }
+            | Act::Withdraw { .. }
+            | Act::Erase
+            | Act::Receipt { .. }
+            | Act::Key
+            | Act::Revision { .. }
+            | Act::Response => &[],
         }
     }
 
@@ -252,7 +262,13 @@ impl Access {
         match self.act(grant) {
             Act::Genesis { .. } => Some(Standing { grant, organisation: self.node(grant).organisation }),
             Act::Grant { .. } => self.acting(grant),
-            Act::Revoke { .. } | Act::Withdraw { .. } | Act::Erase | Act::Receipt | Act::Key | Act::Revision { .. } | Act::Response => None,
+            Act::Revoke { .. }
+            | Act::Withdraw { .. }
+            | Act::Erase
+            | Act::Receipt { .. }
+            | Act::Key
+            | Act::Revision { .. }
+            | Act::Response => None,
         }
     }
 

@@ -5,7 +5,7 @@ use super::graph::{Access, Act, Control, Node, Renounces};
 use super::index::{AuthorIx, ControlIx, NodeIx, OrgIx, Standing};
 use super::memo::{Span, View};
 use super::sets::SetId;
-use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Role, Subject, VerifiedEntry};
+use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Remains, Role, Subject, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
 use crate::limits;
 use std::collections::BTreeSet;
@@ -95,6 +95,14 @@ pub enum Unsound {
     Quota,
 }
 
+/// What became of a header.
+enum Entered {
+    Sound,
+    Known,
+    Pending(Missing),
+    Unsound(Unsound),
+}
+
 /// The past of an entry, resolved.
 struct Past {
     names: Vec<NodeIx>,
@@ -118,18 +126,28 @@ impl Access {
     /// Judges an entry on its own past and, if sound, counts it. `is_device` says whether a card
     /// is known by which the device may author for the organisation.
     pub fn insert(&mut self, entry: VerifiedEntry, is_device: impl FnOnce(&OrganisationId, &Author) -> bool) -> Insertion {
-        let id = entry.id();
-        if self.contains(&id) {
-            return Insertion::Known;
+        match self.enter(entry.id(), entry.header(), is_device) {
+            Entered::Sound => Insertion::Sound(SoundEntry(entry)),
+            Entered::Known => Insertion::Known,
+            Entered::Pending(missing) => Insertion::Pending(entry, missing),
+            Entered::Unsound(unsound) => Insertion::Unsound(entry.id(), unsound),
         }
-        let header = entry.header();
-        match self.document() {
-            Some(document) if document != entry.document() => return Insertion::Unsound(id, Unsound::OtherDocument),
-            None if header.document.is_some() => {
-                let missing = Missing { entries: vec![entry.document().into()], card: false };
-                return Insertion::Pending(entry, missing);
-            }
-            Some(_) | None => {}
+    }
+
+    /// Counts what is left of an entry whose parts were destroyed here, as it was counted before; whether it is sound, as
+    /// it was then. What a verdict is made of is in headers.
+    pub fn restore(&mut self, remains: &Remains, is_device: impl FnOnce(&OrganisationId, &Author) -> bool) -> bool {
+        matches!(self.enter(remains.id(), remains.header(), is_device), Entered::Sound | Entered::Known)
+    }
+
+    fn enter(&mut self, id: EntryId, header: &Header, is_device: impl FnOnce(&OrganisationId, &Author) -> bool) -> Entered {
+        if self.contains(&id) {
+            return Entered::Known;
+        }
+        match (self.document(), header.document) {
+            (Some(document), of) if document != of.unwrap_or_else(|| id.into()) => return Entered::Unsound(Unsound::OtherDocument),
+            (None, Some(document)) => return Entered::Pending(Missing { entries: vec![document.into()], card: false }),
+            (Some(_) | None, _) => {}
         }
         let (names, missing) = self.resolve(header);
         let missing = Missing {
@@ -137,14 +155,14 @@ impl Access {
             card: matches!(header.author, Author::Device(_)) && !is_device(&header.organisation, &header.author),
         };
         if missing.card || !missing.entries.is_empty() {
-            return Insertion::Pending(entry, missing);
+            return Entered::Pending(missing);
         }
         match self.judge(id, header, names) {
             Ok(judged) => {
                 self.add(judged, &header.body);
-                Insertion::Sound(SoundEntry(entry))
+                Entered::Sound
             }
-            Err(unsound) => Insertion::Unsound(id, unsound),
+            Err(unsound) => Entered::Unsound(unsound),
         }
     }
 
@@ -323,9 +341,9 @@ impl Access {
             Body::Revoke { principal, keep } => self.act_revoke(header, *principal, keep, past),
             Body::Withdraw { reason } => Ok(Act::Withdraw { reason: *reason }),
             Body::Erase => Ok(Act::Erase),
-            Body::Receipt { erase } => match self.find(erase).map(|erase| self.act(erase)) {
-                Some(Act::Erase) => Ok(Act::Receipt),
-                Some(_) | None => Err(Unsound::Kind),
+            Body::Receipt { erase } => match self.find(erase).filter(|erase| matches!(self.act(*erase), Act::Erase)) {
+                Some(erase) => Ok(Act::Receipt { erase }),
+                None => Err(Unsound::Kind),
             },
             Body::Key { .. } => Ok(Act::Key),
             Body::Revision { epoch, deps } => {
@@ -375,9 +393,10 @@ impl Access {
             Act::Genesis { .. } | Act::Grant { .. } => self.kinds.givers.push(ix),
             Act::Withdraw { .. } => self.kinds.withdrawals.push(ix),
             Act::Erase => self.kinds.erases.push(ix),
+            Act::Receipt { .. } => self.kinds.receipts.push(ix),
             Act::Key => self.kinds.keys.push(ix),
             Act::Response => self.kinds.responses.push(ix),
-            Act::Revoke { .. } | Act::Receipt | Act::Revision { .. } => {}
+            Act::Revoke { .. } | Act::Revision { .. } => {}
         }
         self.nodes.push(node);
         self.acts.push(act);

@@ -264,7 +264,7 @@ impl Access {
                 | Act::Revoke { .. }
                 | Act::Withdraw { .. }
                 | Act::Erase
-                | Act::Receipt
+                | Act::Receipt { .. }
                 | Act::Key
                 | Act::Response => false,
             };
@@ -278,7 +278,7 @@ impl Access {
         revisions
     }
 
-    fn authorised_of<'a>(&'a self, kind: &'a [NodeIx]) -> impl Iterator<Item = NodeIx> + 'a {
+    pub(super) fn authorised_of<'a>(&'a self, kind: &'a [NodeIx]) -> impl Iterator<Item = NodeIx> + 'a {
         kind.iter().copied().filter(|ix| self.authorised_in(*ix, View::All))
     }
 
@@ -304,17 +304,11 @@ impl Access {
             | Act::Grant { .. }
             | Act::Revoke { .. }
             | Act::Erase
-            | Act::Receipt
+            | Act::Receipt { .. }
             | Act::Key
             | Act::Revision { .. }
             | Act::Response => None,
         });
         found.min_by_key(|(id, ..)| *id)
-    }
-
-    /// Whether the owner's order to erase counts.
-    #[must_use]
-    pub fn is_erased(&self) -> bool {
-        self.authorised_of(&self.kinds.erases).next().is_some()
     }
 }

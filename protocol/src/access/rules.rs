@@ -178,7 +178,7 @@ impl Access {
         };
         // Only grants are asked for again and again.
         let is_grant = match self.act(ix) {
-            Act::Receipt => return true,
+            Act::Receipt { .. } => return true,
             Act::Grant { .. } => true,
             Act::Genesis { .. }
             | Act::Revoke { .. }

@@ -71,6 +71,44 @@ impl SignedEntry {
     }
 }
 
+/// What is left of an entry whose detached parts were destroyed: header and signature, which prove who signed what when
+/// in the graph, and commit to parts that this node does not have any more. It counts as before, and is never sent:
+/// whoever lacks the entry gets it whole from somebody else, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    id: EntryId,
+    header: Header,
+}
+
+impl Remains {
+    /// Of bytes that the node's own store still has, which were verified before they were written there.
+    ///
+    /// # Errors
+    /// When the header is not what was written, names no parts, or one of them is still there.
+    pub fn reopen(signed: &SignedEntry) -> Result<Self, EntryError> {
+        let header = Header::from_canonical(&signed.header)?;
+        header.check_form()?;
+        let id = EntryId::new(*Hash::of(&signed.header).as_bytes());
+        let had_parts = header.payload.is_some() || header.wraps.is_some();
+        if had_parts && signed.payload.is_none() && signed.wraps.is_none() {
+            return Ok(Self { id, header });
+        }
+        Err(EntryError::Part { entry: id, part: "destroyed part" })
+    }
+
+    /// BLAKE3 of the header.
+    #[must_use]
+    pub const fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
 /// Who signs: a device, or a root key for the one thing it may do.
 #[derive(Debug, Clone, Copy)]
 pub enum Signer<'k> {

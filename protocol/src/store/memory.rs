@@ -1,6 +1,8 @@
 //! Storage in memory, for simulations, examples and tests.
 
-use super::{Read, ReadError, Start, StoredEntry, Write};
+use super::{Parts, Read, ReadError, Start, StoredEntry, Write};
+use crate::codec::Canonical;
+use crate::entry::{Header, Plane};
 use crate::id::DocumentId;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,14 @@ impl Memory {
     pub fn apply(&mut self, write: Write) {
         match write {
             Write::Entry { document, stored } => self.documents.entry(document).or_default().push(stored),
+            Write::ContentDestroyed { document, .. } => {
+                for stored in self.documents.get_mut(&document).into_iter().flatten() {
+                    if Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.plane() == Plane::Content) {
+                        (stored.entry.payload, stored.entry.wraps, stored.parts) = (None, None, Parts::Destroyed);
+                    }
+                }
+                self.start.destroyed.insert(document);
+            }
             Write::Card { card, brought_by } => {
                 if !self.start.cards.iter().any(|(known, _)| known.id() == card.id()) {
                     self.start.cards.push((card, brought_by));

@@ -10,6 +10,7 @@
 //! of each session; a node that restarts is offered it once more.
 
 use super::events::{Fault, Notice};
+use super::holding::Holding;
 use super::machine::Machine;
 use crate::entry::{Plane, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
@@ -49,7 +50,7 @@ pub struct Usage {
     pub neighbours: u64,
     /// Bytes of entries in documents of others.
     pub strangers: u64,
-    /// Planes of documents that are declined.
+    /// Planes of documents that are declined for lack of room.
     pub declined: usize,
 }
 
@@ -91,8 +92,14 @@ impl Machine {
         Usage {
             neighbours: self.accounts.used(organisation, Whose::Neighbours),
             strangers: self.accounts.used(organisation, Whose::Strangers),
-            declined: self.accounts.declined.get(organisation).map_or(0, BTreeSet::len),
+            declined: self.accounts.declined.get(organisation).map_or(0, |places| {
+                places.iter().filter(|(document, plane)| *plane == Plane::Control || !self.is_destroyed(document)).count()
+            }),
         }
+    }
+
+    fn is_destroyed(&self, document: &DocumentId) -> bool {
+        self.document(document).is_some_and(Holding::is_destroyed)
     }
 
     /// How much a peer may bring.
@@ -127,6 +134,14 @@ impl Machine {
         let holding = self.holdings.get(&document).filter(|holding| holding.is_written());
         let owner = match holding {
             Some(_) if plane == Plane::Control => return true,
+            Some(holding) if holding.refuses_content() => {
+                // Where the order to erase counts on both sides, content is no part of what they share, and what comes was
+                // under way. Where it fell after it was obeyed here, the peer is told that it offers it in vain.
+                if !holding.access().is_erased() {
+                    self.decline(device, organisation, place);
+                }
+                return false;
+            }
             Some(holding) => holding.access().owner(),
             // Its genesis, if it is among them, says whose a new document is; otherwise it is a stranger's.
             None => entries.iter().find(|entry| entry.header().document.is_none()).map(|genesis| genesis.header().organisation),
@@ -135,13 +150,17 @@ impl Machine {
         if !whose.is_some_and(|whose| self.accounts.is_full(&organisation, whose)) {
             return true;
         }
+        self.decline(device, organisation, place);
+        self.notice(Notice::Declined { document, organisation });
+        false
+    }
+
+    fn decline(&mut self, device: DeviceId, organisation: OrganisationId, place: Place) {
         let places = self.accounts.declined.entry(organisation).or_default();
         if places.len() < limits::DECLINED {
             places.insert(place);
         }
         self.queue(device, &Message::Decline { places: vec![place], again: false });
-        self.notice(Notice::Declined { document, organisation });
-        false
     }
 
     /// Tells a peer at the beginning of a session what it need not offer.

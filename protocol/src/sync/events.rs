@@ -131,6 +131,17 @@ pub enum Output {
     Notice(Notice),
 }
 
+/// A Receipt that this node owes: it destroyed what it held of a document whose owner had it erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwedReceipt {
+    /// The document.
+    pub document: DocumentId,
+    /// The Erase that was obeyed.
+    pub erase: EntryId,
+    /// The genesis or grant to sign it under.
+    pub under: EntryId,
+}
+
 /// Why a command was refused. Whoever gave it can mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -156,6 +167,12 @@ pub enum CommandError {
     /// The node's own entry breaks a rule.
     #[error("the access rules refuse it: {0}")]
     Refused(#[from] Unsound),
+    /// Nothing is destroyed that nobody had erased.
+    #[error("no order to erase this document counts here; `csu erase` gives one")]
+    NotErased,
+    /// The document is erased.
+    #[error("its owner had this document erased, so nothing more can be written on it; begin a new one")]
+    Erased,
     /// The node's own entry names something that is not here.
     #[error("something that it builds on is not on this node; wait until the neighbours are connected and try again")]
     Incomplete,

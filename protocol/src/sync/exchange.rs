@@ -113,6 +113,9 @@ impl Machine {
         let before = self.entitlements(&document, now);
         let holding = self.holdings.entry(document).or_default();
         let mut receipt = take(holding, &self.directory);
+        if holding.refuses_content() {
+            holding.forget_pending_content();
+        }
         if !holding.has_pending() {
             self.waiting.remove(&document);
         } else if self.waiting.len() < limits::PENDING_DOCUMENTS {
@@ -256,6 +259,10 @@ impl Machine {
     /// its transaction back and builds the machine anew from storage.
     pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
         let (document, id) = (entry.document(), entry.id());
+        let refuses = self.document(&document).is_some_and(Holding::refuses_content);
+        if refuses && entry.header().plane() == Plane::Content {
+            return Err(CommandError::Erased);
+        }
         let receipt = self.absorb(now, document, |holding, directory| holding.receive(vec![entry], None, directory));
         let receipt = receipt.ok_or(CommandError::Incomplete)?;
         if let Some((_, rule, _)) = receipt.unsound.first() {

@@ -2,11 +2,11 @@
 
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::directory::Directory;
-use crate::entry::{Author, Plane, SignedEntry, VerifiedEntry};
+use crate::entry::{Author, EntryError, Plane, Remains, SignedEntry, VerifiedEntry};
 use crate::id::{DeviceId, EntryId, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
-use crate::store::StoredEntry;
+use crate::store::{Parts, StoredEntry};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ pub struct Holding {
     unwritten: Vec<StoredEntry>,
     unwritten_bytes: usize,
     written: bool,
+    /// The parts of its content were destroyed: none of it is taken or sent any more, whatever becomes of the Erase.
+    destroyed: bool,
     pending: BTreeMap<EntryId, Pending>,
     pending_bytes: usize,
     /// Bytes of written entries, by the paired organisation that brought them.
@@ -75,6 +77,30 @@ impl Holding {
         self.written
     }
 
+    /// Whether this node destroyed its content, for good.
+    #[must_use]
+    pub const fn is_destroyed(&self) -> bool {
+        self.destroyed
+    }
+
+    /// Whether content is neither taken nor sent: its owner had it erased, or it was destroyed here before.
+    pub(super) fn refuses_content(&self) -> bool {
+        self.destroyed || self.access.is_erased()
+    }
+
+    pub(super) fn mark_destroyed(&mut self) {
+        self.destroyed = true;
+    }
+
+    /// Forgets content that waits, in memory, for something missing.
+    pub(super) fn forget_pending_content(&mut self) {
+        let content = |pending: &Pending| pending.entry.header().plane() == Plane::Content;
+        let waiting: Vec<EntryId> = self.pending.iter().filter(|(_, pending)| content(pending)).map(|(id, _)| *id).collect();
+        for id in waiting {
+            self.take_pending(&id);
+        }
+    }
+
     /// How many entries wait for something missing, and their bytes.
     pub(super) fn pending(&self) -> (usize, usize) {
         (self.pending.len(), self.pending_bytes)
@@ -109,20 +135,32 @@ impl Holding {
     /// Takes entries that this node's own store holds.
     pub(super) fn load(
         &mut self,
-        entries: impl IntoIterator<Item = (VerifiedEntry, Option<OrganisationId>)>,
+        entries: impl IntoIterator<Item = StoredEntry>,
         directory: &Directory,
-    ) -> Vec<EntryId> {
+    ) -> Result<Vec<EntryId>, EntryError> {
         self.written = true;
+        let may_author = |organisation: &OrganisationId, author: &Author| directory.may_author(organisation, author);
         let mut refused = Vec::new();
-        for (entry, from) in entries {
-            let id = entry.id();
-            self.count_brought(from, entry.signed().size());
-            match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
-                Insertion::Sound(_) | Insertion::Known => {}
-                Insertion::Pending(..) | Insertion::Unsound(..) => refused.push(id),
+        for stored in entries {
+            self.count_brought(stored.from, stored.entry.size());
+            match stored.parts {
+                Parts::Kept => {
+                    let entry = stored.entry.reopen()?;
+                    let id = entry.id();
+                    match self.access.insert(entry, may_author) {
+                        Insertion::Sound(_) | Insertion::Known => {}
+                        Insertion::Pending(..) | Insertion::Unsound(..) => refused.push(id),
+                    }
+                }
+                Parts::Destroyed => {
+                    let remains = Remains::reopen(&stored.entry)?;
+                    if !self.access.restore(&remains, may_author) {
+                        refused.push(remains.id());
+                    }
+                }
             }
         }
-        refused
+        Ok(refused)
     }
 
     /// Takes entries, and with each whatever waited for it.
@@ -206,7 +244,7 @@ impl Holding {
         self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
         self.unwritten.extend(accepted.iter().map(|accepted| {
             let from = accepted.bringer.map(|bringer| bringer.organisation);
-            StoredEntry { entry: accepted.entry.clone(), from, received: now }
+            StoredEntry { entry: accepted.entry.clone(), parts: Parts::Kept, from, received: now }
         }));
         if self.access.was_ever_named(us) {
             self.written = true;

@@ -52,13 +52,13 @@ impl Machine {
         }
         let mut holdings = BTreeMap::new();
         for document in start.documents {
-            let mut entries = Vec::new();
-            for stored in read.document(&document)? {
-                let entry = stored.entry.reopen().map_err(|error| ReadError(format!("document {document}: {error}")))?;
-                entries.push((entry, stored.from));
-            }
             let mut holding = Holding::default();
-            if let Some(id) = holding.load(entries, &directory).first() {
+            let refused = holding.load(read.document(&document)?, &directory);
+            let refused = refused.map_err(|error| ReadError(format!("document {document}: {error}")))?;
+            if start.destroyed.contains(&document) {
+                holding.mark_destroyed();
+            }
+            if let Some(id) = refused.first() {
                 return Err(ReadError(format!("document {document}: entry {id} no longer fits")));
             }
             holdings.insert(document, holding);

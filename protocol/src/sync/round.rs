@@ -80,13 +80,13 @@ impl Machine {
     }
 
     /// Whether a plane of a document is exchanged with an organisation: both may hold it, and it is
-    /// not content that its owner had erased.
+    /// not content that its owner had erased, or that this node destroyed.
     pub(super) fn is_shared(&self, holding: &Holding, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
         let access = holding.access();
         holding.is_written()
             && access.may_hold(organisation, plane, now)
             && access.may_hold(&self.organisation(), plane, now)
-            && (plane == Plane::Control || !access.is_erased())
+            && (plane == Plane::Control || !holding.refuses_content())
     }
 
     /// The document of a place, if the place is exchanged with an organisation.

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use crate::wire::Message;
 use std::collections::VecDeque;
 
+mod erasing;
 mod hostile;
 mod rounds;
 

@@ -57,6 +57,10 @@ impl Deed<'_> {
         let machine = self.member.machine.as_ref().expect("it is running");
         let standing = |(document, holding): (&DocumentId, &csu_protocol::sync::Holding)| {
             let access = holding.access();
+            // What was destroyed here by an order that fell is nobody's to write on.
+            if holding.is_destroyed() && !access.is_erased() {
+                return None;
+            }
             let under = access.standing_for(&self.member.organisation, role, self.now).filter(|_| fits(access))?;
             Some((*document, under))
         };
@@ -173,10 +177,18 @@ impl Deed<'_> {
     }
 
     fn confirm_erasure(&mut self) {
-        let Some((document, under)) = self.find(Role::Relay, Access::is_erased) else { return };
-        let access = self.access(&document);
-        let Some(erase) = self.laws.erasures(&document).iter().copied().find(|id| access.contains(id)) else { return };
-        self.control(document, under, Body::Receipt { erase });
+        let machine = self.member.machine.as_mut().expect("it is running");
+        // First destroyed, and another time, perhaps after a crash, confirmed.
+        let due = machine.to_destroy().next();
+        if let Some(document) = due {
+            machine.destroy(self.now, &document).expect("an Erase counts");
+            return;
+        }
+        let Some(owed) = machine.documents().find_map(|(document, _)| machine.owed_receipt(document)) else { return };
+        assert!(self.laws.erasures(&owed.document).contains(&owed.erase), "a law is broken: an Erase counts that no owner signed");
+        self.control(owed.document, owed.under, Body::Receipt { erase: owed.erase });
+        let machine = self.member.machine.as_ref().expect("it is running");
+        assert_eq!(machine.owed_receipt(&owed.document), None, "a law is broken: what was confirmed is still to be confirmed");
     }
 
     fn revise(&mut self) {

@@ -116,7 +116,11 @@ impl Laws {
         let Some(carried) = frame.carried() else { return };
         let may = access(machine, &carried.document).is_some_and(|access| {
             let erased = carried.plane == Plane::Content && access.is_erased();
-            !erased && access.may_hold(&to.organisation, carried.plane, from.clock(now_ms))
+            let destroyed =
+                machine.and_then(|machine| machine.document(&carried.document)).is_some_and(csu_protocol::sync::Holding::is_destroyed);
+            !erased
+                && (carried.plane == Plane::Control || !destroyed)
+                && access.may_hold(&to.organisation, carried.plane, from.clock(now_ms))
         });
         assert!(
             may || carried.entries.is_empty(),
@@ -223,7 +227,8 @@ impl Laws {
             let both = [(ours, one.clock(now_ms)), (their, other.clock(now_ms))]
                 .into_iter()
                 .all(|(access, now)| [one, other].into_iter().all(|member| access.may_hold(&member.organisation, Plane::Content, now)));
-            if both && !ours.is_erased() {
+            let destroyed = holding.is_destroyed() || theirs.document(document).is_some_and(csu_protocol::sync::Holding::is_destroyed);
+            if both && !ours.is_erased() && !destroyed {
                 self.same(Plane::Content, (us, ours), (them, their), document);
             }
         }

@@ -3,7 +3,7 @@
 use super::Model;
 use crate::history::Cast;
 use csu_protocol::access::{Access, Row};
-use csu_protocol::entry::{Author, Keep, Plane, Role, Subject};
+use csu_protocol::entry::{Author, Keep, Plane, Reason, Role, Subject};
 use csu_protocol::id::{EntryId, OrganisationId};
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +48,12 @@ pub struct Answers {
     pub withdrawal: Option<EntryId>,
     /// Whether the content is erased.
     pub erased: bool,
+    /// The order to erase that is shown, and why.
+    pub erasure: Option<(EntryId, Option<Reason>)>,
+    /// Who says that it was obeyed.
+    pub obeyed: BTreeSet<(EntryId, OrganisationId)>,
+    /// By what each organisation signs a receipt.
+    pub receipts: BTreeMap<OrganisationId, Option<EntryId>>,
 }
 
 /// Gathers what the fast function and the model answer alike.
@@ -89,6 +95,9 @@ impl Answers {
             forks: groups(access.forks()),
             withdrawal: access.withdrawal().map(|(id, ..)| id),
             erased: access.is_erased(),
+            erasure: access.erasure().map(|erasure| (erasure.entry, erasure.why)),
+            obeyed: access.obeyed().into_iter().map(|obeyed| (obeyed.entry, obeyed.by)).collect(),
+            receipts: ids.iter().map(|id| (*id, access.standing_for_receipt(id))).collect(),
         }
     }
 
@@ -126,6 +135,9 @@ impl Answers {
             forks: model.forks(),
             withdrawal: model.withdrawal(),
             erased: model.is_erased(),
+            erasure: model.erasure(),
+            obeyed: model.obeyed(),
+            receipts: ids.iter().map(|id| (*id, model.standing_for_receipt(id))).collect(),
         }
     }
 
@@ -140,7 +152,7 @@ impl Answers {
             };
         }
         compare!(authorised, effective, responses, keys, rows, roles, anyone, readers, may_hold, standings, named, heads);
-        compare!(tips, keeps, forks, withdrawal, erased);
+        compare!(tips, keeps, forks, withdrawal, erased, erasure, obeyed, receipts);
         None
     }
 }

@@ -3,7 +3,7 @@
 use super::Model;
 use super::rules::{Given, grants};
 use csu_protocol::access::{Link, Row};
-use csu_protocol::entry::{Author, Body, Keep, Plane, Role, Subject};
+use csu_protocol::entry::{Author, Body, Keep, Plane, Reason, Role, Subject};
 use csu_protocol::id::{EntryId, OrganisationId};
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +117,33 @@ impl Model {
     #[must_use]
     pub fn is_erased(&self) -> bool {
         !self.that_count(|body| matches!(body, Body::Erase)).is_empty()
+    }
+
+    /// Of the orders to erase that count the one with the lowest id, with the reason of the withdrawal just before it.
+    #[must_use]
+    pub fn erasure(&self) -> Option<(EntryId, Option<Reason>)> {
+        let erase = *self.that_count(|body| matches!(body, Body::Erase)).first()?;
+        let previous = self.header(&erase).previous.map(|previous| &self.header(&previous).body);
+        let why = if let Some(Body::Withdraw { reason }) = previous { Some(*reason) } else { None };
+        Some((erase, why))
+    }
+
+    /// Who says that an order to erase that counts was obeyed, by which entry.
+    #[must_use]
+    pub fn obeyed(&self) -> BTreeSet<(EntryId, OrganisationId)> {
+        let erases = self.that_count(|body| matches!(body, Body::Erase));
+        let receipts = self.sound_entries(|body| if let Body::Receipt { erase } = body { erases.contains(erase) } else { false });
+        receipts.into_iter().map(|id| (id, self.header(&id).organisation)).collect()
+    }
+
+    /// By what an organisation signs a receipt: by whatever ever named it, nearest to the owner.
+    #[must_use]
+    pub fn standing_for_receipt(&self, organisation: &OrganisationId) -> Option<EntryId> {
+        if self.header(&self.genesis()).organisation == *organisation {
+            return Some(self.genesis());
+        }
+        let rows = self.rows().into_iter().filter(|row| row.who == Subject::Organisation(*organisation));
+        rows.map(|row| (row.chain.len(), row.entry)).min().map(|(_, entry)| entry)
     }
 
     /// What no sound entry of the plane names.

@@ -8,7 +8,7 @@ use csu_protocol::entry::{Body, EpochKey, Plane, VerifiedEntry, Wraps, open_payl
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{CardSecret, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,12 @@ impl View {
     pub fn add(&mut self, entry: VerifiedEntry) {
         let inserted = self.access.insert(entry, |organisation, author| self.directory.may_author(organisation, author));
         let Insertion::Sound(sound) = inserted else { panic!("{inserted:?}") };
-        self.stored.push(StoredEntry { entry: sound.into_entry().into_signed(), from: None, received: Timestamp::default() });
+        self.stored.push(StoredEntry {
+            entry: sound.into_entry().into_signed(),
+            parts: Parts::Kept,
+            from: None,
+            received: Timestamp::default(),
+        });
     }
 }
 
@@ -147,7 +152,7 @@ impl Record {
                 match view.access.insert(entry, |organisation, author| view.directory.may_author(organisation, author)) {
                     Insertion::Sound(sound) => {
                         let entry = sound.into_entry().into_signed();
-                        view.stored.push(StoredEntry { entry, from: None, received: Timestamp::default() });
+                        view.stored.push(StoredEntry { entry, parts: Parts::Kept, from: None, received: Timestamp::default() });
                     }
                     Insertion::Pending(entry, _) => waiting.push(entry),
                     Insertion::Known | Insertion::Unsound(..) => {}

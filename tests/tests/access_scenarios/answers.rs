@@ -18,6 +18,36 @@ fn a_former_reader_still_signs_the_receipt_of_an_erasure() {
 }
 
 #[test]
+fn of_two_orders_to_erase_all_show_the_same_with_the_reason_of_the_withdrawal_just_before_it() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    assert!(view.access.erasure().is_none() && view.access.obeyed().is_empty());
+    view.write(OWNER, genesis, Body::Withdraw { reason: Reason::Legal });
+    let one = view.write(OWNER, genesis, Body::Erase);
+    let found = view.access.erasure().unwrap();
+    assert_eq!((found.entry, found.by, found.why), (one, CAST.members[OWNER].id, Some(Reason::Legal)));
+    let two = view.write(OWNER, genesis, Body::Erase);
+    let found = view.access.erasure().unwrap();
+    assert_eq!((found.entry, found.why), (one.min(two), (one < two).then_some(Reason::Legal)));
+    let receipt = view.write(A, genesis, Body::Receipt { erase: two });
+    let obeyed: Vec<_> = view.access.obeyed().into_iter().map(|obeyed| (obeyed.entry, obeyed.by, obeyed.erase)).collect();
+    assert_eq!(obeyed, [(receipt, CAST.members[A].id, two)]);
+}
+
+#[test]
+fn a_receipt_is_signed_by_whatever_named_its_signer_taken_back_or_not_nearest_to_the_owner() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    view.write(A, genesis, grants(B, Role::Admin));
+    let far = view.write(A, genesis, grants(C, Role::Read));
+    assert_eq!(view.access.standing_for_receipt(&CAST.members[C].id), Some(far));
+    let near = view.write(OWNER, genesis, grants(C, Role::Relay));
+    view.evict(OWNER, genesis, C);
+    let who = |who: usize| CAST.members[who].id;
+    assert_eq!(view.access.standing_for_receipt(&who(C)), Some(near));
+    assert_eq!(view.access.standing_for_receipt(&who(OWNER)), Some(genesis));
+    assert_eq!(view.access.standing_for_receipt(&who(4)), None, "nothing names it");
+}
+
+#[test]
 fn an_end_stops_serving_down_the_chain_and_takes_no_authority() {
     let (end, later) = (Timestamp::from_ms(10), Timestamp::from_ms(20));
     let (mut view, genesis) = View::new(vec![Grant { until: Some(end), ..grant(A, Role::Admin) }]);

@@ -13,7 +13,7 @@ use csu_protocol::entry::{
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{CardSecret, DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader, Unreadable};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl Case {
         for entry in &self.entries {
             match access.insert(entry.clone(), |organisation, author| self.directory.may_author(organisation, author)) {
                 Insertion::Sound(sound) => {
-                    stored.push(StoredEntry { entry: sound.into_entry().into_signed(), from: None, received: NOW });
+                    stored.push(StoredEntry { entry: sound.into_entry().into_signed(), parts: Parts::Kept, from: None, received: NOW });
                 }
                 other => panic!("an entry of the case is not sound: {other:?}"),
             }

@@ -17,7 +17,7 @@ use csu_protocol::entry::{
 use csu_protocol::id::{DeviceId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
@@ -334,7 +334,12 @@ impl Story {
     /// What `who` reads of what node `at` holds.
     pub(super) fn open(&self, at: usize, who: usize) -> Opened {
         let secrets = (0..2).map(|generation| (generation, member(who).root.card_secret(generation))).collect();
-        let stored = |entry: &VerifiedEntry| StoredEntry { entry: entry.signed().clone(), from: None, received: Timestamp::default() };
+        let stored = |entry: &VerifiedEntry| StoredEntry {
+            entry: entry.signed().clone(),
+            parts: Parts::Kept,
+            from: None,
+            received: Timestamp::default(),
+        };
         let stored: Vec<StoredEntry> = self.nodes[at].1.iter().map(stored).collect();
         reading::open(self.access(at), &stored, &Reader { organisation: organisation(who), secrets: &secrets })
     }

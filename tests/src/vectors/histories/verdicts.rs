@@ -6,7 +6,7 @@ use csu_protocol::directory::Directory;
 use csu_protocol::entry::{Plane, Role, Subject, VerifiedEntry};
 use csu_protocol::id::{EntryId, OrganisationId};
 use csu_protocol::reading::{self, Reader, Unreadable};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Parts, StoredEntry};
 use csu_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +148,7 @@ fn receive(history: &History, order: &[usize], directory: &Directory) -> Receive
             match received.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
                 Insertion::Sound(sound) => {
                     let entry = sound.into_entry().into_signed();
-                    received.stored.push(StoredEntry { entry, from: None, received: Timestamp::default() });
+                    received.stored.push(StoredEntry { entry, parts: Parts::Kept, from: None, received: Timestamp::default() });
                     open.extend(std::mem::take(&mut received.waiting).into_values().map(|(entry, _)| entry));
                 }
                 Insertion::Known => {}
@@ -288,6 +288,7 @@ fn class(why: &Unreadable) -> &'static str {
         Unreadable::Payload(_) => "does not open",
         Unreadable::Malformed(_) => "malformed",
         Unreadable::Change(_) => "change refused",
+        Unreadable::Destroyed => "destroyed",
         Unreadable::Dep(_) => "builds on what is not shown",
     }
 }
