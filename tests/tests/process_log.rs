@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The database of a stopped node, with nothing in the way of whoever wants to change the log.
 fn database(node: &Node) -> Connection {
@@ -123,6 +123,30 @@ fn a_database_of_a_version_without_a_chain_gets_one_when_its_node_starts() {
     // The same lines with the same hashes: the chain follows from what the lines say.
     assert_eq!(after, before);
     node.csu(&["retention", "set", &id, "--review", "2200-01-01", "--why", "trial"]).good();
+}
+
+#[test]
+fn a_node_that_is_killed_again_and_again_keeps_its_chain_and_every_head_that_it_told() {
+    let node = Node::started("Brixton CSU", "union");
+    let id = issue(&node, "Burglaries", &[]);
+    let mut told = Vec::new();
+    for round in 0..6 {
+        std::thread::scope(|scope| {
+            // Every look is a line of the log, until the node dies in the middle of one.
+            let looking = scope.spawn(|| while node.document(&id).is_ok() {});
+            std::thread::sleep(Duration::from_millis(40 + 17 * round));
+            told.push(node.get::<LogHead>("/log/head").unwrap());
+            std::thread::sleep(Duration::from_millis(3 * round));
+            node.kill();
+            looking.join().unwrap();
+        });
+        for head in &told {
+            node.csu(&["log", "verify", "--head", &head.to_string()]).good();
+        }
+        node.up();
+    }
+    assert!(told.windows(2).all(|heads| heads[0].lines < heads[1].lines), "{told:?}");
+    node.csu(&["log", "verify", "--head", &told[0].to_string()]).good();
 }
 
 #[test]

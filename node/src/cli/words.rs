@@ -234,11 +234,12 @@ pub fn revocation(outcome: &RevocationOutcome) -> String {
 /// The log.
 #[must_use]
 pub fn log(lines: &[LogLine]) -> String {
-    let mut rows = vec![["WHEN", "WHAT", "WHO", "DOCUMENT", "TO", "DETAIL"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["LINE", "WHEN", "WHAT", "WHO", "DOCUMENT", "TO", "DETAIL"].map(str::to_owned).to_vec()];
     for line in lines {
         let document = [line.what.as_deref(), line.reference.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let why = line.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         rows.push(vec![
+            line.number.to_string(),
             short_time(line.at),
             line.verb.to_string(),
             line.who.clone(),

@@ -375,7 +375,8 @@ pub struct LogBreak {
 
 impl LogBreak {
     /// What to do about it.
-    pub const REMEDY: &str = "copy the whole data folder away as evidence before anything else, find out who could write to it, and         compare with the heads and tables that were kept elsewhere; the lines before this one are as they were written";
+    pub const REMEDY: &str = "copy the whole data folder away as evidence before anything else, find out who could write to it, and \
+        compare with the heads and tables that were kept elsewhere; up to the line before, the chain is whole";
 }
 
 impl fmt::Display for LogBreak {

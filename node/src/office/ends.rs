@@ -107,7 +107,8 @@ impl Office {
             };
             self.sign_control(document, (*document).into(), Body::Revoke { principal, keep })?;
             let detail = format!("the role of {} came to its end and was taken back", self.party(subject));
-            self.log(now(), LogVerb::Access, "this node", Some(*document), None, None, detail)?;
+            let to = self.party_for_log(subject);
+            self.log(now(), LogVerb::Access, "this node", Some(*document), Some(to), None, detail)?;
         }
         Ok(())
     }

@@ -45,6 +45,14 @@ impl Office {
         if organisation.verified { organisation.name } else { format!("unverified {} ({})", id.short(), organisation.name) }
     }
 
+    /// The name under which whoever was given a role stands in the log.
+    pub(super) fn party_for_log(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Anyone => "anyone".to_owned(),
+            Subject::Organisation(id) => self.name_for_log(&id),
+        }
+    }
+
     /// Finds whom a text names: a local name or a part of it, an id or its beginning, or anyone.
     pub(super) fn subject(&self, text: &str) -> Result<Subject, Problem> {
         if text.eq_ignore_ascii_case("anyone") {

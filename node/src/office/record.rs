@@ -160,6 +160,7 @@ impl Office {
             return Ok(Check::failed(NAME, desk::LogBreak::from(broken).to_string(), desk::LogBreak::REMEDY));
         }
         let whole = match self.walked.whole {
+            Some((at, 0)) => format!("it was empty when the node started, at {at}"),
             Some((at, to)) => format!("lines 1 to {to} were checked at {at}"),
             None => "all lines are being checked".to_owned(),
         };

@@ -73,10 +73,7 @@ impl Office {
     /// Notes that somebody here gave a role to `whom`, or took it.
     pub(super) fn log_access(&mut self, actor: &Actor, document: &DocumentId, whom: Subject, detail: String) -> Result<(), Problem> {
         let who = actor.person().unwrap_or("somebody at this node").to_owned();
-        let to = match whom {
-            Subject::Anyone => "anyone".to_owned(),
-            Subject::Organisation(id) => self.name_for_log(&id),
-        };
+        let to = self.party_for_log(whom);
         Ok(self.log(now(), LogVerb::Access, &who, Some(*document), Some(to), None, detail)?)
     }
 
