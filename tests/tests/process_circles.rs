@@ -49,6 +49,10 @@ fn a_circle_gives_past_documents_to_who_comes_in_and_takes_them_from_who_goes() 
     until_access(kennington, &first, AccessLevel::Write);
     until_access(kennington, &second, AccessLevel::Read);
 
+    let listed = brixton.json(&["grant", "list", &first]);
+    assert_eq!((text(&listed, "/0/to/name"), text(&listed, "/0/circles/0")), ("Kennington CSU", WARD));
+    assert!(items(&kennington.json(&["grant", "list", &first]), "")[0].get("circles").is_none(), "a circle left its node");
+
     // On a pipe what follows is shown, and nothing is done.
     let added = brixton.json(&["circle", "add", WARD, "Lambeth Police"]);
     let mut offered = told(items(&added, "/pending"));

@@ -132,13 +132,14 @@ pub fn peers(peers: &[Peer]) -> String {
 /// Every grant of a document.
 #[must_use]
 pub fn grants(grants: &[GrantLine]) -> String {
-    let mut rows = vec![["TO", "ROLE", "UNTIL", "BY", "LIVE", "WHY NOT"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["TO", "ROLE", "UNTIL", "BY", "FOR CIRCLE", "LIVE", "WHY NOT"].map(str::to_owned).to_vec()];
     for grant in grants {
         rows.push(vec![
             grant.to.to_string(),
             grant.role.to_string(),
             grant.until.map(short_time).unwrap_or_default(),
             grant.by.to_string(),
+            grant.circles.join(", "),
             yes(grant.counts).to_owned(),
             grant.ended.clone().unwrap_or_default(),
         ]);

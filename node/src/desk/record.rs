@@ -21,6 +21,9 @@ pub struct GrantLine {
     pub until: Option<Moment>,
     /// By whom.
     pub by: OrgRef,
+    /// The circles of this node for whose sake it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circles: Vec<String>,
     /// Whether it is live.
     pub counts: bool,
     /// Why it is not.
