@@ -41,7 +41,7 @@ pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pair
 pub use problem::{Blame, Problem};
 pub use record::{
     AccessRow, AccessView, ChainLink, FallenEntry, GrantLine, GrantRequest, LogLine, LogQuery, PassedOn, RevocationEffect,
-    RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange,
+    RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange, StayingRole,
 };
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
 

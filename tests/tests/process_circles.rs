@@ -114,6 +114,7 @@ fn a_delegate_grants_in_turn_and_what_falls_with_it_is_shown_before_it_is_taken_
     let alone = brixton.json(&["grant", "revoke", &id, "Kennington CSU", "--dry-run"]);
     assert_eq!(items(&alone, "/losses").len(), 1, "{alone}");
     assert_eq!(alone["losses"][0]["who"]["name"], "Kennington CSU");
+    assert_eq!((text(&alone, "/stays/0/who/name"), text(&alone, "/stays/0/by/name")), ("Lambeth Police", "Kennington CSU"));
     // With what it passed on, the police, what it said and what it wrote fall too.
     let shown = brixton.json(&["grant", "revoke", &id, "Kennington CSU", "--cascade", "--dry-run"]);
     let mut losers: Vec<&str> = items(&shown, "/losses").iter().map(|loss| loss["who"]["name"].as_str().unwrap()).collect();

@@ -196,6 +196,10 @@ pub fn effect(effect: &RevocationEffect, told: Told, indent: &str) -> String {
         lines.push(format!("{who}: {} {had}, {keeps}", if before { "has" } else { "had" }));
         lines.push(format!("  and holds all the same: {}", loss.holds.iter().map(|what| visible(what)).collect::<Vec<_>>().join(", ")));
     }
+    for stays in &effect.stays {
+        let (who, by) = (visible(&stays.who.to_string()), visible(&stays.by.to_string()));
+        lines.push(format!("{who}: {} {}, which {by} passed on", if before { "would keep" } else { "keeps" }, stays.role));
+    }
     for gain in &effect.gains {
         let who = visible(&gain.who.to_string());
         lines.push(format!("{who}: {} {}{}", if before { "would have" } else { "has" }, gain.role, until(gain.until)));

@@ -223,6 +223,10 @@ fn what_was_passed_on_stays_or_falls_as_is_asked_and_the_preview_says_which() {
         assert!(effect.losses.iter().all(|loss| loss.holds.iter().any(|what| what.contains("received"))));
         let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
         assert_eq!(outcome.effect, effect);
+        let stays: Vec<(Subject, Role, OrganisationId)> =
+            effect.stays.iter().map(|stays| (subject_of(&stays.who), stays.role, stays.by.id)).collect();
+        let kept = (Subject::Organisation(council), Role::Write, police);
+        assert_eq!(stays, if passed == PassedOn::Stay { vec![kept] } else { Vec::new() });
         let role = office.access_of(&document).unwrap().role_now(&council, now());
         assert_eq!(role, (passed == PassedOn::Stay).then_some(Role::Write));
     }
