@@ -45,6 +45,7 @@ pub use problem::{Blame, Problem};
 pub use record::{
     AccessRow, AccessView, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat,
     LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange,
+    StayingRole,
 };
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};

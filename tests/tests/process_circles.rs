@@ -49,6 +49,10 @@ fn a_circle_gives_past_documents_to_who_comes_in_and_takes_them_from_who_goes() 
     until_access(kennington, &first, AccessLevel::Write);
     until_access(kennington, &second, AccessLevel::Read);
 
+    let listed = brixton.json(&["grant", "list", &first]);
+    assert_eq!((text(&listed, "/0/to/name"), text(&listed, "/0/circles/0")), ("Kennington CSU", WARD));
+    assert!(items(&kennington.json(&["grant", "list", &first]), "")[0].get("circles").is_none(), "a circle left its node");
+
     // On a pipe what follows is shown, and nothing is done.
     let added = brixton.json(&["circle", "add", WARD, "Lambeth Police"]);
     let mut offered = told(items(&added, "/pending"));
@@ -110,6 +114,7 @@ fn a_delegate_grants_in_turn_and_what_falls_with_it_is_shown_before_it_is_taken_
     let alone = brixton.json(&["grant", "revoke", &id, "Kennington CSU", "--dry-run"]);
     assert_eq!(items(&alone, "/losses").len(), 1, "{alone}");
     assert_eq!(alone["losses"][0]["who"]["name"], "Kennington CSU");
+    assert_eq!((text(&alone, "/stays/0/who/name"), text(&alone, "/stays/0/by/name")), ("Lambeth Police", "Kennington CSU"));
     // With what it passed on, the police, what it said and what it wrote fall too.
     let shown = brixton.json(&["grant", "revoke", &id, "Kennington CSU", "--cascade", "--dry-run"]);
     let mut losers: Vec<&str> = items(&shown, "/losses").iter().map(|loss| loss["who"]["name"].as_str().unwrap()).collect();

@@ -7,7 +7,9 @@ use super::failure::Failure;
 use super::output::Output;
 use super::screen::{columns, heading, print, short_time, visible, visible_json};
 use super::words::{self, Told};
-use crate::desk::{Applied, ApplyRequest, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage, PendingQuery};
+use crate::desk::{
+    Applied, ApplyRequest, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage, PendingQuery, RevocationEffect,
+};
 use csu_protocol::id::DocumentId;
 use serde_json::{Value, json};
 
@@ -232,8 +234,9 @@ pub fn offer(name: &str, pending: &[CircleChange]) -> String {
     for change in pending {
         text.push_str(&format!("  {}: {}\n", of_document(change), sentence(change, Told::Before)));
         if let Some(effect) = &change.effect {
-            let alone = effect.losses.len() <= 1 && effect.entries.is_empty() && effect.changed.is_empty() && effect.state.is_none();
-            if !alone || !effect.gains.is_empty() {
+            // Its own loss was just told.
+            let more = RevocationEffect { losses: Vec::new(), ..effect.clone() } != RevocationEffect::default();
+            if effect.losses.len() > 1 || more {
                 text.push_str(&words::effect(effect, Told::Before, "      "));
             }
         }

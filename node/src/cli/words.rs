@@ -133,13 +133,14 @@ pub fn peers(peers: &[Peer]) -> String {
 /// Every grant of a document.
 #[must_use]
 pub fn grants(grants: &[GrantLine]) -> String {
-    let mut rows = vec![["TO", "ROLE", "UNTIL", "BY", "LIVE", "WHY NOT"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["TO", "ROLE", "UNTIL", "BY", "FOR CIRCLE", "LIVE", "WHY NOT"].map(str::to_owned).to_vec()];
     for grant in grants {
         rows.push(vec![
             grant.to.to_string(),
             grant.role.to_string(),
             grant.until.map(short_time).unwrap_or_default(),
             grant.by.to_string(),
+            grant.circles.join(", "),
             yes(grant.counts).to_owned(),
             grant.ended.clone().unwrap_or_default(),
         ]);
@@ -195,6 +196,10 @@ pub fn effect(effect: &RevocationEffect, told: Told, indent: &str) -> String {
         };
         lines.push(format!("{who}: {} {had}, {keeps}", if before { "has" } else { "had" }));
         lines.push(format!("  and holds all the same: {}", loss.holds.iter().map(|what| visible(what)).collect::<Vec<_>>().join(", ")));
+    }
+    for stays in &effect.stays {
+        let (who, by) = (visible(&stays.who.to_string()), visible(&stays.by.to_string()));
+        lines.push(format!("{who}: {} {}, which {by} passed on", if before { "would keep" } else { "keeps" }, stays.role));
     }
     for gain in &effect.gains {
         let who = visible(&gain.who.to_string());

@@ -23,6 +23,9 @@ pub struct GrantLine {
     pub until: Option<Moment>,
     /// By whom.
     pub by: OrgRef,
+    /// The circles of this node for whose sake it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circles: Vec<String>,
     /// Whether it is live.
     pub counts: bool,
     /// Why it is not.
@@ -84,6 +87,9 @@ pub struct RevocationOutcome {
 pub struct RevocationEffect {
     /// Who has no role any more, or a lower one, or one for a shorter time.
     pub losses: Vec<RoleLoss>,
+    /// What those who lose had passed on, and stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<StayingRole>,
     /// Who gets a role back that the revoked had taken from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gains: Vec<RoleGain>,
@@ -117,6 +123,18 @@ pub struct RoleLoss {
     pub keeps_until: Option<Moment>,
     /// What it holds all the same, in words: what was sent before cannot be called back.
     pub holds: Vec<String>,
+}
+
+/// A role that stays although whoever passed it on has none any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StayingRole {
+    /// Who has it.
+    pub who: Party,
+    /// The role.
+    pub role: Role,
+    /// Who passed it on.
+    pub by: OrgRef,
 }
 
 /// Somebody who gets a role or more of it.

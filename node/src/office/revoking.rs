@@ -9,7 +9,7 @@ use super::steps::{author_problem, command_problem};
 use super::{Office, now};
 use crate::desk::{
     Actor, EntryKind, FallenEntry, PassedOn, Problem, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss,
-    StateChange,
+    StateChange, StayingRole,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::CircleRow;
@@ -238,6 +238,15 @@ impl Office {
                 }),
                 (_, Some(other)) => effect.gains.push(RoleGain { who, role: other.role, until: other.until().map(Into::into) }),
                 (_, None) => {}
+            }
+        }
+        let gone = |by: &OrganisationId| {
+            let subject = Subject::Organisation(*by);
+            had.contains_key(&subject) && !has.contains_key(&subject)
+        };
+        for row in after.rows().into_iter().filter(|row| row.is_live(now())) {
+            if let Some(link) = row.chain.last().filter(|link| gone(&link.by)) {
+                effect.stays.push(StayingRole { who: self.party(row.who), role: row.role, by: self.organisation(&link.by) });
             }
         }
         effect.changed = old.snapshot.changed_paths(&new.snapshot);

@@ -109,6 +109,12 @@ impl Office {
             Named::Draft(_) => return Ok(Vec::new()),
         };
         let rows = self.access_of(&document)?.rows();
+        let (gifts, circles) = (self.storage.gifts(&document)?, self.storage.circles()?);
+        let for_whom = |row: &Row| {
+            let given = gifts.iter().filter(|gift| gift.entry == row.entry && row.who == Subject::Organisation(gift.organisation));
+            let found = given.filter_map(|gift| circles.iter().find(|circle| circle.key == gift.circle));
+            found.map(|circle| circle.name.clone()).collect()
+        };
         Ok(rows
             .iter()
             .map(|row| GrantLine {
@@ -117,6 +123,7 @@ impl Office {
                 role: row.role,
                 until: row.until.map(Into::into),
                 by: self.organisation(&row.chain.last().map_or_else(|| self.machine.organisation(), |link| link.by)),
+                circles: for_whom(row),
                 counts: row.authorised,
                 ended: self.why_ended(&document, row),
             })

@@ -55,11 +55,11 @@ impl Office {
         Ok(Some(Scene { owner, live, shares, gifts: self.storage.gifts(document)? }))
     }
 
-    /// What is to be done for a document. Gives come first.
+    /// What is to be done for a document. Takes come first, so that the keys which new readers need are not sealed for former ones.
     fn changes(&self, circle: &CircleRow, document: &DocumentId, sharing: Sharing) -> Result<Vec<Change>, Problem> {
         let Some(scene) = self.scene(document, circle, sharing)? else { return Ok(Vec::new()) };
         let members = self.storage.members(circle.key)?;
-        let mut changes: Vec<Change> = members.iter().flat_map(|member| scene.gives(circle, member)).map(Change::Give).collect();
+        let mut changes = Vec::new();
         let is_member = |who: &OrganisationId| members.iter().any(|member| member.organisation == *who);
         // A member may have been given it by another circle's entry: the document ends for it here all the same.
         let concerned = |gift: &&Gift| gift.circle == circle.key || sharing == Sharing::Ended && is_member(&gift.organisation);
@@ -80,6 +80,7 @@ impl Office {
                 changes.push(Change::Take { who, loses, keepers: needed_among(keepers) });
             }
         }
+        changes.extend(members.iter().flat_map(|member| scene.gives(circle, member)).map(Change::Give));
         Ok(changes)
     }
 
@@ -203,7 +204,7 @@ impl Office {
         };
         let mut applied = Applied { document, reference: document.short(), done: Vec::new(), refused: Vec::new() };
         let changes = self.changes(&circle, &document, Sharing::AsKept)?;
-        self.apply_gives(actor, &changes, &mut applied)?;
+        let wanted: Vec<Giving> = changes.iter().filter_map(Change::giving).collect();
         for change in changes {
             let Change::Take { who, loses, keepers } = change else { continue };
             let mut trial = self.trial(&document)?;
@@ -218,12 +219,12 @@ impl Office {
                 }
             }
         }
+        self.apply_gives(actor, wanted, &mut applied)?;
         Ok(applied)
     }
 
-    fn apply_gives(&mut self, actor: &Actor, changes: &[Change], applied: &mut Applied) -> Result<(), Problem> {
+    fn apply_gives(&mut self, actor: &Actor, wanted: Vec<Giving>, applied: &mut Applied) -> Result<(), Problem> {
         let document = applied.document;
-        let wanted: Vec<Giving> = changes.iter().filter_map(Change::giving).collect();
         let blocked = self.check_gives(&document, &wanted).err();
         let mut givings = Vec::new();
         for giving in wanted {

@@ -289,3 +289,18 @@ fn a_name_that_could_be_taken_for_an_organisation_or_mislead_names_no_circle() {
     let problem = grant(&mut office, &document, "Ward", Role::Read).unwrap_err();
     assert!(problem.remedy().contains("circle:Ward"), "{problem}");
 }
+
+#[test]
+fn the_key_for_who_comes_into_a_circle_is_not_sealed_for_who_goes() {
+    let (_folder, mut office, [police, council]) = office();
+    circle(&mut office, "Ward", &["Police"]);
+    let document = guide(&mut office, vec![recipient("circle:Ward", Role::Read)]);
+    change(&mut office, "Ward", &["Council"], &["Police"]);
+    let applied = apply(&mut office, "Ward", document);
+    assert_eq!(applied.done.len(), 2);
+    let newest =
+        csu_protocol::store::Read::document(&office.storage, &document).unwrap().into_iter().rev().find_map(|stored| stored.entry.wraps);
+    let wraps = <csu_protocol::entry::Wraps as csu_protocol::codec::Canonical>::from_canonical(&newest.unwrap()).unwrap();
+    let recipients: Vec<OrganisationId> = wraps.recipients().map(|recipient| recipient.organisation).collect();
+    assert!(recipients.contains(&council) && !recipients.contains(&police), "{recipients:?}");
+}
