@@ -23,10 +23,8 @@ pub async fn erase(args: EraseArgs, client: &Client, output: Output) -> Result<(
             None => output.show(&client.get("/erasures").await?, |found: Vec<ErasureView>| render_erasures(&found)),
         },
         (None, Some(reference), Some(why)) => {
-            if !args.yes {
-                ask(&reference, why, client, output).await?;
-            }
-            let answer = client.post(&address(&reference), &ErasureRequest { why }).await?;
+            let of = if args.yes { reference } else { ask(&reference, why, client, output).await? };
+            let answer = client.post(&address(&of), &ErasureRequest { why }).await?;
             output.show(&answer, |found: ErasureView| render_order(&found))
         }
         (None, ..) => Err(Failure::usage("it is not said what to erase, or why", "see `csu erase --help`")),
@@ -37,8 +35,9 @@ fn address(reference: &str) -> String {
     format!("/documents/{}/erasure", segment(reference))
 }
 
-/// Shows who holds the document and asks whether it is to be erased there.
-async fn ask(reference: &str, why: Reason, client: &Client, output: Output) -> Result<(), Failure> {
+/// Shows who holds the document and asks whether it is to be erased there. Comes back with its id, so that what is erased is
+/// what was shown.
+async fn ask(reference: &str, why: Reason, client: &Client, output: Output) -> Result<String, Failure> {
     if output == Output::Json || !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
             "erasing cannot be undone, and nobody is here to be asked",
@@ -48,7 +47,7 @@ async fn ask(reference: &str, why: Reason, client: &Client, output: Output) -> R
     let found: ErasureView = client.get(&address(reference)).await?.read()?;
     if found.erased.is_some() {
         // The node says so, too, and since when.
-        return Ok(());
+        return Ok(found.id.to_string());
     }
     screen::print(&render_question(&found, why));
     std::io::stdout().flush().ok();
@@ -59,22 +58,24 @@ async fn ask(reference: &str, why: Reason, client: &Client, output: Output) -> R
         .read_line(&mut typed)
         .map_err(|error| Failure::new(format!("the terminal cannot be read ({error})"), "say --yes"))?;
     match typed.trim().to_lowercase().as_str() {
-        "yes" => Ok(()),
+        "yes" => Ok(found.id.to_string()),
         _ => Err(Failure::new("nothing was erased", "type yes, the whole word, to erase it")),
     }
 }
 
 fn render_question(found: &ErasureView, why: Reason) -> String {
     let title = found.title.as_deref().unwrap_or("");
-    let mut text = format!("{}\n\nIt is erased here at once, and at these as soon as they are connected:\n", heading(title));
-    for holder in found.holders.iter().filter(|holder| !holder.here) {
+    let others: Vec<&Holder> = found.holders.iter().filter(|holder| !holder.here).collect();
+    let mut text = format!("{}\n\nIt is erased here at once", heading(title));
+    text.push_str(if others.is_empty() { "; nobody else was given it.\n" } else { ", and at these as soon as they are connected:\n" });
+    for holder in others {
         text.push_str(&format!("  {} ({}, {})\n", visible(&holder.who.to_string()), had(holder), seen(holder)));
     }
     if found.anyone {
         text.push_str("  anyone: it could be read by whoever asked, and nobody knows who did\n");
     }
     text.push_str(&format!(
-        "They are told why: {why}. It cannot be undone. What somebody copied, photographed or backed up is beyond reach.\n\
+        "Whoever held it is told why: {why}. It cannot be undone. What somebody copied, photographed or backed up is beyond reach.\n\
          Erase it for good? Type yes or no: "
     ));
     text
