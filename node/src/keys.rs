@@ -193,7 +193,13 @@ impl Keys {
                 let line = node_key(&folder, Some(before))?.sealed(after, &path)?;
                 file::replace_file(&path, NODE_KEY_FORMAT, &[line])
             }
-            (_, after) => file::exchange_folder(data, &folder, &keys.files(&folder, after)?),
+            (_, after) => {
+                // What was there is destroyed.
+                if let Some(path) = file::other_than(&folder, &[DEVICE_FILE, CARD_SECRETS_FILE, CARD_FILE, NODE_KEY_FILE, "node.new"])? {
+                    return Err(KeysError::Stranger { path });
+                }
+                file::exchange_folder(data, &folder, &keys.files(&folder, after)?)
+            }
         }
     }
 
@@ -435,6 +441,19 @@ mod tests {
         Keys::sweep(data.path()).unwrap();
         assert!(!shows_secrets(data.path(), &born.keys));
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_of_somebody_elses_among_the_keys_is_never_destroyed_with_them() {
+        let data = tempfile::tempdir().unwrap();
+        birth(1).keys.store(data.path(), None).unwrap();
+        let mine = folder(data.path()).join("phrase.txt");
+        fs::write(&mine, "precious").unwrap();
+        let passphrase = Passphrase::chosen("five words that do not belong").unwrap();
+        let error = Keys::seal(data.path(), None, Some(&passphrase)).unwrap_err().to_string();
+        assert!(error.contains("phrase.txt") && error.contains("move it"), "{error}");
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "precious");
+        Keys::load(data.path(), None).unwrap();
     }
 
     #[test]

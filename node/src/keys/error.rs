@@ -42,6 +42,12 @@ pub enum KeysError {
         /// The file of the node key.
         path: PathBuf,
     },
+    /// Something else lies among them.
+    #[error("{} is no key, and the folder of keys is exchanged whole: move it elsewhere first", .path.display())]
+    Stranger {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// They are not sealed.
     #[error("the keys in {} are not sealed by a passphrase: seal them with `csu passphrase set`", .folder.display())]
     NotSealed {

@@ -150,6 +150,13 @@ pub(super) fn replace_file(path: &Path, format: &str, lines: &[Zeroizing<String>
     sync_folder_of(path).map_err(KeysError::system(path, "written"))
 }
 
+/// Something in a folder that has none of these names.
+pub(super) fn other_than(folder: &Path, names: &[&str]) -> Result<Option<std::path::PathBuf>, KeysError> {
+    let listed: Result<Vec<_>, _> = fs::read_dir(folder).and_then(Iterator::collect);
+    let listed = listed.map_err(KeysError::system(folder, "read"))?;
+    Ok(listed.iter().find(|entry| !names.iter().any(|name| entry.file_name() == *name)).map(fs::DirEntry::path))
+}
+
 /// Overwrites what is in a folder and removes it. A disk that writes elsewhere than it is told keeps the old bytes.
 fn destroy(folder: &Path) -> Result<(), KeysError> {
     let listed = fs::read_dir(folder).map_err(KeysError::system(folder, "read"))?;
