@@ -14,6 +14,8 @@ use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
 
+/// The state in lists of a document that was erased.
+const ERASED: &str = "erased";
 /// The longest reason, in bytes.
 const WHY_BYTES: usize = 1000;
 
@@ -25,8 +27,12 @@ struct Dates {
 }
 
 impl Dates {
-    /// Its own dates if it has any, else those of its kind, counted from its last change.
+    /// Its own dates if it has any, else those of its kind, counted from its last change. What is erased
+    /// already has none.
     fn of(kept: &Kept, (review_months, erase_months): (Option<u32>, Option<u32>)) -> Self {
+        if kept.state == ERASED {
+            return Self { review: None, ends: None };
+        }
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
             Some(own) => Self { review: own.review, ends: own.ends },
@@ -302,5 +308,7 @@ mod tests {
         kept.own = Some(OwnDates { review: Some(review), ends: None, why: "trial".to_owned(), person: None, set_at: updated });
         // What somebody will look at then is not erased before.
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))), Dates { review: Some(review), ends: None });
+        kept.state = ERASED.to_owned();
+        assert_eq!(Dates::of(&kept, (Some(12), Some(18))).first(), None, "it is gone already");
     }
 }
