@@ -14,8 +14,6 @@ use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The state in lists of a document that was erased.
-const ERASED: &str = "erased";
 /// The longest reason, in bytes.
 const WHY_BYTES: usize = 1000;
 
@@ -145,10 +143,6 @@ impl Office {
         let mut soonest: BTreeMap<(Timestamp, DocumentId), Kept> = BTreeMap::new();
         let mut more: u64 = 0;
         self.storage.every_kept(&mut |kept| {
-            // Of what is erased nothing is left to keep.
-            if kept.state == ERASED {
-                return;
-            }
             let first = Dates::of(&kept, self.config.keeps(&kept.kind)).first();
             if let Some(first) = first.filter(|first| *first <= until) {
                 soonest.insert((first, kept.document), kept);
@@ -172,10 +166,6 @@ impl Office {
     pub(super) fn check_of_retention(&self) -> Result<Check, Problem> {
         let (now, mut reviews, mut ends) = (now(), 0_usize, 0_usize);
         self.storage.every_kept(&mut |kept| {
-            // Of what is erased nothing is left to keep.
-            if kept.state == ERASED {
-                return;
-            }
             let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
             if dates.ends.is_some_and(|ends| ends <= now) {
                 ends = ends.saturating_add(1);
