@@ -179,16 +179,16 @@ impl Deed<'_> {
     fn confirm_erasure(&mut self) {
         let machine = self.member.machine.as_mut().expect("it is running");
         // First destroyed, and another time, perhaps after a crash, confirmed.
-        let due = machine.to_destroy().next();
-        if let Some(document) = due {
+        let owed: Vec<_> = machine.documents().filter_map(|(document, _)| machine.owed_receipt(document)).collect();
+        for document in machine.to_destroy().collect::<Vec<_>>() {
             machine.destroy(self.now, &document).expect("an Erase counts");
-            return;
         }
-        let Some(owed) = machine.documents().find_map(|(document, _)| machine.owed_receipt(document)) else { return };
-        assert!(self.laws.erasures(&owed.document).contains(&owed.erase), "a law is broken: an Erase counts that no owner signed");
-        self.control(owed.document, owed.under, Body::Receipt { erase: owed.erase });
-        let machine = self.member.machine.as_ref().expect("it is running");
-        assert_eq!(machine.owed_receipt(&owed.document), None, "a law is broken: what was confirmed is still to be confirmed");
+        for owed in owed {
+            assert!(self.laws.erasures(&owed.document).contains(&owed.erase), "a law is broken: an Erase counts that no owner signed");
+            self.control(owed.document, owed.under, Body::Receipt { erase: owed.erase });
+            let machine = self.member.machine.as_ref().expect("it is running");
+            assert_eq!(machine.owed_receipt(&owed.document), None, "a law is broken: what was confirmed is still to be confirmed");
+        }
     }
 
     fn revise(&mut self) {
