@@ -146,7 +146,7 @@ impl Office {
             let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
             Problem::denied(
                 format!("{what} takes the role {role} on this document, and this organisation has {has}"),
-                format!("ask {owner}, who can give it with `csu grant add {} {role}`", document.short()),
+                format!("ask {owner}, who can give it with `csu grant add {} YOU --role {role}`", document.short()),
             )
         })
     }

@@ -42,6 +42,7 @@ impl Office {
                 self.show_draft(draft.number)
             }
             Named::Document(document, _) => {
+                self.refuse_erased(&document)?;
                 // Whoever may not give anything is told so first, and who may.
                 self.standing(&document, Role::Admin, "granting")?;
                 let open = self.open_document(&document)?;

@@ -1,4 +1,4 @@
--- Version 2: circles. They are this node's own and are never sent.
+-- Circles. They are this node's own and are never sent.
 
 CREATE TABLE circle (
     key     INTEGER PRIMARY KEY AUTOINCREMENT,  -- drafts name it by this: it must never come to mean another
