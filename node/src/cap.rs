@@ -17,8 +17,8 @@
 //!
 //! # What is written where CAP has no element
 //!
-//! `policeCategory`, `sourceGrade`, `informationGrade`, `handling`, `handlingConditions`, `purpose`, `lawfulBasis`, `origin`
-//! and the marking go to `parameter`s of the first `info`, their names prefixed `csu:`. `code` holds `csu-link:0`, which
+//! `policeCategory`, `sourceGrade`, `informationGrade`, `handling`, `handlingConditions`, `purpose`, `lawfulBasis`,
+//! `classification`, `origin` and the marking go to `parameter`s of the first `info`, their names prefixed `csu:`. `code` holds `csu-link:0`, which
 //! says that these parameters mean what we mean. A cancellation without `info` carries none of them.
 //!
 //! # Values on the way

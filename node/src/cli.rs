@@ -22,6 +22,7 @@ pub mod grant;
 pub mod init;
 pub mod kinds;
 pub mod output;
+mod passphrase;
 pub mod screen;
 pub mod up;
 pub mod words;
@@ -81,7 +82,14 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
             flags.listen = args.listen;
             flags.announce = args.announce;
             flags.mdns = args.no_mdns.then_some(false);
-            Ok(up::up(load(&flags)?).await?)
+            flags.passphrase_file = args.passphrase_file;
+            let config = load(&flags)?;
+            let passphrase = passphrase::find(&config, variables)?;
+            Ok(up::up(config, passphrase).await?)
+        }
+        Verb::Passphrase(verb) => {
+            screen::print(&passphrase::run(&load(&flags)?, &verb, variables, globals.json)?);
+            Ok(())
         }
         Verb::Config => {
             let config = load(&flags)?;

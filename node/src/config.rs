@@ -120,6 +120,9 @@ pub struct Flags {
     /// Who acts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// A file that holds the passphrase of the keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// What may stand in a file or the environment.
@@ -135,12 +138,14 @@ struct Settings {
     socket: Option<PathBuf>,
     socket_group: Option<String>,
     person: Option<String>,
+    passphrase_file: Option<PathBuf>,
     keep_mib: u64,
     keep_strangers_mib: u64,
 }
 
 impl Settings {
-    const NAMES: [&str; 9] = ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "keep_mib", "keep_strangers_mib"];
+    const NAMES: [&str; 10] =
+        ["data", "listen", "announce", "mdns", "socket", "socket_group", "person", "passphrase_file", "keep_mib", "keep_strangers_mib"];
 }
 
 /// A list, or one text with commas, as a variable has it.
@@ -174,6 +179,8 @@ pub struct Config {
     pub socket_group: Option<String>,
     /// Who acts if a command does not say.
     pub person: Option<String>,
+    /// A file that holds the passphrase of the keys, if they are sealed and nobody is there to type it.
+    pub passphrase_file: Option<PathBuf>,
     /// MiB of entries that each neighbour may bring, in documents of organisations paired with this node.
     pub keep_mib: u64,
     /// The same in documents of organisations that are not.
@@ -255,6 +262,7 @@ impl Config {
             socket,
             socket_group: settings.socket_group,
             person: settings.person,
+            passphrase_file: settings.passphrase_file,
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
         })

@@ -7,7 +7,7 @@
 use crate::config::Config;
 use crate::desk::{DeskHandle, IntegrityResult, Jobs};
 use crate::http::{self, ApiSocket, SocketError};
-use crate::keys::{DataLock, Keys, KeysError, LockError};
+use crate::keys::{DataLock, Keys, KeysError, LockError, Passphrase};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
 use crate::storage::{Options, Storage, StorageError, check_now};
@@ -88,16 +88,18 @@ impl Running {
     }
 }
 
-/// Starts a node. It runs until it is asked to stop.
+/// Starts a node. It runs until it is asked to stop. The passphrase is for keys that are sealed.
 ///
 /// # Errors
 /// When the data folder, keys, database, network or socket cannot be used; each says what to do.
-pub async fn start(config: Config, options: Options) -> Result<Running, DriverError> {
+pub async fn start(config: Config, options: Options, passphrase: Option<Passphrase>) -> Result<Running, DriverError> {
     if !Keys::exist(&config.data) {
         return Err(DriverError::NoOrganisation(config.data.clone()));
     }
     let lock = DataLock::acquire(&config.data)?;
-    let keys = Keys::load(&config.data)?;
+    Keys::sweep(&config.data)?;
+    let keys = Keys::load(&config.data, passphrase.as_ref())?;
+    drop(passphrase);
     let opened = Storage::open(&config.data, options)?;
     let data = config.data.clone();
     if !opened.clean {

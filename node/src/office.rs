@@ -12,9 +12,11 @@
 //! If anything fails on the way, the transaction is rolled back and the machine is built anew from
 //! what is on disk: memory never knows more than the disk.
 
+mod audience;
 mod circles;
 mod desk;
 mod drafting;
+mod ends;
 mod listing;
 mod opening;
 mod parties;
@@ -104,12 +106,14 @@ pub struct Office {
     held: Vec<Output>,
     /// Documents whose listing is out of date.
     changed: BTreeSet<DocumentId>,
+    /// When roles end.
+    ends: ends::Ends,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
     stopping: bool,
     /// A write that failed where nobody could be told; the group is given up for it.
-    failed: Option<StorageError>,
+    failed: Option<OfficeError>,
 }
 
 impl std::fmt::Debug for Office {
@@ -160,11 +164,14 @@ impl Office {
             integrity: Integrity { checked: None, result: integrity, detail: None },
             held: Vec::new(),
             changed: BTreeSet::new(),
+            ends: ends::Ends::default(),
             spoiled: false,
             stopping: false,
             failed: None,
         };
         office.announce()?;
+        let ended = office.watch_all_ends();
+        office.end_roles(&ended)?;
         office.set_targets();
         office.settle()?;
         Ok(office)
@@ -271,7 +278,7 @@ impl Office {
             && let Err(error) = self.storage.peer_seen(&organisation, at)
         {
             tracing::warn!(%error, "could not note when a neighbour was last seen");
-            self.failed = Some(error);
+            self.failed = Some(error.into());
         }
     }
 
@@ -283,13 +290,18 @@ impl Office {
         let line = LogLine { at, verb: LogVerb::Network, who, document: None, to: None, why: None, detail: reason.to_string() };
         if let Err(error) = self.storage.append_log(&line) {
             tracing::warn!(%error, "could not note that a peer broke a rule");
-            self.failed = Some(error);
+            self.failed = Some(error.into());
         }
     }
 
     /// Lets time pass.
     pub fn tick(&mut self) {
         self.machine.handle(now(), Input::Tick);
+        let due = self.ends.due(now());
+        if let Err(error) = self.end_roles(&due) {
+            tracing::warn!(%error, "could not note that a role ended");
+            self.failed = Some(error);
+        }
     }
 
     /// How long until [`Self::tick`] is wanted.
@@ -297,7 +309,7 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        wake.unwrap_or(longest).min(longest)
+        wake.into_iter().chain(self.end_in()).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.
@@ -404,11 +416,12 @@ impl Office {
 
     fn try_settle(&mut self) -> Result<(), OfficeError> {
         if let Some(error) = self.failed.take() {
-            return Err(error.into());
+            return Err(error);
         }
         self.pump()?;
         for document in std::mem::take(&mut self.changed) {
             self.list_again(&document)?;
+            self.watch_ends(&document);
         }
         self.storage.commit()?;
         Ok(())
@@ -468,6 +481,7 @@ impl Office {
         self.changed.clear();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
+        let _documents = self.watch_all_ends();
         for device in std::mem::take(&mut self.sessions).into_keys() {
             self.network.disconnect(&device, Cause::Finished);
         }

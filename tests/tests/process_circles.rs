@@ -1,9 +1,9 @@
 //! Giving to circles and by others, and taking back: what is shown before is what happens, on every node.
 
-use csu_node::desk::AccessLevel;
+use csu_node::desk::{AccessLevel, Document};
 use csu_tests::node::{Node, on_a_terminal, program};
-use csu_tests::town::{issue, three, two};
-use serde_json::Value;
+use csu_tests::town::{bulletin, issue, three, two};
+use serde_json::{Value, json};
 
 const WARD: &str = "Ward neighbours";
 
@@ -99,7 +99,10 @@ fn a_circle_gives_past_documents_to_who_comes_in_and_takes_them_from_who_goes() 
 fn a_delegate_grants_in_turn_and_what_falls_with_it_is_shown_before_it_is_taken_back() {
     let nodes = three();
     let [brixton, kennington, police] = &nodes;
-    let id = issue(brixton, "Two sheds", &[]);
+    // Whoever is made admin can pass it on: the marking must allow that.
+    let body = json!({ "kind": "bulletin", "fields": bulletin("Two sheds"), "marking": "AMBER" });
+    let draft: Document = brixton.post("/documents", &body).unwrap();
+    let id = brixton.step(&draft.reference, "issue", &json!({})).unwrap().id.unwrap().to_string();
     let words = brixton.csu(&["grant", "add", &id, "Kennington CSU", "--role", "admin"]).good().stdout;
     assert!(words.contains("can give roles in turn") && words.contains("--cascade") && words.contains("--dry-run"), "{words}");
     until_access(kennington, &id, AccessLevel::Admin);

@@ -112,7 +112,7 @@ fn both_read_the_same(one: &Node, other: &Node, id: &str) -> Value {
 
 /// What a node that has stopped holds of a document, opened anew from its files.
 fn opened(node: &Node, document: &DocumentId) -> Opened {
-    let keys = Keys::load(node.data()).unwrap();
+    let keys = Keys::load(node.data(), None).unwrap();
     let storage = Storage::open(node.data(), Options::default()).unwrap().storage;
     let stored = storage.document(document).unwrap();
     let mut access = Access::default();

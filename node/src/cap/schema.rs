@@ -206,6 +206,7 @@ pub(super) const EXTRA: &[Element] = &[
     optional("handlingConditions", Shape::Line),
     optional("purpose", Shape::Line),
     optional("lawfulBasis", Shape::Line),
+    optional("classification", Shape::Choice(&["OFFICIAL", "OFFICIAL-SENSITIVE"])),
     optional("origin", Shape::Code),
 ];
 

@@ -6,6 +6,7 @@
 use super::demo::DemoArgs;
 use super::init::InitArgs;
 use super::kinds;
+use super::passphrase::PassphraseVerb;
 use crate::desk::{ExportFormat, LogVerb, Moment};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
@@ -55,6 +56,9 @@ pub enum Verb {
     /// Run the node in the foreground
     #[command(after_help = "Example:\n  csu up --announce /dns/csu.example.org/udp/4820/quic-v1")]
     Up(UpArgs),
+    /// The passphrase that seals the keys on disk
+    #[command(subcommand, after_help = "Example:\n  csu passphrase set")]
+    Passphrase(PassphraseVerb),
     /// Stop the running node in good order
     #[command(after_help = "Example:\n  csu down")]
     Down,
@@ -111,6 +115,9 @@ pub struct UpArgs {
     /// Do not look for neighbours on the local network
     #[arg(long)]
     pub no_mdns: bool,
+    /// A file that holds the passphrase of the keys (mode 0600), if they are sealed
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `csu invite`

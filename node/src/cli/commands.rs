@@ -48,7 +48,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             output.show(&client.get(&format!("/log{}", query(&asked))).await?, |found: Vec<LogLine>| words::log(&found))
         }
         // Those that ask no node never come here.
-        Verb::Init(_) | Verb::Up(_) | Verb::Config | Verb::Demo(_) => Ok(()),
+        Verb::Init(_) | Verb::Up(_) | Verb::Config | Verb::Passphrase(_) | Verb::Demo(_) => Ok(()),
     }
 }
 

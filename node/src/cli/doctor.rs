@@ -3,7 +3,7 @@
 use super::client::{Client, ClientError};
 use crate::config::Config;
 use crate::desk::Check;
-use crate::keys::{DataLock, Keys};
+use crate::keys::{DataLock, Keys, KeysError};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -80,8 +80,10 @@ fn folder(data: &Path) -> Check {
 }
 
 fn keys(data: &Path) -> Check {
-    match Keys::load(data) {
-        Ok(keys) => Check::passed("keys", format!("of {}", keys.card().card().name.as_str())),
+    match Keys::load(data, None) {
+        Ok(keys) => Check::passed("keys", format!("of {}, not sealed by a passphrase", keys.card().card().name.as_str())),
+        // They are opened when the node starts.
+        Err(KeysError::Sealed { .. }) => Check::passed("keys", "sealed by a passphrase"),
         Err(error) => of_error("keys", &error),
     }
 }

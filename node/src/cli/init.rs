@@ -5,9 +5,9 @@
 //! organisation whose phrase nobody has could never be recovered.
 
 use super::failure::Failure;
-use super::screen;
+use super::{passphrase, screen};
 use crate::config::Config;
-use crate::keys::{Birth, Keys, KeysError, write_new_private};
+use crate::keys::{Birth, Keys, KeysError, Passphrase, write_new_private};
 use csu_protocol::identity::{Name, OrganisationKind, RecoveryPhrase};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Read, Write};
@@ -34,6 +34,12 @@ pub struct InitArgs {
     /// A new file for the recovery phrase (mode 0600). Move it off this computer
     #[arg(long, value_name = "FILE", requires = "non_interactive")]
     phrase_file: Option<PathBuf>,
+    /// Seal the keys by a passphrase, which is asked for
+    #[arg(long)]
+    seal: bool,
+    /// Seal the keys by the passphrase that a file holds (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "seal")]
+    new_passphrase_file: Option<PathBuf>,
 }
 
 /// What `csu init` made.
@@ -102,8 +108,17 @@ fn begin(data: &Path, args: &InitArgs) -> Result<Birth, Failure> {
     Birth::new(&draw()?, draw()?, name, args.kind).map_err(|error| Failure::of(&error))
 }
 
+fn new_passphrase(args: &InitArgs) -> Result<Option<Passphrase>, Failure> {
+    if args.seal || args.new_passphrase_file.is_some() {
+        passphrase::choose(args.new_passphrase_file.as_deref()).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 fn in_silence(data: &Path, args: &InitArgs, file: &Path) -> Result<Made, Failure> {
     let birth = begin(data, args)?;
+    let passphrase = new_passphrase(args)?;
     let words = Zeroizing::new(format!("{}\n", birth.phrase.words()));
     write_new_private(file, words.as_bytes()).map_err(|error| {
         Failure::new(
@@ -111,7 +126,7 @@ fn in_silence(data: &Path, args: &InitArgs, file: &Path) -> Result<Made, Failure
             "name a new file in a folder that is there and yours; an existing file is never replaced",
         )
     })?;
-    if let Err(error) = birth.keys.store(data) {
+    if let Err(error) = birth.keys.store(data, passphrase.as_ref()) {
         // A phrase without its organisation would only confuse.
         std::fs::remove_file(file).ok();
         return Err(Failure::of(&error));
@@ -121,6 +136,7 @@ fn in_silence(data: &Path, args: &InitArgs, file: &Path) -> Result<Made, Failure
 
 fn with_a_person(data: &Path, args: &InitArgs, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<Made, Failure> {
     let birth = begin(data, args)?;
+    let passphrase = new_passphrase(args)?;
     let agreed = show_and_ask(&birth.phrase, input, output)
         .map_err(|error| Failure::new(format!("the terminal cannot be used ({error})"), "add --non-interactive --phrase-file FILE"))?;
     if !agreed {
@@ -129,7 +145,7 @@ fn with_a_person(data: &Path, args: &InitArgs, input: &mut dyn BufRead, output: 
             "run `csu init` again, write the new words on paper, and type them from there",
         ));
     }
-    birth.keys.store(data).map_err(|error| Failure::of(&error))?;
+    birth.keys.store(data, passphrase.as_ref()).map_err(|error| Failure::of(&error))?;
     Ok(Made { keys: birth.keys, phrase_file: None })
 }
 
@@ -178,7 +194,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn args(name: &str) -> InitArgs {
-        InitArgs { name: name.into(), kind: OrganisationKind::Union, non_interactive: false, phrase_file: None }
+        InitArgs {
+            name: name.into(),
+            kind: OrganisationKind::Union,
+            non_interactive: false,
+            phrase_file: None,
+            seal: false,
+            new_passphrase_file: None,
+        }
     }
 
     #[test]
@@ -190,7 +213,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         let phrase = RecoveryPhrase::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!(phrase.root_key().unwrap().organisation(), made.keys.card().card().organisation);
-        assert_eq!(Keys::load(&data).unwrap().card().card().name.as_str(), "Brixton CSU");
+        assert_eq!(Keys::load(&data, None).unwrap().card().card().name.as_str(), "Brixton CSU");
     }
 
     #[test]

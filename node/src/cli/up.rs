@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::driver;
+use crate::keys::Passphrase;
 use crate::storage::Options;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,11 +13,11 @@ const MAX_PAGES: &str = "CSU_TEST_MAX_PAGES";
 ///
 /// # Errors
 /// When it cannot start, or something it stands on is taken away.
-pub async fn up(config: Config) -> anyhow::Result<()> {
+pub async fn up(config: Config, passphrase: Option<Passphrase>) -> anyhow::Result<()> {
     let max_pages = std::env::var(MAX_PAGES).ok().and_then(|pages| pages.parse().ok());
     let socket = config.socket.clone();
     let mut terminated = signal(SignalKind::terminate())?;
-    let running = driver::start(config, Options { max_pages }).await?;
+    let running = driver::start(config, Options { max_pages }, passphrase).await?;
     println!("The node is up. Commands reach it at {}.", socket.display());
     for address in &running.listening {
         println!("Neighbours reach it at {address}");

@@ -30,6 +30,36 @@ pub enum KeysError {
         /// The mode it should have.
         wanted: u32,
     },
+    /// They are sealed, and nobody gave the passphrase.
+    #[error("the keys in {} are sealed by a passphrase: type it on a terminal, name a file that holds it with --passphrase-file, or let systemd hand it over as the credential csu-passphrase", .folder.display())]
+    Sealed {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// They are sealed by another passphrase.
+    #[error("the passphrase does not open {}: try it again; if nobody knows it, certify a new device from the recovery phrase", .path.display())]
+    WrongPassphrase {
+        /// The file of the node key.
+        path: PathBuf,
+    },
+    /// Something else lies among them.
+    #[error("{} is no key, and the folder of keys is exchanged whole: move it elsewhere first", .path.display())]
+    Stranger {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// They are not sealed.
+    #[error("the keys in {} are not sealed by a passphrase: seal them with `csu passphrase set`", .folder.display())]
+    NotSealed {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// They are sealed already.
+    #[error("the keys in {} are sealed already: use `csu passphrase change`", .folder.display())]
+    SealedAlready {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file is there and cannot be understood.
     #[error("{} is damaged ({why}): restore it from a backup, or certify a new device from the recovery phrase", .path.display())]
     Damaged {

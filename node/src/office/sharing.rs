@@ -1,10 +1,8 @@
 //! Grants, revocations, and who may do what.
 
-use super::circles::{Giving, batches, grants_of};
-use super::drafting::merge;
+use super::circles::{Giving, batches, grants_of, highest_of};
 use super::opening::Named;
 use super::revoking::still_held;
-use super::steps::check_audience;
 use super::{Office, now};
 use crate::desk::{AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient};
 use crate::log_verb::LogVerb;
@@ -53,7 +51,7 @@ impl Office {
                         "see `csu access`; to lower a role take it back with `csu grant revoke`, then give the lower one",
                     ));
                 }
-                check_audience(open.kind, marking, &self.audience_with(&document, &grants_of(&needed))?)?;
+                self.check_audience(open.kind, marking, &self.audience_with(&document, &grants_of(&needed))?)?;
                 self.grant_roles(actor, &document, needed, &wishes.circles)?;
                 self.show_document(&document)
             }
@@ -62,10 +60,8 @@ impl Office {
 
     /// Who has a role on a document now, and who would with `more`.
     pub(super) fn audience_with(&self, document: &DocumentId, more: &[Grant]) -> Result<Vec<Grant>, Problem> {
-        let mut audience: Vec<Grant> = Vec::new();
         let live = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now()));
-        merge(&mut audience, live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied()));
-        Ok(audience)
+        Ok(highest_of(live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied())))
     }
 
     /// Signs grants, remembers which were for circles' sakes, and starts an epoch that opens the document to new readers.

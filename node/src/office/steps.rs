@@ -11,8 +11,8 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Kind, Marking, Means, Parties, ReviseError, Side, Step, Wanted};
-use csu_protocol::entry::{Body, Grant, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
+use csu_protocol::document::{Content, Kind, Means, ReviseError, Side, Step, Wanted};
+use csu_protocol::entry::{Body, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading;
@@ -157,7 +157,8 @@ impl Office {
         let us = self.machine.organisation();
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
-        check_audience(kind, wanted.marking, &grants_of(&givings))?;
+        self.check_audience(kind, wanted.marking, &grants_of(&givings))?;
+        self.check_classification(&us, &wanted)?;
         self.check_cards(&grants_of(&givings))?;
         // What does not fit into the first entry follows in others.
         let mut batches = batches(givings);
@@ -202,8 +203,9 @@ impl Office {
         let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
         let grants = grants_of(&givings);
         if !grants.is_empty() || open.snapshot.marking != Some(wanted.marking) {
-            check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
+            self.check_audience(kind, wanted.marking, &self.audience_with(document, &grants)?)?;
         }
+        self.check_classification(&open.owner, &wanted)?;
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
             Some(base) if !base.is_empty() => base,
@@ -340,24 +342,4 @@ fn not_now(kind: &Kind, step: &Step, state: &str, possible: &[String]) -> Proble
     } else {
         Problem::conflict(format!("this {label} is {state}, and '{}' starts from {}", step.verb, step.from.join(" or ")), can)
     }
-}
-
-/// Whether a kind and marking allow an audience.
-pub(super) fn check_audience(kind: &Kind, marking: Marking, audience: &[Grant]) -> Result<(), Problem> {
-    if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
-        return Err(Problem::invalid(
-            "to",
-            format!("a {} is between exactly two organisations, and this names {}", kind.label.to_lowercase(), audience.len()),
-            "name the other one with --to",
-        ));
-    }
-    let anyone = audience.iter().any(|grant| grant.subject == Subject::Anyone);
-    if anyone && marking != Marking::Clear {
-        return Err(Problem::invalid(
-            "to",
-            format!("{marking} does not allow it to be granted to anyone"),
-            "mark it CLEAR, or name the organisations",
-        ));
-    }
-    Ok(())
 }

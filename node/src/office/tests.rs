@@ -92,6 +92,42 @@ fn what_anyone_may_read_is_not_marked_as_for_a_few() {
 }
 
 #[test]
+fn a_grant_wider_than_the_marking_is_refused_with_the_marking_that_would_do() {
+    let (_folder, mut office, [police, _]) = office();
+    let actor = Actor::default();
+    let assign = vec!["title=Gates".to_owned(), "problem=Alleys".to_owned(), "summary=Gates".to_owned(), "evidenceBasis=claim".to_owned()];
+    let request =
+        DraftRequest { kind: "guide".to_owned(), assign, to: to("Council"), marking: Some("RED".to_owned()), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    let published = office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap();
+    let admin = || crate::desk::GrantRequest { who: police.to_string(), role: Some(Role::Admin), until: None };
+    let problem = office.grant(&actor, &published.reference, admin()).unwrap_err().to_string();
+    assert!(problem.contains("TLP:RED") && problem.contains("mark it AMBER or milder"), "{problem}");
+    let milder = StepRequest { marking: Some("AMBER".to_owned()), ..StepRequest::default() };
+    let verb = published.steps.iter().find(|verb| *verb != "withdraw" && *verb != "retire").unwrap().clone();
+    office.step(&actor, &published.reference, &verb, milder).unwrap();
+    office.grant(&actor, &published.reference, admin()).unwrap();
+    // And back is refused as long as somebody has more than that marking allows, who is named.
+    let stricter = StepRequest { marking: Some("AMBER+STRICT".to_owned()), ..StepRequest::default() };
+    let problem = office.step(&actor, &published.reference, &verb, stricter).unwrap_err().to_string();
+    assert!(problem.contains("as admin, who could give it to others") && problem.contains("csu grant revoke"), "{problem}");
+}
+
+#[test]
+fn only_documents_of_the_police_bear_a_security_classification() {
+    let (_folder, mut office, _) = office();
+    let actor = Actor::default();
+    let assign = ["subject=Lamps", "text=Who mends them?", "classification=OFFICIAL-SENSITIVE"].map(str::to_owned).to_vec();
+    let request = DraftRequest { kind: "note".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    let problem = office.step(&actor, &draft.reference, "send", StepRequest::default()).unwrap_err().to_string();
+    assert!(problem.contains("only documents of the police"), "{problem}");
+    let secret = StepRequest { assign: vec!["classification=SECRET".to_owned()], ..StepRequest::default() };
+    let problem = office.step(&actor, &draft.reference, "send", secret).unwrap_err().to_string();
+    assert!(problem.contains("OFFICIAL-SENSITIVE"), "{problem}");
+}
+
+#[test]
 fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembered_for_ever() {
     let (_folder, mut office, _) = office();
     let actor = Actor::default();
@@ -225,4 +261,36 @@ fn whoever_evicts_one_that_had_taken_a_role_from_it_keeps_the_role_it_evicts_by(
     office.settle().unwrap();
     let access = office.access_of(&document).unwrap();
     assert_eq!((access.role_now(&police, now()), access.role_now(&us, now())), (None, Some(Role::Admin)));
+}
+
+#[test]
+fn a_role_that_ends_is_taken_back_by_the_owner_and_what_was_given_below_it_goes_with_it() {
+    let (_folder, mut office, [police, other]) = office();
+    let us = office.machine.organisation();
+    let soon = now().plus_ms(300);
+    let role = |id, role| Grant { subject: Subject::Organisation(id), role, until: Some(soon) };
+    let own = Signer::Device(office.keys.device());
+    let genesis = author::genesis(us, own, vec![role(police, Role::Admin)], &mut Entropy::from_seed([7; 32])).unwrap();
+    let document = genesis.document();
+    let key = DeviceKey::from_seed(&[3; 32]);
+    let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
+    publish(&mut office, vec![genesis]);
+    let grants = Body::Grant { grants: vec![given(other, Role::Read)] };
+    let to_other = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    publish(&mut office, vec![to_other]);
+    assert!(office.wake_in() <= std::time::Duration::from_millis(300));
+    let rows = |office: &Office| office.access_of(&document).unwrap().rows();
+    office.tick();
+    office.settle().unwrap();
+    assert!(rows(&office).iter().all(|row| row.is_live(now())), "nothing has ended yet");
+    std::thread::sleep(std::time::Duration::from_millis(320));
+    office.tick();
+    office.settle().unwrap();
+    assert_eq!(rows(&office).iter().filter(|row| row.ended_by.is_empty()).count(), 0);
+    assert_eq!(office.access_of(&document).unwrap().lapsed(now()), vec![]);
+    // Once is enough.
+    let entries = office.access_of(&document).unwrap().len();
+    office.tick();
+    office.settle().unwrap();
+    assert_eq!(office.access_of(&document).unwrap().len(), entries);
 }

@@ -131,6 +131,28 @@ impl Access {
         self.role_of_subject(Subject::Anyone, now)
     }
 
+    /// Whose every role has come to its end at `now` without having been taken back, ascending. Nobody serves them any more;
+    /// the owner's revocation says so to those whose clock is slow, and takes back what they gave to others.
+    #[must_use]
+    pub fn lapsed(&self, now: Timestamp) -> Vec<Subject> {
+        let lapsed = |subject: &Subject| {
+            let mut ends = self.ends_of(*subject).peekable();
+            ends.peek().is_some() && ends.all(|end| end.is_some_and(|end| end <= now))
+        };
+        self.naming.keys().copied().filter(lapsed).collect()
+    }
+
+    /// When the next role comes to its end, after `now`; none if none does.
+    #[must_use]
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.naming.keys().filter_map(|subject| self.ends_of(*subject).flatten().filter(|end| *end > now).min()).min()
+    }
+
+    /// When each of the roles of `subject` that were not taken back ends; none for those that do not.
+    fn ends_of(&self, subject: Subject) -> impl Iterator<Item = Option<Timestamp>> + '_ {
+        self.live(subject).into_iter().map(move |grant| self.until(grant, subject))
+    }
+
     /// The genesis or grant under which `organisation` may act with at least `role` at `now`: the
     /// nearest to the owner, which the fewest can take away.
     #[must_use]

@@ -209,6 +209,16 @@ pub(crate) const LAWFUL_BASIS: Field = Field::new(
     Form::Line,
 );
 
+/// What only documents of the police bear. Nothing above it may be put into this network.
+pub const CLASSIFICATION: Field = Field::new(
+    "classification",
+    "Government Security Classification",
+    "Of police documents only: OFFICIAL or OFFICIAL-SENSITIVE. SECRET and TOP SECRET have no place here.",
+    Form::Choice(&["OFFICIAL", OFFICIAL_SENSITIVE]),
+);
+/// OFFICIAL information whose loss would do harm: it is marked AMBER or stricter.
+pub const OFFICIAL_SENSITIVE: &str = "OFFICIAL-SENSITIVE";
+
 impl Kind {
     /// The field at `path`. Positions are ignored: `info[2].severity` and `info.severity` are the same field.
     #[must_use]

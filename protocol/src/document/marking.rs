@@ -45,6 +45,24 @@ impl Marking {
             Self::Red => "RED",
         }
     }
+
+    /// Whether anyone may have it, the public included.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        match self {
+            Self::Clear => true,
+            Self::Green | Self::Amber | Self::AmberStrict | Self::Red => false,
+        }
+    }
+
+    /// Whether recipients may pass it on to further organisations: their community, or their clients who need to know.
+    #[must_use]
+    pub const fn may_be_passed_on(self) -> bool {
+        match self {
+            Self::Clear | Self::Green | Self::Amber => true,
+            Self::AmberStrict | Self::Red => false,
+        }
+    }
 }
 
 impl fmt::Display for Marking {

@@ -265,6 +265,7 @@ fn bulletin() -> impl Strategy<Value = Map<String, Value>> {
         maybe("handlingConditions", line()),
         maybe("purpose", line()),
         maybe("lawfulBasis", line()),
+        maybe("classification", choice(&["OFFICIAL", "OFFICIAL-SENSITIVE"])),
         set("info", vec(info(), 1..3)),
     ])
 }

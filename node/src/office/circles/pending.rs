@@ -7,7 +7,6 @@
 
 use super::super::opening::Named;
 use super::super::revoking::{Trial, highest};
-use super::super::steps::check_audience;
 use super::super::{Office, now};
 use super::giving::{Giving, as_grant, batches, covers, grants_of, is_gift};
 use crate::desk::{Actor, Applied, Blocked, CircleChange, CircleStep, PassedOn, PendingPage, PendingQuery, Problem};
@@ -112,7 +111,7 @@ impl Office {
         self.standing(document, Role::Admin, "granting")?;
         let open = self.open_document(document)?;
         let marking = open.snapshot.marking.unwrap_or(Marking::Red);
-        check_audience(open.kind, marking, &self.audience_with(document, &grants_of(givings))?)
+        self.check_audience(open.kind, marking, &self.audience_with(document, &grants_of(givings))?)
     }
 
     /// What would be done for a document, each with why it cannot be, if it cannot.

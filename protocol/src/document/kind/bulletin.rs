@@ -5,7 +5,7 @@
 //! Grading is the 3x5x2 of the College of Policing's intelligence report. An expired bulletin is one
 //! whose `expires` lies in the past: that is worked out when shown, never written.
 
-use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
+use super::{CLASSIFICATION, Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -111,6 +111,7 @@ const FIELDS: &[Field] = &[
     Field::new("origin", "Origin", "The alert that was imported: sender, identifier and time sent.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
+    CLASSIFICATION,
 ];
 
 const INFO: &[Field] = &[

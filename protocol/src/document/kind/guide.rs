@@ -3,7 +3,7 @@
 //! EMMIE (effect, mechanism, moderators, implementation, economics) is the rating scheme of the What
 //! Works Centre for Crime Reduction.
 
-use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
+use super::{CLASSIFICATION, Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -70,6 +70,7 @@ const FIELDS: &[Field] = &[
     Field::new("language", "Language", "The language it is written in, such as en-GB.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
+    CLASSIFICATION,
 ];
 
 const EMMIE: &[Field] = &[

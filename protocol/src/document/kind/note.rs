@@ -3,7 +3,7 @@
 //! Each side moves only its own steps: the owner sends and closes by revisions, the other side answers
 //! by a signed response. The state shown is the highest of what either says.
 
-use super::{Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
+use super::{CLASSIFICATION, Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -73,6 +73,7 @@ const FIELDS: &[Field] = &[
     Field::new("victimConsentDate", "Date of consent", "The day on which it was given, as 2026-11-22.", Form::Line),
     PURPOSE,
     LAWFUL_BASIS,
+    CLASSIFICATION,
 ];
 
 const ASKS: &[Field] = &[

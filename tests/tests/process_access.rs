@@ -1,0 +1,85 @@
+//! Access as people give and take it: roles that end by themselves, and neighbours that keep what they cannot read.
+
+use csu_node::desk::{AccessLevel, AccessView, Document, Moment};
+use csu_protocol::time::Timestamp;
+use csu_tests::node::Node;
+use csu_tests::town::{self, first};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+fn in_seconds(seconds: u64) -> Moment {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(seconds);
+    Timestamp::from_ms(u64::try_from(now.as_millis()).unwrap()).into()
+}
+
+/// How a node says that a role on a document ended.
+fn ended(node: &Node, document: &str, who: &str) -> Option<String> {
+    let view: AccessView = node.get(&format!("/documents/{document}/access")).unwrap();
+    view.rows.into_iter().find(|row| row.who.to_string() == who)?.ended
+}
+
+fn taken_back(node: &Node, document: &str, who: &str) -> Option<()> {
+    ended(node, document, who).filter(|ended| ended.contains("Brixton CSU")).map(|_| ())
+}
+
+/// A bulletin of Brixton's.
+fn issue(brixton: &Node, to: &Value) -> String {
+    let body = json!({ "kind": "bulletin", "fields": town::bulletin("Burglaries"), "to": to });
+    let draft: Document = brixton.post("/documents", &body).unwrap();
+    brixton.step(&draft.reference, "issue", &json!({})).unwrap().reference
+}
+
+#[test]
+fn a_role_that_ends_gives_nothing_any_more_and_the_owner_signs_that_it_is_taken_back() {
+    let [brixton, kennington, police] = town::three();
+    let to = json!([
+        { "who": "Kennington CSU", "role": "read" },
+        { "who": "Lambeth Police", "role": "read", "until": in_seconds(4) },
+    ]);
+    let bulletin = issue(&brixton, &to);
+    police.until_document(&bulletin, "got it in time", |document| document.state == "issued");
+    // All three see the end by themselves, and then the owner's signature under it.
+    for node in [&brixton, &kennington, &police] {
+        node.until("saw the role taken back", |node| taken_back(node, &bulletin, "Lambeth Police"));
+    }
+    brixton.step(&bulletin, "update", &json!({ "assign": ["headline=Burglaries go on"] })).unwrap();
+    kennington.until_document(&bulletin, "got what came later", |document| first(document, "headline") == "Burglaries go on");
+    // Kennington would pass it on if it might.
+    let held = police.until_document(&bulletin, "knew that it reads no more", |document| document.access == AccessLevel::Former);
+    assert_eq!(first(&held, "headline"), "Burglaries");
+    let log = brixton.csu(&["log", "--json"]).json();
+    let said = |line: &Value| line["detail"].as_str().is_some_and(|detail| detail.contains("the role of Lambeth Police came to its end"));
+    assert!(log.as_array().unwrap().iter().any(said), "{log}");
+}
+
+#[test]
+fn a_role_that_ends_while_the_owner_is_off_is_taken_back_when_it_is_up_again() {
+    let [brixton, kennington] = town::two();
+    let to = json!([{ "who": "Kennington CSU", "role": "read", "until": in_seconds(3) }]);
+    let bulletin = issue(&brixton, &to);
+    kennington.until_document(&bulletin, "got it in time", |document| document.state == "issued");
+    brixton.terminate();
+    let former = |node: &Node| node.document(&bulletin).ok().filter(|document| document.access == AccessLevel::Former).map(|_| ());
+    kennington.until("knew the end by itself", former);
+    // Nobody has said so yet but the clock.
+    assert!(ended(&kennington, &bulletin, "Kennington CSU").unwrap().starts_with("ended on"));
+    brixton.up();
+    kennington.until("saw the role taken back", |node| taken_back(node, &bulletin, "Kennington CSU"));
+}
+
+#[test]
+fn a_relay_serves_while_the_owner_is_off_what_it_cannot_read_itself() {
+    let [brixton, kennington, police] = town::three();
+    police.terminate();
+    let bulletin = town::issue(&brixton, "Burglaries", &[("Kennington CSU", "relay"), ("Lambeth Police", "read")]);
+    let kept = kennington.until_document(&bulletin, "kept it", |document| document.access == AccessLevel::Relay);
+    assert!(kept.fields.is_empty(), "a relay reads {:?}", kept.fields);
+    kennington.until("held the sealed content", |node| {
+        let history: Vec<Value> = node.get(&format!("/documents/{bulletin}/history")).ok()?;
+        history.iter().any(|line| line["kind"] == "revision").then_some(())
+    });
+    brixton.terminate();
+    police.up();
+    let found = police.until_document(&bulletin, "got it from the relay", |document| document.state == "issued");
+    assert_eq!((first(&found, "headline"), found.owner.name.as_str()), ("Burglaries", "Brixton CSU"));
+}
