@@ -1,7 +1,6 @@
 //! Grants, revocations, and who may do what.
 
-use super::circles::{Giving, batches, grants_of};
-use super::drafting::merge;
+use super::circles::{Giving, batches, grants_of, highest_of};
 use super::opening::Named;
 use super::revoking::still_held;
 use super::{Office, now};
@@ -65,10 +64,8 @@ impl Office {
 
     /// Who has a role on a document now, and who would with `more`.
     pub(super) fn audience_with(&self, document: &DocumentId, more: &[Grant]) -> Result<Vec<Grant>, Problem> {
-        let mut audience: Vec<Grant> = Vec::new();
         let live = self.access_of(document)?.rows().into_iter().filter(|row| row.is_live(now()));
-        merge(&mut audience, live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied()));
-        Ok(audience)
+        Ok(highest_of(live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).chain(more.iter().copied())))
     }
 
     /// Notes that somebody here gave a role to `whom`, or took it.

@@ -53,11 +53,16 @@ pub(super) fn as_grant(row: &Row) -> Grant {
 
 /// The grants of givings; of several to one subject the highest, for an audience.
 pub(in super::super) fn grants_of(givings: &[Giving]) -> Vec<Grant> {
-    let mut sorted: Vec<Grant> = givings.iter().map(|giving| giving.grant).collect();
+    highest_of(givings.iter().map(|giving| giving.grant))
+}
+
+/// Of several grants to one subject the highest.
+pub(in super::super) fn highest_of(grants: impl Iterator<Item = Grant>) -> Vec<Grant> {
+    let mut sorted: Vec<Grant> = grants.collect();
     sorted.sort_by_key(|grant| (grant.role, grant.until.is_none(), grant.until));
-    let mut grants = Vec::new();
-    merge(&mut grants, sorted);
-    grants
+    let mut highest = Vec::new();
+    merge(&mut highest, sorted);
+    highest
 }
 
 /// Givings for one entry each: an entry names a subject once, and not too many of them.
