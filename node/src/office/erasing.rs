@@ -240,6 +240,8 @@ impl Office {
         }
         self.pump()?;
         let drafts = self.storage.empty_drafts(document, at)?;
+        // Of what is gone nothing is due, and why it was to be kept may say what it said.
+        self.storage.set_retention(document, None)?;
         self.storage.put_meta(REWRITE, DUE)?;
         (self.erasing.rewrite, self.erasing.empty_log) = (true, true);
         self.erasing.owing.insert(*document);

@@ -35,7 +35,7 @@ pub(super) fn empty_drafts(db: &Connection, document: &DocumentId, now: Timestam
         .prepare_cached("SELECT count(*) FROM draft WHERE document = ?1 AND open = 1")?
         .query_row([document.as_bytes()], |row| row.get(0))?;
     db.prepare_cached(
-        "UPDATE draft SET open = 0, kind = '', fields = '{}', marking = NULL, audience = '[]', base = '[]', person = NULL, updated = ?2
+        "UPDATE draft SET open = 0, kind = '', fields = '{}', marking = NULL, audience = '[]', circles = '[]', base = '[]', person = NULL, updated = ?2
          WHERE document = ?1",
     )?
     .execute(params![document.as_bytes(), ms(now)])?;
