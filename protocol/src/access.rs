@@ -27,7 +27,9 @@
 //!   in common. Content entries mostly have the set of the entry before, by the same id.
 //! - *Cuts* (`chain`). What revocations leave of an author's chain in one plane is all of it, nothing, or one entry with
 //!   those before it. All that bears on an author under a standing is one cut, remembered for each view, and an entry's
-//!   verdict is whether it is on the way back from there: O(log seq).
+//!   verdict is whether it is on the way back from there: O(log seq), and of a chain that never forked one comparison.
+//! - *Places* (`graph`, `index`). In a large graph the way to an entry's memory takes most of the time: what is asked of an
+//!   entry that another names fills one line of it, and the index holds places alone.
 //! - *Groups* (`revocations`). Revocations lie by whom they name and by which right and author they were made. Only
 //!   those of the at most [`crate::limits::DEPTH`] standings above are looked at; each group is judged as one.
 //! - *Memory* (`memo`). Verdicts over all entries are forgotten when a revocation arrives that counts, or an entry that

@@ -145,7 +145,7 @@ pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, 
     }
     Ok(match verb {
         PassphraseVerb::Set(_) => {
-            "The keys are sealed. Without the passphrase, or the recovery phrase, this node cannot start.\n\
+            "The keys are sealed. Without the passphrase this node cannot start, and nothing here can tell what it was.\n\
              They lay here unsealed before: a disk that writes elsewhere than it is told, or a backup, may still have them so.\n"
         }
         PassphraseVerb::Change(_) => "The keys are sealed by the new passphrase. Older copies of the folder open with the old one.\n",

@@ -35,7 +35,12 @@ pub fn status(status: &Status) -> String {
                 (PeerState::Waiting, _) => "waiting",
                 (PeerState::Paused, _) => "paused",
             };
-            let seen = peer.last_seen.map_or_else(|| "never".to_owned(), short_time);
+            let seen = match (peer.state, peer.last_seen) {
+                (PeerState::Connected, _) => "now".to_owned(),
+                (PeerState::Connecting | PeerState::Waiting | PeerState::Paused, seen) => {
+                    seen.map_or_else(|| "never".to_owned(), short_time)
+                }
+            };
             rows.push(vec![peer.organisation.to_string(), state.to_owned(), seen]);
         }
         text.push_str(&format!("\n{}", columns(&rows)));

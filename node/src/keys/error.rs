@@ -37,7 +37,7 @@ pub enum KeysError {
         folder: PathBuf,
     },
     /// They are sealed by another passphrase.
-    #[error("the passphrase does not open {}: try it again; if nobody knows it, certify a new device from the recovery phrase", .path.display())]
+    #[error("the passphrase does not open {}: try it again; nothing else opens it", .path.display())]
     WrongPassphrase {
         /// The file of the node key.
         path: PathBuf,
