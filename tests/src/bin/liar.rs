@@ -2,6 +2,7 @@
 //!
 //! `--help` says how.
 
+use csu_node::cli::screen::print;
 use csu_protocol::entry::{Plane, Role};
 use csu_protocol::id::{DeviceId, DocumentId};
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SecurityNumber, SignedCard, Ticket};
@@ -47,13 +48,12 @@ struct Wish {
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help") {
-        print!("{HELP}");
+        print(HELP);
         return ExitCode::SUCCESS;
     }
     if arguments.iter().any(|argument| argument == "--list") {
-        for lie in Lie::ALL {
-            println!("{:24} {}\n{:24} then: {}", lie.name(), lie.says().trim(), "", expected(*lie));
-        }
+        let said = Lie::ALL.iter().map(|lie| format!("{:24} {}\n{:24} then: {}\n", lie.name(), lie.says().trim(), "", expected(*lie)));
+        print(&said.collect::<String>());
         return ExitCode::SUCCESS;
     }
     let told = match read(arguments) {
