@@ -476,5 +476,6 @@ mod tests {
         assert_eq!(Passphrase::chosen("too short\n\n\n"), Err(PassphraseError::Short));
         assert_eq!(Passphrase::chosen(&"x".repeat(PASSPHRASE_BYTES + 1)), Err(PassphraseError::Long));
         assert_eq!(Passphrase::chosen("long enough by far\r\n"), Ok(Passphrase::given("long enough by far")));
+        assert_eq!(Passphrase::given("caf\u{e9}"), Passphrase::given("cafe\u{301}"));
     }
 }

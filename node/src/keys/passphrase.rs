@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::path::Path;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The fewest characters of a passphrase: against whoever has the disk and all the time there is.
@@ -44,10 +45,11 @@ pub enum PassphraseError {
 }
 
 impl Passphrase {
-    /// A passphrase as it was given before; a line end at its end is no part of it.
+    /// A passphrase as it was given before; a line end at its end is no part of it. Letters with accents are the same however
+    /// a keyboard puts them together (Unicode's form NFC, as RFC 8265 has it).
     #[must_use]
     pub fn given(text: &str) -> Self {
-        Self(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        Self(Zeroizing::new(text.trim_end_matches(['\r', '\n']).nfc().collect()))
     }
 
     /// A new passphrase.
