@@ -171,6 +171,23 @@ fn free_port() -> u16 {
     panic!("no free port on loopback");
 }
 
+/// Every file below a folder that can be read.
+///
+/// # Panics
+/// When a folder cannot be listed.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a folder's entry").path()) {
+        if file.is_dir() {
+            found.extend(files(&file));
+        } else if file.is_file() {
+            found.push(file);
+        }
+    }
+    found
+}
+
 /// One organisation's node. It stops with this value.
 #[derive(Debug)]
 pub struct Node {

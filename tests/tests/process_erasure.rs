@@ -8,13 +8,12 @@ use csu_node::desk::{Document, DocumentsPage, ErasureView, Status};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::Wraps;
 use csu_tests::history::Dice;
-use csu_tests::node::Node;
+use csu_tests::node::{Node, files};
 use csu_tests::stranger::Needles;
 use csu_tests::town;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Words of the bulletin, of which none stands anywhere else: in its title, its text, a later version, a response and two drafts.
@@ -22,19 +21,6 @@ const WORDS: [&str; 6] = ["Quillonbury", "Zephyrine", "Bandersnatch", "Thistledo
 /// Who acted at the owner, and at the first reader: they stand in the log of that node, which must say who did what, and
 /// nowhere else.
 const PEOPLE: [&str; 2] = ["Ottoline Penhaligon", "Peregrine Quatermass"];
-
-/// Every file below a folder that can be read.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
-        if file.is_dir() {
-            found.extend(files(&file));
-        } else if file.is_file() {
-            found.push(file);
-        }
-    }
-    found
-}
 
 fn database(node: &Node) -> Connection {
     Connection::open_with_flags(node.data().join("node.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()

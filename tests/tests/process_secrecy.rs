@@ -11,7 +11,7 @@ use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Body, Plane, Wraps};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::wire::Message;
-use csu_tests::node::Node;
+use csu_tests::node::{Node, files};
 use csu_tests::stranger::{Eye, Needles, Record, Said, Stranger, Unsealed, brief, unsealed};
 use csu_tests::town;
 use serde_json::{Value, json};
@@ -40,19 +40,6 @@ fn missing<'w>(words: &[&'w str], plain: &BTreeSet<Unsealed>) -> Vec<&'w str> {
 fn held(words: &[&'static str], plain: &BTreeSet<Unsealed>) -> BTreeSet<String> {
     let needles = Needles::of(words);
     plain.iter().flat_map(|plain| needles.found_in(&plain.plain)).collect()
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
-        if file.is_dir() {
-            found.extend(files(&file));
-        } else if file.is_file() {
-            found.push(file);
-        }
-    }
-    found
 }
 
 /// Every value in every table of a node's database.
