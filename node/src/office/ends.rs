@@ -1,14 +1,13 @@
 //! Roles that come to their end.
 //!
 //! Every node stops serving at the end by itself, because rights are asked for with the time. What is left is done here:
-//! lists follow, and the owner's node signs the revocation, so that the end also holds where a clock is slow, and takes
-//! with it what was given below.
+//! lists follow, and the owner's node signs the revocation, so that the end also holds where a clock is slow. What was given
+//! below a role ends no later than the role, and is taken back one by one.
 
 use super::{Office, OfficeError, now};
-use crate::desk::Problem;
+use crate::desk::{PassedOn, Problem};
 use crate::log_verb::LogVerb;
 use csu_protocol::access::Access;
-use csu_protocol::entry::{Body, Keep, Principal, Subject};
 use csu_protocol::id::DocumentId;
 use csu_protocol::sync::Holding;
 use csu_protocol::time::Timestamp;
@@ -101,11 +100,9 @@ impl Office {
             let access = holding.access();
             let Some(subject) = access.lapsed(now()).into_iter().next().filter(|_| access.owner() == Some(us)) else { break };
             // What was done in time stays.
-            let (principal, keep): (Principal, Vec<Keep>) = match subject {
-                Subject::Anyone => (Principal::Anyone, Vec::new()),
-                Subject::Organisation(id) => (Principal::Organisation(id), access.keep_all_of(&id)),
-            };
-            self.sign_control(document, (*document).into(), Body::Revoke { principal, keep })?;
+            let mut trial = self.trial(document)?;
+            self.try_eviction(&mut trial, (*document).into(), subject, PassedOn::Stay)?;
+            self.carry_out(trial)?;
             let detail = format!("the role of {} came to its end and was taken back", self.party(subject));
             let to = self.party_for_log(subject);
             self.log(now(), LogVerb::Access, "this node", Some(*document), Some(to), None, detail)?;

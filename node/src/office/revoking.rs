@@ -99,14 +99,8 @@ impl Office {
         if subject == Subject::Organisation(us) {
             self.try_renunciation(trial, us, passed_on)?;
         } else {
-            let (principal, keep) = match subject {
-                Subject::Anyone => (Principal::Anyone, Vec::new()),
-                Subject::Organisation(id) => (Principal::Organisation(id), kept(&trial.access, &id, passed_on)),
-            };
             let under = self.standing(&trial.document, Role::Admin, "taking a role back")?;
-            let counted = counting_revocations(&trial.access);
-            self.try_control(trial, under, Body::Revoke { principal, keep })?;
-            self.try_taking_again(trial, under, principal, &counted)?;
+            self.try_eviction(trial, under, subject, passed_on)?;
         }
         if let Some(row) = trial.access.rows().into_iter().find(|row| row.who == subject && row.is_live(now())) {
             let by = row.chain.last().map_or_else(|| "somebody above".to_owned(), |link| self.organisation(&link.by).to_string());
@@ -116,6 +110,17 @@ impl Office {
             ));
         }
         Ok(())
+    }
+
+    /// Revokes another's roles, and repairs what that would give again.
+    pub(super) fn try_eviction(&self, trial: &mut Trial, under: EntryId, subject: Subject, passed_on: PassedOn) -> Result<(), Problem> {
+        let (principal, keep) = match subject {
+            Subject::Anyone => (Principal::Anyone, Vec::new()),
+            Subject::Organisation(id) => (Principal::Organisation(id), kept(&trial.access, &id, passed_on)),
+        };
+        let counted = counting_revocations(&trial.access);
+        self.try_control(trial, under, Body::Revoke { principal, keep })?;
+        self.try_taking_again(trial, under, principal, &counted)
     }
 
     /// Takes back in our own name what others had taken back and an eviction would now give again. That

@@ -132,7 +132,7 @@ impl Access {
     }
 
     /// Whose every role has come to its end at `now` without having been taken back, ascending. Nobody serves them any more;
-    /// the owner's revocation says so to those whose clock is slow, and takes back what they gave to others.
+    /// the owner's revocation says so to those whose clock is slow. What they gave to others lapses no later.
     #[must_use]
     pub fn lapsed(&self, now: Timestamp) -> Vec<Subject> {
         let lapsed = |subject: &Subject| {
