@@ -162,7 +162,7 @@ impl Access {
         let (last_seq, last_id) = (last.seq, last.id);
         if seq <= last_seq {
             // Every seq below the tip's is there, because `previous` always is: once, on the way back from it, or as a fork.
-            let key = (self.author(author), plane, u64::from(seq));
+            let key = (self.author(author), plane, seq);
             if !self.forked.contains_key(&key) {
                 let first = self.ancestor_at(tip.entry, seq).map(|first| self.node(first).id);
                 self.forked.insert(key, first.into_iter().collect());

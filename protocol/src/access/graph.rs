@@ -114,7 +114,7 @@ pub struct Access {
     /// The newest entries of each author, control and content.
     pub(super) tips: Tips,
     /// Entries that share author, plane and seq with another.
-    pub(super) forked: BTreeMap<(Author, Plane, u64), BTreeSet<EntryId>>,
+    pub(super) forked: BTreeMap<(Author, Plane, u32), BTreeSet<EntryId>>,
     pub(super) memo: RefCell<Memo>,
 }
 
