@@ -28,7 +28,7 @@ pub const MONTHS: u32 = 1200;
 /// The longest that destroying may be put off.
 const ERASURE_GRACE_MOST_HOURS: u64 = 720;
 /// The name of the configuration file in a data folder.
-const FILE: &str = "csu.toml";
+pub const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
 const OTHER_VARIABLES: [&str; 3] = ["CSU_DATA", "CSU_CONFIG", "CSU_LOG"];
 /// Where a node listens if nobody says.

@@ -10,7 +10,7 @@ use crate::http::{self, ApiSocket, SocketError};
 use crate::keys::{DataLock, Keys, KeysError, LockError, Passphrase};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
-use crate::storage::{LogHead, LogWalk, Options, Storage, StorageError, check_log_now, check_now};
+use crate::storage::{self, LogHead, LogWalk, Options, Storage, StorageError, check_log_now, check_now};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use futures::{FutureExt, Stream, StreamExt};
@@ -46,6 +46,11 @@ pub enum DriverError {
         "the last stop was not in good order, and the check of the database found: {0}. Copy the data folder away, then restore a backup; neighbours still hold what was shared"
     )]
     Damaged(String),
+    /// The node was restored, and not to its end.
+    #[error(
+        "the restore of this node is not finished, and its lost device not revoked: run `csu restore --resume`, with the recovery phrase at hand"
+    )]
+    Recovering,
     /// The network could not be started.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -100,7 +105,31 @@ pub async fn start(config: Config, options: Options, passphrase: Option<Passphra
     Keys::sweep(&config.data)?;
     let keys = Keys::load(&config.data, passphrase.as_ref())?;
     drop(passphrase);
+    launch(config, options, keys, lock, Purpose::Serve).await
+}
+
+/// Starts a node that is being restored, with what [`crate::restoring`] made. The root key stays with the caller.
+///
+/// # Errors
+/// When the database, network or socket cannot be used; each says what to do.
+pub async fn start_recovering(config: Config, options: Options, keys: Keys, lock: DataLock) -> Result<Running, DriverError> {
+    launch(config, options, keys, lock, Purpose::Recover).await
+}
+
+/// What a node is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Recover,
+}
+
+async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, purpose: Purpose) -> Result<Running, DriverError> {
+    storage::sweep_snapshots(&config.data)?;
     let opened = Storage::open(&config.data, options)?;
+    if purpose == Purpose::Serve && opened.storage.is_recovering()? {
+        opened.storage.close()?;
+        return Err(DriverError::Recovering);
+    }
     let data = config.data.clone();
     if !opened.clean {
         tracing::warn!("the last stop was not in good order; checking the database");

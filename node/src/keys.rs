@@ -1,14 +1,14 @@
 //! The secrets a node keeps, in files that only their owner may read.
 //!
-//! `DATA/keys/` (mode 0700) holds three small text files (mode 0600): the device's seed, the card
-//! secrets by generation, and the organisation's own card, which is public and stands here so that the
-//! three stay together. Each names its format in its first line and ends with a checksum, so that a
-//! damaged file is told from a wrong one. The folder is made whole beside its place and renamed into
+//! `DATA/keys/` (mode 0700) holds small text files (mode 0600): the device's seed, the card secrets by
+//! generation, and two that are public and stand here so that all stay together: the organisation's own
+//! card, and the key that backups are sealed for ([`recovery_key`]). Each names its format in its first
+//! line and ends with a checksum, so that a damaged file is told from a wrong one. The folder is made whole beside its place and renamed into
 //! it: there is never half a set of keys, and an existing set is never replaced.
 //!
 //! # At rest
 //!
-//! A passphrase may seal them: then a fourth file, `node.key`, holds a node key that the passphrase opens, and the device's seed
+//! A passphrase may seal them: then another file, `node.key`, holds a node key that the passphrase opens, and the device's seed
 //! and the card secrets are sealed under it. Whoever takes the disk without the passphrase can then neither act for the
 //! organisation nor open what others sealed for it; the database beside is another matter (see [`crate::storage`]).
 //!
@@ -19,16 +19,20 @@ mod error;
 mod file;
 mod lock;
 mod passphrase;
+mod recovery;
 
 pub use error::KeysError;
 pub use file::write_new_private;
 pub use lock::{DataLock, LockError};
 pub use passphrase::{PASSPHRASE_BYTES, PASSPHRASE_CHARACTERS, Passphrase, PassphraseError};
+pub use recovery::{put_recovery_key, recovery_key};
 
 use csu_protocol::codec::Canonical;
-use csu_protocol::identity::{Card, CardSecret, DeviceKey, Name, OrganisationKind, RecoveryPhrase, RootKey, Signature, SignedCard};
+use csu_protocol::identity::{
+    Card, CardSecret, DeviceKey, Name, OrganisationKind, RecoveryKey, RecoveryPhrase, RootKey, Signature, SignedCard,
+};
 use passphrase::NodeKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -36,10 +40,14 @@ const DEVICE_FILE: &str = "device.key";
 const CARD_SECRETS_FILE: &str = "card.key";
 const CARD_FILE: &str = "card.pub";
 const NODE_KEY_FILE: &str = "node.key";
+const RECOVERY_FILE: &str = "recovery.pub";
+/// Everything that is ever among the keys; the last three while one of them is replaced.
+const NAMES: [&str; 8] = [DEVICE_FILE, CARD_SECRETS_FILE, CARD_FILE, NODE_KEY_FILE, RECOVERY_FILE, "node.new", "card.new", "recovery.new"];
 
 const DEVICE_FORMAT: &str = "csu-link device key, version 0";
 const CARD_SECRETS_FORMAT: &str = "csu-link card secrets, version 0";
 const CARD_FORMAT: &str = "csu-link card, version 0";
+const RECOVERY_FORMAT: &str = "csu-link recovery key, version 0";
 const NODE_KEY_FORMAT: &str = "csu-link node key under a passphrase, version 0";
 const SEALED_DEVICE_FORMAT: &str = "csu-link device key under the node key, version 0";
 const SEALED_CARD_SECRETS_FORMAT: &str = "csu-link card secrets under the node key, version 0";
@@ -57,6 +65,10 @@ pub struct Keys {
     seed: Zeroizing<[u8; 32]>,
     card_secrets: BTreeMap<u64, CardSecret>,
     card: SignedCard,
+    /// None for organisations made before there were backups.
+    recovery: Option<RecoveryKey>,
+    /// What they are sealed under on disk, if they are.
+    node_key: Option<NodeKey>,
 }
 
 /// A new organisation: its first keys, not on disk yet, and the phrase that its people must keep.
@@ -84,11 +96,30 @@ impl Birth {
         let key = DeviceKey::from_seed(&device);
         let card = SignedCard::sign(&root, 0, key.device(), name, kind);
         let card_secrets = BTreeMap::from([(0, root.card_secret(0))]);
-        Ok(Self { keys: Keys { device: key, seed: device, card_secrets, card }, phrase })
+        let recovery = Some(RecoveryKey::of(&root));
+        Ok(Self { keys: Keys { device: key, seed: device, card_secrets, card, recovery, node_key: None }, phrase })
     }
 }
 
 impl Keys {
+    /// The keys of a new device of an organisation that was there before: a card of this generation, and the secrets of this and
+    /// of every `earlier` generation, because others wrapped keys for those.
+    #[must_use]
+    pub fn renewed(
+        root: &RootKey,
+        device: Zeroizing<[u8; 32]>,
+        generation: u64,
+        earlier: &BTreeSet<u64>,
+        name: Name,
+        kind: OrganisationKind,
+    ) -> Self {
+        let key = DeviceKey::from_seed(&device);
+        let card = SignedCard::sign(root, generation, key.device(), name, kind);
+        let generations = earlier.iter().copied().chain([generation]);
+        let card_secrets = generations.map(|generation| (generation, root.card_secret(generation))).collect();
+        Self { device: key, seed: device, card_secrets, card, recovery: Some(RecoveryKey::of(root)), node_key: None }
+    }
+
     /// The device's key.
     #[must_use]
     pub const fn device(&self) -> &DeviceKey {
@@ -152,11 +183,13 @@ impl Keys {
         let card_secrets = read_card_secrets(&secrets, &secrets_path)?;
         let card_path = folder.join(CARD_FILE);
         let card = read_card(&card_path)?;
+        // A damaged one is not carried on; whoever needs it reads it for itself, and is told.
+        let recovery = recovery::recovery_key(data, card.card().organisation).ok().flatten();
         if card.card().device != device.device() {
             return Err(KeysError::damaged(&card_path, "it names another device than device.key"));
         }
         match card_secrets.get(&card.card().generation) {
-            Some(secret) if secret.public() == card.card().wrap_key => Ok(Self { device, seed, card_secrets, card }),
+            Some(secret) if secret.public() == card.card().wrap_key => Ok(Self { device, seed, card_secrets, card, recovery, node_key }),
             Some(_) | None => Err(KeysError::damaged(&secrets_path, "it lacks the secret of the card in card.pub")),
         }
     }
@@ -195,12 +228,47 @@ impl Keys {
             }
             (_, after) => {
                 // What was there is destroyed.
-                if let Some(path) = file::other_than(&folder, &[DEVICE_FILE, CARD_SECRETS_FILE, CARD_FILE, NODE_KEY_FILE, "node.new"])? {
+                if let Some(path) = file::other_than(&folder, &NAMES)? {
                     return Err(KeysError::Stranger { path });
                 }
                 file::exchange_folder(data, &folder, &keys.files(&folder, after)?)
             }
         }
+    }
+
+    /// Adds the secrets of these generations of the organisation's cards, which are on disk then, sealed if the others are.
+    /// How many were not known.
+    ///
+    /// # Errors
+    /// When `root` is another organisation's, or the folder cannot be written; these keys are as before then.
+    pub fn add_card_secrets(
+        &mut self,
+        data: &Path,
+        root: &RootKey,
+        generations: impl IntoIterator<Item = u64>,
+    ) -> Result<usize, KeysError> {
+        let folder = folder(data);
+        if root.organisation() != self.card.card().organisation {
+            return Err(KeysError::OtherOrganisation { folder });
+        }
+        let unknown: BTreeSet<u64> = generations.into_iter().filter(|generation| !self.card_secrets.contains_key(generation)).collect();
+        if unknown.is_empty() {
+            return Ok(0);
+        }
+        let path = folder.join(CARD_SECRETS_FILE);
+        self.card_secrets.extend(unknown.iter().map(|generation| (*generation, root.card_secret(*generation))));
+        let lines = self.card_secret_lines();
+        let written = match &self.node_key {
+            None => file::replace_file(&path, CARD_SECRETS_FORMAT, &lines),
+            Some(key) => key
+                .seal_lines(SEALED_CARD_SECRETS_FORMAT, &lines, &path)
+                .and_then(|line| file::replace_file(&path, SEALED_CARD_SECRETS_FORMAT, &[line])),
+        };
+        if let Err(error) = written {
+            self.card_secrets.retain(|generation, _| !unknown.contains(generation));
+            return Err(error);
+        }
+        Ok(unknown.len())
     }
 
     /// Destroys what an interrupted [`Self::seal`] left beside the keys.
@@ -211,28 +279,43 @@ impl Keys {
         file::sweep(data)
     }
 
-    fn files(&self, folder: &Path, passphrase: Option<&Passphrase>) -> Result<Vec<file::Draft<'static>>, KeysError> {
-        let secrets = self.card_secrets.iter().map(|(generation, secret)| {
+    /// Destroys the keys of a data folder that was never put in place: overwrites and removes them.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub fn destroy(data: &Path) -> Result<(), KeysError> {
+        file::sweep(data)?;
+        if Self::exist(data) { file::destroy(&folder(data)) } else { Ok(()) }
+    }
+
+    fn card_secret_lines(&self) -> Vec<Zeroizing<String>> {
+        let line = |(generation, secret): (&u64, &CardSecret)| {
             Zeroizing::new(format!("{generation} {}", *Zeroizing::new(data_encoding::HEXLOWER.encode(secret.to_bytes().as_slice()))))
-        });
+        };
+        self.card_secrets.iter().map(line).collect()
+    }
+
+    fn files(&self, folder: &Path, passphrase: Option<&Passphrase>) -> Result<Vec<file::Draft<'static>>, KeysError> {
         let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
-        let (device, secrets) = (vec![hex(self.seed.as_slice())], secrets.collect::<Vec<_>>());
+        let (device, secrets) = (vec![hex(self.seed.as_slice())], self.card_secret_lines());
         let card = vec![hex(&self.card.card().to_canonical()), hex(self.card.signature().as_bytes())];
-        let card = (CARD_FILE, CARD_FORMAT, card);
+        let recovery = self.recovery.as_ref().map(|key| (RECOVERY_FILE, RECOVERY_FORMAT, recovery::lines(key)));
+        let public = std::iter::once((CARD_FILE, CARD_FORMAT, card)).chain(recovery);
         let Some(passphrase) = passphrase else {
-            return Ok(vec![(DEVICE_FILE, DEVICE_FORMAT, device), (CARD_SECRETS_FILE, CARD_SECRETS_FORMAT, secrets), card]);
+            let secret = [(DEVICE_FILE, DEVICE_FORMAT, device), (CARD_SECRETS_FILE, CARD_SECRETS_FORMAT, secrets)];
+            return Ok(secret.into_iter().chain(public).collect());
         };
         let path = folder.join(NODE_KEY_FILE);
         let key = NodeKey::new(&path)?;
         let sealed = |name: &'static str, format: &'static str, lines: &[Zeroizing<String>]| {
             Ok((name, format, vec![key.seal_lines(format, lines, &folder.join(name))?]))
         };
-        Ok(vec![
+        let secret = [
             sealed(DEVICE_FILE, SEALED_DEVICE_FORMAT, &device)?,
             sealed(CARD_SECRETS_FILE, SEALED_CARD_SECRETS_FORMAT, &secrets)?,
-            card,
             (NODE_KEY_FILE, NODE_KEY_FORMAT, vec![key.sealed(passphrase, &path)?]),
-        ])
+        ];
+        Ok(secret.into_iter().chain(public).collect())
     }
 }
 

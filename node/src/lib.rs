@@ -28,10 +28,12 @@
 //! | [`http`] | the API on a Unix socket |
 //! | [`log_verb`] | what the access log records |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
+//! | [`backup`], [`restoring`] | the node's data in one sealed file; a data folder from that file or the phrase alone |
 //! | [`cli`] | the `csu` command, a client of the API |
 //! | [`demo`] | three nodes and a day's work between them |
 //! | [`driver`] | all of it, running |
 
+pub mod backup;
 pub mod cap;
 pub mod cli;
 pub mod config;
@@ -43,4 +45,5 @@ pub mod keys;
 pub mod log_verb;
 pub mod network;
 pub mod office;
+pub mod restoring;
 pub mod storage;

@@ -34,7 +34,9 @@ mod meta;
 mod neighbours;
 mod open;
 mod records;
+mod recovery;
 mod retention;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +49,9 @@ pub use log::chain::{LogBreak, LogHead, LogWalk};
 pub use log::{LogFilter, LogLine, LoggedLine};
 pub use open::FILE;
 pub use records::Counts;
+pub use recovery::is_recovering_now;
 pub use retention::{Kept, OwnDates};
+pub use snapshot::{Snapshot, snapshot, sweep_snapshots};
 
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};

@@ -10,11 +10,13 @@ mod card;
 mod keys;
 mod pairing;
 mod phrase;
+mod recovery;
 
 pub use address::{Address, AddressError, AddressRecord, SignedAddresses};
 pub use card::{Card, CardId, Name, NameError, OrganisationKind, SignedCard};
 pub use keys::{CardSecret, DeviceKey, IdentityError, RootKey, Signature};
 pub use pairing::{InvitationSecret, PairingProof, SecurityNumber, Ticket, TicketError};
 pub use phrase::{PhraseError, RecoveryPhrase};
+pub use recovery::{BackupKey, BackupKeyError, RecoveryKey, sign_backup, verify_backup};
 
 pub(crate) use keys::verify;

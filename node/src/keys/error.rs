@@ -82,6 +82,12 @@ pub enum KeysError {
         /// Its size in bytes.
         found: u64,
     },
+    /// The recovery phrase is another organisation's.
+    #[error("the recovery phrase is not that of the organisation whose keys are in {}: use the phrase of this one, or name another folder with --data", .folder.display())]
+    OtherOrganisation {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The system refused.
     #[error("{} cannot be {action} ({why}): check who owns it and that the disk has room", .path.display())]
     System {

@@ -158,7 +158,7 @@ pub(super) fn other_than(folder: &Path, names: &[&str]) -> Result<Option<std::pa
 }
 
 /// Overwrites what is in a folder and removes it. A disk that writes elsewhere than it is told keeps the old bytes.
-fn destroy(folder: &Path) -> Result<(), KeysError> {
+pub(super) fn destroy(folder: &Path) -> Result<(), KeysError> {
     let listed = fs::read_dir(folder).map_err(KeysError::system(folder, "read"))?;
     for entry in listed {
         let path = entry.map_err(KeysError::system(folder, "read"))?.path();

@@ -69,6 +69,12 @@ impl Passphrase {
 /// The key that the others are sealed under.
 pub(super) struct NodeKey(Zeroizing<[u8; 32]>);
 
+impl std::fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NodeKey(..)")
+    }
+}
+
 fn random<const N: usize>(path: &Path) -> Result<Zeroizing<[u8; N]>, KeysError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| KeysError::system(path, "sealed")(std::io::Error::other(error.to_string())))?;

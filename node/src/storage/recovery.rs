@@ -1,0 +1,90 @@
+//! The mark that the node is being restored, and what is done to a database that comes from a backup.
+
+use super::error::Fault;
+use super::{Storage, StorageError, meta, open};
+use csu_protocol::identity::SignedCard;
+use csu_protocol::store::Write;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Whether a restore is under way, in the table `meta`.
+const RECOVERY: &str = "recovery";
+const UNDER_WAY: &str = "under way";
+const DONE: &str = "done";
+
+impl Storage {
+    /// Makes this database that of a node that is being restored, in one commit: every document waits to be reconciled, recovery
+    /// is under way, the organisation's `earlier` cards are known, and tickets, which name a device that is gone, are no more.
+    /// A database that is new stays without documents. May be done again.
+    ///
+    /// # Errors
+    /// When writes are not committed, or the disk is full or fails.
+    pub fn begin_recovery(&mut self, earlier: &[SignedCard]) -> Result<(), StorageError> {
+        if self.is_dirty() {
+            return Err(StorageError::RollBackFirst);
+        }
+        let done = self.mark_recovery(earlier);
+        if done.is_err() {
+            self.rollback()?;
+        }
+        done
+    }
+
+    fn mark_recovery(&mut self, earlier: &[SignedCard]) -> Result<(), StorageError> {
+        for card in earlier {
+            self.apply(&Write::Card { card: card.clone(), brought_by: None })?;
+        }
+        self.write(|db| {
+            db.execute("DELETE FROM invitation", [])?;
+            db.execute("DELETE FROM joining", [])?;
+            mark_unreconciled(db)?;
+            meta::put(db, RECOVERY, UNDER_WAY)
+        })?;
+        self.commit()
+    }
+
+    /// Whether recovery is under way.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn is_recovering(&self) -> Result<bool, StorageError> {
+        self.read(under_way)
+    }
+
+    /// Notes, in the open group of writes, that recovery is done.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn end_recovery(&mut self) -> Result<(), StorageError> {
+        self.write(|db| meta::put(db, RECOVERY, DONE))
+    }
+}
+
+/// Whether recovery is under way in the database of `folder`; no if there is none.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn is_recovering_now(folder: &Path) -> Result<bool, StorageError> {
+    let path = folder.join(open::FILE);
+    if !path.exists() {
+        return Ok(false);
+    }
+    let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
+    open::recognise(&db, &path)?;
+    // A process that was killed as it made the file left it empty.
+    let tables: i64 = db
+        .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0))
+        .map_err(|error| Fault::Sql(error).at(&path))?;
+    if tables == 0 { Ok(false) } else { under_way(&db).map_err(|fault| fault.at(&path)) }
+}
+
+fn under_way(db: &Connection) -> Result<bool, Fault> {
+    Ok(meta::get(db, RECOVERY)?.is_some_and(|state| state == UNDER_WAY))
+}
+
+/// Marks every document that its control plane is to be reconciled with a peer before anything of it is shown or served.
+///
+/// JOIN HERE: the table of unreconciled documents comes with its own migration; until it is there, this marks nothing.
+fn mark_unreconciled(_db: &Connection) -> Result<(), Fault> {
+    Ok(())
+}
