@@ -34,6 +34,8 @@ mod write;
 
 pub use error::BackupError;
 pub use read::{Checked, Content, check, header};
+#[cfg(test)]
+pub(crate) use write::seal;
 pub use write::{Sealing, write};
 
 use csu_protocol::codec::{Canonical, CodecError, Reader, Writer};
@@ -117,3 +119,6 @@ impl Part {
         [Self::Settings, Self::Database].into_iter().find(|part| part.tag() == tag)
     }
 }
+
+#[cfg(test)]
+mod tests;

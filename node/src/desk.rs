@@ -13,6 +13,7 @@
 //! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
 //! because a neighbour with a newer version may use some that this one does not know.
 
+mod backup;
 mod circles;
 mod documents;
 mod erasure;
@@ -27,6 +28,7 @@ mod record;
 mod retention;
 mod status;
 
+pub use backup::BackupWork;
 pub use circles::{
     Applied, ApplyRequest, Blocked, CIRCLE_PREFIX, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage,
     PendingQuery,
@@ -343,6 +345,12 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem>;
+
+    /// Begins a backup: all the node's data but its keys, sealed for the recovery phrase. Only one is written at a time.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem>;
 
     /// Stops the node in good order, after answering.
     ///

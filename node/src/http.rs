@@ -11,6 +11,7 @@ mod answers;
 mod kinds;
 mod routes;
 mod socket;
+mod stream;
 mod table;
 
 pub use kinds::KindView;

@@ -150,6 +150,16 @@ impl Keys {
         folder(data).symlink_metadata().is_ok()
     }
 
+    /// The organisation's card in a data folder. It is public, and needs no passphrase.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or others may read it.
+    pub fn public_card(data: &Path) -> Result<SignedCard, KeysError> {
+        let folder = folder(data);
+        file::check_folder(&folder)?;
+        read_card(&folder.join(CARD_FILE))
+    }
+
     /// Whether the keys of a data folder are sealed by a passphrase.
     #[must_use]
     pub fn are_sealed(data: &Path) -> bool {

@@ -13,6 +13,7 @@
 //! what is on disk: memory never knows more than the disk.
 
 mod audience;
+mod backup;
 mod circles;
 mod desk;
 mod drafting;
@@ -33,6 +34,8 @@ mod steps;
 mod tests;
 mod view;
 
+pub use backup::LOGGED as BACKUP_LOGGED;
+
 use crate::config::Config;
 use crate::desk::{Integrity, IntegrityResult, Problem};
 use crate::keys::Keys;
@@ -47,6 +50,7 @@ use csu_protocol::sync::{Input, Machine, Notice, Output, Parting};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::{Message, WireError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Why the office cannot go on. The node stops and says so.
@@ -114,6 +118,8 @@ pub struct Office {
     ends: ends::Ends,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
+    /// Held by whoever writes a backup, so that there is one at a time.
+    backing_up: Arc<()>,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
@@ -173,6 +179,7 @@ impl Office {
             changed: BTreeSet::new(),
             ends: ends::Ends::default(),
             erasing: erasing::Erasing::default(),
+            backing_up: Arc::default(),
             spoiled: false,
             stopping: false,
             failed: None,

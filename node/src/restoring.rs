@@ -16,6 +16,8 @@
 
 mod error;
 mod staging;
+#[cfg(test)]
+mod tests;
 
 pub use error::RestoreError;
 
@@ -121,10 +123,7 @@ fn restore_backup(
         watch(Step::Begun)?;
         let header = unpack(content, staging.folder(), watch)?;
         watch(Step::Unpacked)?;
-        let found = storage::check_now(staging.folder())?;
-        if !found.is_empty() {
-            return Err(RestoreError::Unsound(found.join("; ")));
-        }
+        check(staging.folder())?;
         watch(Step::Checked)?;
         let card = header.card.clone();
         let detail = format!(
@@ -252,6 +251,31 @@ fn unpack(mut content: Content<'_>, folder: &Path, watch: Watch<'_>) -> Result<H
         return Err(BackupError::Damaged("there is no database in it").into());
     }
     Ok(content.end()?.header)
+}
+
+/// Brings the database of a folder to this version, and checks it.
+fn check(folder: &Path) -> Result<(), RestoreError> {
+    Storage::open(folder, Options::default())?.storage.close()?;
+    let found = storage::check_now(folder)?;
+    if found.is_empty() { Ok(()) } else { Err(RestoreError::Unsound(found.join("; "))) }
+}
+
+/// Opens a backup wholly and checks its database, as restoring it would, and keeps nothing. For that long it lies open in a
+/// private folder where this computer keeps such.
+///
+/// # Errors
+/// As [`from_backup`].
+pub fn rehearse(file: &Path, root: &RootKey, watch: &mut dyn FnMut(Step)) -> Result<Header, RestoreError> {
+    let mut from = std::io::BufReader::new(File::open(file).map_err(BackupError::Unreadable)?);
+    let content = Content::open(&mut from, root)?;
+    let place = std::env::temp_dir();
+    let folder = tempfile::Builder::new().prefix("csu-").tempdir().map_err(RestoreError::system(&place, "written to"))?;
+    let header = unpack(content, folder.path(), &mut |step| {
+        watch(step);
+        Ok(())
+    })?;
+    check(folder.path())?;
+    Ok(header)
 }
 
 /// Marks the database of a folder, and finds the generations that are known of this organisation's cards.

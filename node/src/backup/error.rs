@@ -2,6 +2,7 @@
 
 use crate::keys::KeysError;
 use crate::storage::StorageError;
+use std::path::PathBuf;
 
 /// Why a backup cannot be written or read. Each says what to do; none quotes what is sealed.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +64,31 @@ pub enum BackupError {
     )]
     NoRecoveryKey,
     /// The key that it would be sealed for cannot be used.
-    #[error("{0}; or set the key that backups are sealed for anew with `csu backup --set-key`")]
-    RecoveryKey(KeysError),
+    #[error("the key that backups are sealed for cannot be used ({} {why}): set it anew with `csu backup --set-key`, with the recovery phrase at hand", .path.display())]
+    RecoveryKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(KeysError),
     /// The system gives no randomness.
     #[error("the system gives no random numbers ({0}): restart the computer and try again")]
     Entropy(getrandom::Error),
     /// The database cannot be copied.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<KeysError> for BackupError {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Damaged { path, why } => Self::RecoveryKey { path, why: format!("is damaged, as {why}") },
+            KeysError::Empty { path } => Self::RecoveryKey { path, why: "is empty".to_owned() },
+            KeysError::TooLarge { path, .. } => Self::RecoveryKey { path, why: "is too large".to_owned() },
+            other => Self::Keys(other),
+        }
+    }
 }

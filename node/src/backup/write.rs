@@ -29,12 +29,17 @@ impl Sealing {
     /// # Errors
     /// When the key that they are sealed for was never set, or cannot be read.
     pub fn new(data: &Path, keys: &Keys) -> Result<Self, BackupError> {
-        let recovery = keys::recovery_key(data, keys.card().card().organisation).map_err(BackupError::RecoveryKey)?;
+        let recovery = keys::recovery_key(data, keys.card().card().organisation)?;
         Ok(Self {
             card: keys.card().clone(),
             device: DeviceKey::from_seed(keys.seed()),
             recovery: recovery.ok_or(BackupError::NoRecoveryKey)?,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(card: SignedCard, device: DeviceKey, recovery: RecoveryKey) -> Self {
+        Self { card, device, recovery }
     }
 }
 
@@ -46,13 +51,27 @@ impl Sealing {
 pub fn write(data: &Path, sealing: &Sealing, at: Timestamp, out: &mut dyn Write) -> Result<Header, BackupError> {
     let settings = settings(data)?;
     let snapshot = storage::snapshot(data)?;
-    let mut parts: Vec<(Part, u64, Box<dyn Read>)> = Vec::new();
+    let mut parts: Vec<Source> = Vec::new();
     if let Some(settings) = settings {
         parts.push((Part::Settings, settings.len() as u64, Box::new(std::io::Cursor::new(settings))));
     }
     parts.push((Part::Database, snapshot.bytes, Box::new(snapshot.file)));
+    seal(sealing, at, snapshot.documents, parts, out)
+}
+
+/// A part, its length and its bytes.
+pub(crate) type Source = (Part, u64, Box<dyn Read>);
+
+/// Seals and signs these parts.
+pub(crate) fn seal(
+    sealing: &Sealing,
+    at: Timestamp,
+    documents: u64,
+    parts: Vec<Source>,
+    out: &mut dyn Write,
+) -> Result<Header, BackupError> {
     let content = parts.iter().map(|(_, length, _)| length.saturating_add(9)).sum::<u64>().saturating_add(1);
-    let header = Header { card: sealing.card.clone(), written: at, documents: snapshot.documents, content };
+    let header = Header { card: sealing.card.clone(), written: at, documents, content };
 
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice()).map_err(BackupError::Entropy)?;

@@ -3,10 +3,12 @@
 //! Commands of a kind of document (`csu bulletin issue`) are made from the kind's description in
 //! [`super::kinds`]; all others stand here. Every command's help ends with an example.
 
+use super::backup::BackupArgs;
 use super::demo::DemoArgs;
 use super::init::InitArgs;
 use super::kinds;
 use super::passphrase::PassphraseVerb;
+use super::restore::RestoreArgs;
 use crate::desk::{ExportFormat, KeptHead, LogVerb, Moment, MomentError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
@@ -59,6 +61,16 @@ pub enum Verb {
     /// The passphrase that seals the keys on disk
     #[command(subcommand, after_help = "Example:\n  csu passphrase set")]
     Passphrase(PassphraseVerb),
+    /// Write all the node's data but its keys to a file that the recovery phrase alone opens
+    #[command(
+        after_help = "Example:\n  csu backup /mnt/usb/brixton.backup\n  csu backup - | ssh other.example.org 'cat > brixton.backup'\n  csu backup --check /mnt/usb/brixton.backup --open\n\nWhoever has the file reads the organisation's name, when it was written and how much is in it; what is in it opens with the\nrecovery phrase alone. It holds what was not erased when it was written: keep few, and delete them when their time is over."
+    )]
+    Backup(BackupArgs),
+    /// Set a node up again on a new computer, from a backup or the recovery phrase alone
+    #[command(
+        after_help = "Example:\n  csu restore brixton.backup\n  csu restore --name \"Brixton CSU\" --kind union\n  csu restore --resume\n\nThe recovery phrase is asked for, or read from --phrase-file. The computer that was lost is no longer of the organisation then."
+    )]
+    Restore(RestoreArgs),
     /// Stop the running node in good order
     #[command(after_help = "Example:\n  csu down")]
     Down,

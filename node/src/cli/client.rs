@@ -133,6 +133,12 @@ impl Client {
         self
     }
 
+    /// Who asks.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// Asks for something: `path` begins behind `/api/v1`, with its parts encoded by [`segment`].
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
         Verb::Log(args) => log::log(args, config, client, output).await,
         Verb::Retention(verb) => retention::retention(verb, client, output).await,
         // Those that ask no node never come here.
-        Verb::Init(_) | Verb::Up(_) | Verb::Config | Verb::Passphrase(_) | Verb::Demo(_) => Ok(()),
+        Verb::Init(_) | Verb::Backup(_) | Verb::Restore(_) | Verb::Up(_) | Verb::Config | Verb::Passphrase(_) | Verb::Demo(_) => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `csu doctor`: what is wrong, and what to do about it, whether the node runs or not.
 
 use super::client::{Client, ClientError};
+use crate::backup::BackupError;
 use crate::config::Config;
 use crate::desk::{Check, LogBreak, LogCheck};
 use crate::keys::{DataLock, Keys, KeysError};
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Looks at everything that can be looked at.
 pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
     let mut checks = vec![folder(&config.data), keys(&config.data), room(&config.data)];
+    checks.extend(backups(&config.data));
     let running = match DataLock::held_by(&config.data) {
         Ok(holder) => holder.is_some(),
         Err(error) => {
@@ -33,6 +35,7 @@ pub async fn examine(config: &Config, client: &Client) -> Vec<Check> {
             checks.push(Check::passed("node", "not running; start it with `csu up`"));
             checks.extend(config.listen.iter().map(|address| port(address)));
             checks.extend(database(config));
+            checks.extend(recovery(config));
             checks.extend(access_log(config));
         }
         Err(error) => checks.push(Check::failed("node", error.to_string(), error.remedy())),
@@ -54,6 +57,17 @@ fn database(config: &Config) -> Option<Check> {
         ),
         Err(error) => of_error("database", &error),
     })
+}
+
+/// Whether the node was restored, and not to its end.
+fn recovery(config: &Config) -> Option<Check> {
+    const NAME: &str = "recovery";
+    match crate::storage::is_recovering_now(&config.data) {
+        Ok(false) => None,
+        Ok(true) => Some(of_error(NAME, &crate::driver::DriverError::Recovering)),
+        // What is wrong with the database is said where it is checked.
+        Err(_) => None,
+    }
 }
 
 /// What can be said of the access log while the node does not run: everything.
@@ -106,6 +120,17 @@ fn keys(data: &Path) -> Check {
         Err(KeysError::Sealed { .. }) => Check::passed("keys", "sealed by a passphrase"),
         Err(error) => of_error("keys", &error),
     }
+}
+
+/// Whether backups can be written. What is wrong with the keys as a whole is said where they are looked at.
+fn backups(data: &Path) -> Option<Check> {
+    const NAME: &str = "backups";
+    let card = Keys::public_card(data).ok()?;
+    Some(match crate::keys::recovery_key(data, card.card().organisation) {
+        Ok(Some(_)) => Check::passed(NAME, "sealed for the recovery phrase; write one with `csu backup`"),
+        Ok(None) => of_error(NAME, &BackupError::NoRecoveryKey),
+        Err(error) => of_error(NAME, &BackupError::from(error)),
+    })
 }
 
 fn room(data: &Path) -> Check {

@@ -5,7 +5,9 @@
 
 use super::failure::Failure;
 use crate::config::Config;
+use crate::driver::DriverError;
 use crate::keys::{DataLock, Keys, KeysError, PASSPHRASE_BYTES, Passphrase};
+use crate::storage;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::io::{IsTerminal, Read};
@@ -84,15 +86,22 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// Whether it is looked at who else may read a file.
-enum Others {
+pub(super) enum Others {
+    /// It is, and refused if others may.
     MayNotRead,
     /// systemd's own folder, which it keeps from others in its own way.
     SystemMinds,
 }
 
 fn read(file: &Path, others: Others) -> Result<Zeroizing<String>, Failure> {
+    // A byte more than there may be, and a line end, so that a longer one is seen to be longer.
+    read_secret(file, "passphrase", PASSPHRASE_BYTES as u64 + 3, others)
+}
+
+/// The text of a file that holds a secret of at most `most` bytes; what is more is not read.
+pub(super) fn read_secret(file: &Path, secret: &str, most: u64, others: Others) -> Result<Zeroizing<String>, Failure> {
     let cannot = |error: std::io::Error| {
-        let what = format!("the passphrase cannot be read from {} ({error})", file.display());
+        let what = format!("the {secret} cannot be read from {} ({error})", file.display());
         Failure::new(what, "name a file that is there and yours")
     };
     let opened = std::fs::File::open(file).map_err(cannot)?;
@@ -105,10 +114,9 @@ fn read(file: &Path, others: Others) -> Result<Zeroizing<String>, Failure> {
         ));
     }
     let mut text = Zeroizing::new(String::new());
-    // A byte more than there may be, and a line end, so that a longer one is seen to be longer.
-    opened.take(PASSPHRASE_BYTES as u64 + 3).read_to_string(&mut text).map_err(cannot)?;
+    opened.take(most).read_to_string(&mut text).map_err(cannot)?;
     if text.trim_end_matches(['\r', '\n']).is_empty() {
-        return Err(Failure::new(format!("{} is empty", file.display()), "write the passphrase into it"));
+        return Err(Failure::new(format!("{} is empty", file.display()), format!("write the {secret} into it")));
     }
     Ok(text)
 }
@@ -132,6 +140,9 @@ pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, 
         }
         (_, _, false) => return Err(Failure::of(&KeysError::Missing { path: crate::keys::folder(&config.data) })),
         _ => {}
+    }
+    if storage::is_recovering_now(&config.data).map_err(|error| Failure::of(&error))? {
+        return Err(Failure::of(&DriverError::Recovering));
     }
     let before = find(config, variables)?;
     let after = match verb {

@@ -362,6 +362,11 @@ impl Desk for FakeDesk {
         Ok(RetentionRun { dry_run: request.dry_run, items: vec![act], more: 0 })
     }
 
+    fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {
+        self.note(actor, "backup".into());
+        Ok(BackupWork::new(|out| out.write_all(b"sealed").map_err(|error| Problem::storage(error.to_string(), "make room"))))
+    }
+
     fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem> {
         self.note(actor, "shutdown".into());
         Ok(())

@@ -3,7 +3,7 @@
 use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
 use super::kinds::KindView;
-use super::table;
+use super::{stream, table};
 use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
     DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported,
@@ -77,6 +77,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("GET", "/log/check", "check a part of the log's chain: ?after=&limit=&sought="),
     operation("GET", "/retention", "what is due for review or past its end, soonest first: ?before=&limit="),
     operation("POST", "/retention/runs", "do what is due, or say what would be done: {dryRun?}"),
+    operation("GET", "/backup", "all the node's data but its keys, sealed for the recovery phrase, as a file"),
     operation("POST", "/shutdown", "stop the node in good order"),
 ];
 
@@ -119,6 +120,7 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/log/check", get(check_log))
         .route("/retention", get(retention))
         .route("/retention/runs", post(run_retention))
+        .route("/backup", get(backup))
         .route("/shutdown", post(shutdown));
     Router::new().nest(BASE, api).with_state(desk)
 }
@@ -393,6 +395,15 @@ async fn keep(
 
 async fn run_retention(State(desk): Desk, Caller(actor): Caller, Json(request): Json<RetentionRunRequest>) -> Answer<RetentionRun> {
     Ok(Json(desk.ask(move |desk| desk.run_retention(&actor, request)).await?))
+}
+
+async fn backup(State(desk): Desk, Caller(actor): Caller) -> Result<Response, Refusal> {
+    let work = desk.ask(move |desk| desk.backup(&actor)).await?;
+    let mut response = stream::of_backup(work).await?.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"csu.backup\""));
+    Ok(response)
 }
 
 async fn shutdown(State(desk): Desk, Caller(actor): Caller) -> Answer<Value> {

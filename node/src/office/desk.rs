@@ -2,11 +2,11 @@
 
 use super::{Office, now};
 use crate::desk::{
-    AccessView, Actor, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage,
-    DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest,
-    Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest,
-    PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
-    RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    AccessView, Actor, Applied, ApplyRequest, BackupWork, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery,
+    DocumentsPage, DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine,
+    ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery,
+    MembersRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
+    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -180,6 +180,10 @@ impl Desk for Office {
 
     fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem> {
         self.whole(|office| office.do_what_is_due(actor, request))
+    }
+
+    fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {
+        self.whole(|office| office.begin_backup(actor))
     }
 
     fn shutdown(&mut self, actor: &Actor) -> Result<(), Problem> {

@@ -117,6 +117,8 @@ impl From<StorageError> for RestoreError {
             StorageError::Newer { found, known, .. } => Self::NewerDatabase { found, known },
             StorageError::NotOurs { found, .. } => Self::Unsound(found),
             StorageError::Damaged { detail, .. } => Self::Unsound(detail),
+            StorageError::Refused { why, .. } => Self::Unsound(why),
+            StorageError::Row { table, row, why, .. } => Self::Unsound(format!("row {row} of table {table}: {why}")),
             other => Self::Storage(other),
         }
     }
