@@ -56,6 +56,21 @@ def derivations(vectors):
             same(place, f.derive("0 entropy", unhex(value["seed"]), 64).hex(), also["first 64 bytes"])
 
 
+def recoveries(vectors):
+    for name, value, also in ((v["name"], v["value"], v["also"]) for v in vectors):
+        place, secret, read = ("recovery", name), unhex(value["root secret"]), {key: unhex(text) for key, text in also.items()}
+        if "recovery key" in also:
+            same(place, f.root_key(secret).verify_key.encode(), read["organisation"])
+            same(place, f.wrap_key(f.recovery_secret(secret)), read["recovery key"])
+            signed = f.recovery_hash(read["organisation"], read["recovery key"])
+            same(place, f.verifies(read["organisation"], "0 recovery key", signed, read["signature"]), True)
+        else:
+            before = unhex(value["hash before the encapsulated key"])
+            same(place, f.backup_key(secret, read["encapsulated key"], before), read["backup's key"])
+            signed = unhex(value["hash before the signature"])
+            same(place, f.verifies(read["device"], "0 backup", signed, read["signature"]), True)
+
+
 def entry_of(bytes_, also):
     part = {name: unhex(also[name]) if name in also else None for name in ("payload", "wraps")}
     return f.verified(unhex(bytes_), unhex(also["signature"]), part["payload"], part["wraps"]), part
@@ -263,6 +278,8 @@ def main():
             session(file)
         elif file["format"] == "derivation":
             derivations(file["vectors"])
+        elif file["format"] == "recovery":
+            recoveries(file["vectors"])
         else:
             for vector in file["vectors"]:
                 formats.follows(file["format"], vector)

@@ -162,6 +162,18 @@ def wrap_key(secret):
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
+def recovery_secret(root_secret):
+    return derive("0 recovery secret", root_secret)
+
+
+def recovery_hash(organisation, key):
+    return hash_of(encode([0, organisation, key]))
+
+
+def backup_key(root_secret, encapsulated, before):
+    return hpke_context(recovery_secret(root_secret), encapsulated, b"csu-link 0 backup key\0" + before)[2]
+
+
 # 5
 
 
@@ -380,8 +392,8 @@ def commitment(key):
     return derive("0 key commitment", key)
 
 
-def hpke_open(secret, encapsulated, info, aad, ciphertext):
-    """RFC 9180, base mode, 0x0020 / 0x0001 / 0x0003."""
+def hpke_context(secret, encapsulated, info):
+    """RFC 9180, base mode, 0x0020 / 0x0001 / 0x0003: the key, the nonce, and 32 bytes exported for the empty context."""
 
     def hkdf(salt, ikm, info_, length):
         prk, out, block = hmac.digest(salt or bytes(32), ikm, "sha256"), b"", b""
@@ -412,7 +424,13 @@ def hpke_open(secret, encapsulated, info, aad, ciphertext):
     secret_ = expands(kem)(extracts(kem)(b"", b"eae_prk", shared), b"shared_secret", context, 32)
     schedule = b"\0" + extracts(suite)(b"", b"psk_id_hash", b"") + extracts(suite)(b"", b"info_hash", info)
     prk = extracts(suite)(secret_, b"secret", b"")
-    key, nonce = expands(suite)(prk, b"key", schedule, 32), expands(suite)(prk, b"base_nonce", schedule, 12)
+    exporter = expands(suite)(prk, b"exp", schedule, 32)
+    return (expands(suite)(prk, b"key", schedule, 32), expands(suite)(prk, b"base_nonce", schedule, 12),
+            expands(suite)(exporter, b"sec", b"", 32))
+
+
+def hpke_open(secret, encapsulated, info, aad, ciphertext):
+    key, nonce, _ = hpke_context(secret, encapsulated, info)
     try:
         return ChaCha20Poly1305(key).decrypt(nonce, ciphertext, aad)
     except Exception as why:

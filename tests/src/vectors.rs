@@ -157,6 +157,7 @@ fn hex(bytes: &[u8]) -> String {
 pub fn all() -> Vec<File> {
     vec![
         identity::derivations(),
+        identity::recoveries(),
         identity::cards(),
         identity::addresses(),
         identity::tickets(),

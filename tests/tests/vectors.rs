@@ -34,7 +34,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn what_the_files_accept_decodes_and_encodes_to_the_same_bytes() {
     for file in stored() {
         assert!(!file.vectors.is_empty(), "{}", file.format);
-        for vector in file.vectors.iter().filter(|_| file.format != "derivation") {
+        for vector in file.vectors.iter().filter(|_| !["derivation", "recovery"].contains(&file.format.as_str())) {
             let (place, wanted) = (format!("{}: {}", file.format, vector.name), bytes(&vector.bytes));
             assert_eq!(recode(&file.format, &wanted).as_ref(), Ok(&wanted), "{place}");
             for (name, found) in follows(&file.format, &wanted, &vector.also) {

@@ -160,7 +160,8 @@ async fn to_file(
     };
     match written {
         Ok(checked) => {
-            screen::print(&report(file, &checked.header, checked.bytes, "Written", output));
+            let verdict = "Written, and looked through again. It opens with the recovery phrase alone.";
+            screen::print(&report(file, &checked.header, checked.bytes, verdict, output));
             Ok(())
         }
         Err(failure) => {
@@ -273,7 +274,11 @@ fn check(args: &BackupArgs, file: &Path, config: &Config, output: Output) -> Res
         })
         .map_err(|error| Failure::of(&error))?;
     }
-    let verdict = if opened { "Whole, opened and its database checked" } else { "Whole, and as its node signed it" };
+    let verdict = if opened {
+        "Whole: it was opened, and the database in it is sound. Nothing of it was kept."
+    } else {
+        "Whole, and as its node signed it. Whether the phrase at hand opens it shows with --open."
+    };
     screen::print(&report(file, &checked.header, checked.bytes, verdict, output));
     Ok(())
 }
@@ -290,14 +295,14 @@ fn report(file: &Path, header: &Header, bytes: u64, verdict: &str, output: Outpu
         )),
         Output::Words => {
             let rows = [
-                (verdict, file.display().to_string()),
+                ("Backup", file.display().to_string()),
                 ("Organisation", card.name.to_string()),
                 ("Of", header.written.to_string()),
                 ("Documents", header.documents.to_string()),
                 ("Size", size(bytes)),
             ];
             let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-            screen::columns(&rows)
+            format!("{}\n{verdict}\n", screen::columns(&rows))
         }
     }
 }

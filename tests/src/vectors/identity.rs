@@ -4,8 +4,10 @@ use super::cast::{self, Organisation, brixton, police};
 use super::{File, Words, hex};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{EpochKey, SignedEntry};
+use csu_protocol::id::Hash;
 use csu_protocol::identity::{
-    AddressRecord, Card, InvitationSecret, OrganisationKind, RecoveryPhrase, SecurityNumber, Signature, SignedAddresses, SignedCard, Ticket,
+    AddressRecord, Card, InvitationSecret, OrganisationKind, RecoveryKey, RecoveryPhrase, SecurityNumber, Signature, SignedAddresses,
+    SignedCard, Ticket, sign_backup,
 };
 use csu_protocol::time::Timestamp;
 use data_encoding::HEXLOWER;
@@ -49,6 +51,38 @@ pub(super) fn derivations() -> File {
     let mut entropy = cast::entropy(0x66);
     let drawn: [u8; 64] = entropy.bytes();
     file.add("entropy", Words::default().say("seed", hex(&[0x66; 32])), &[], Words::default().say("first 64 bytes", hex(&drawn)));
+    file
+}
+
+pub(super) fn recoveries() -> File {
+    let mut file = File::new("recovery", "What backups are sealed for, and by whom they are signed.");
+    let (one, key) = (brixton(), RecoveryKey::of(&brixton().root));
+    file.add(
+        "the recovery key of Brixton",
+        Words::default().say("root secret", hex(&cast::BRIXTON_ROOT)),
+        &[],
+        Words::default()
+            .say("organisation", one.id())
+            .say("recovery key", hex(key.public()))
+            .say("signature", hex(key.signature().as_bytes())),
+    );
+    let (header, backup) = (Hash::of(b"what stands before the encapsulated key"), Hash::of(b"what stands before the signature"));
+    let drawn = key.draw_backup_key(&header, &mut cast::entropy(0x67));
+    let (encapsulated, sealing) = drawn.map_or_else(|_| ([0; 32], [0; 32]), |(encapsulated, sealing)| (encapsulated, *sealing));
+    file.add(
+        "a backup of Brixton",
+        Words::default()
+            .say("root secret", hex(&cast::BRIXTON_ROOT))
+            .say("seed of entropy", hex(&[0x67; 32]))
+            .say("hash before the encapsulated key", header)
+            .say("hash before the signature", backup),
+        &[],
+        Words::default()
+            .say("encapsulated key", hex(&encapsulated))
+            .say("backup's key", hex(&sealing))
+            .say("device", one.device.device())
+            .say("signature", hex(sign_backup(&one.device, &backup).as_bytes())),
+    );
     file
 }
 
