@@ -144,7 +144,9 @@ pub async fn start(config: Config, options: Options, passphrase: Option<Passphra
                     tracing::debug!("a client of the API kept its connection open");
                 }
                 network.shutdown().await;
-                Ok(office.close()?)
+                let replaced = office.check_replaced();
+                office.close()?;
+                Ok(replaced?)
             })
         });
         drop(lock);
