@@ -70,7 +70,11 @@ impl Machine {
         }
         if self.document(&document).is_none() && !self.unnamed.get(&document).is_some_and(|by| by.contains(&device)) {
             // Counted for each peer, so that none uses up the room of another.
-            if self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS {
+            let is_full = self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS;
+            if self.leaves_aside(device, &document, &entries, is_full) {
+                return;
+            }
+            if is_full {
                 return self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
             }
             self.unnamed.entry(document).or_default().insert(device);
@@ -81,8 +85,13 @@ impl Machine {
         let Some(receipt) = receipt else {
             return self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
         };
+        self.pass_on_successor(device, &document);
         if let Some(session) = self.sessions.get_mut(&device) {
             session.progress = now;
+            if receipt.left_aside {
+                session.leave_aside(document);
+                return;
+            }
             session.gained |= !receipt.accepted.is_empty();
             session.lost |= receipt.lost;
         }
@@ -130,8 +139,9 @@ impl Machine {
         let is_taken = self.holdings.get(&document).is_some_and(|holding| self.is_taken(holding));
         let holding = self.holdings.entry(document).or_default();
         let Some(stored) = holding.record(&receipt.accepted, is_taken, now) else {
+            receipt.left_aside = !holding.is_vouched_for(&self.directory);
             self.forget_document(&document);
-            return None;
+            return receipt.left_aside.then_some(receipt);
         };
         if holding.is_written() {
             self.unnamed.remove(&document);

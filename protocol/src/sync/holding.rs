@@ -64,6 +64,8 @@ pub(super) struct Receipt {
     pub(super) waiting: bool,
     /// Some of them had to be forgotten for lack of room.
     pub(super) lost: bool,
+    /// The document was forgotten: nobody answers for it, and it is too long to be kept back.
+    pub(super) left_aside: bool,
 }
 
 impl Holding {

@@ -13,8 +13,8 @@
 use super::events::{Fault, Notice, Output, Parting};
 use super::holding::Holding;
 use super::machine::Machine;
-use super::session::Phase;
-use crate::entry::{Plane, SignedEntry, Subject};
+use super::session::{Phase, Session};
+use crate::entry::{Author, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{SignedAddresses, SignedCard};
 use crate::store::Write;
@@ -59,7 +59,9 @@ impl Machine {
 
     /// Shows a device that was replaced the card that did it, and lets it go. Nothing is taken from it any more.
     pub(super) fn part_from_replaced(&mut self, device: DeviceId, organisation: &OrganisationId) {
-        if !self.sessions.contains_key(&device) {
+        // Several organisations may name one device. It is told what becomes of the one that it shows itself as.
+        let theirs = |session: &Session| session.organisation.is_none_or(|shown| shown == *organisation);
+        if !self.sessions.get(&device).is_some_and(theirs) {
             return;
         }
         self.forget_session(device);
@@ -132,6 +134,40 @@ impl Machine {
         let us = self.organisation();
         let ours = self.recovering && holding.access().owner() == Some(us);
         holding.access().was_ever_named(&us) && (ours || holding.is_vouched_for(&self.directory))
+    }
+
+    /// Whether entries begin a document in the name of a device that its organisation replaced.
+    fn are_begun_by_replaced(&self, entries: &[VerifiedEntry]) -> bool {
+        let genesis = entries.iter().map(VerifiedEntry::header).find(|header| header.document.is_none());
+        genesis.is_some_and(|genesis| {
+            let current = self.directory.device(&genesis.organisation).map(Author::Device);
+            self.directory.may_author(&genesis.organisation, &genesis.author) && current != Some(genesis.author)
+        })
+    }
+
+    /// Whether entries of a document that is not held are left aside without blame: nobody answers for it, and there is no
+    /// room for more such. Once its owner's root key speaks, the next round brings it.
+    pub(super) fn leaves_aside(&mut self, device: DeviceId, document: &DocumentId, entries: &[VerifiedEntry], is_full: bool) -> bool {
+        let begun_by_replaced = is_full && self.are_begun_by_replaced(entries);
+        let Some(session) = self.sessions.get_mut(&device) else { return false };
+        if session.left_aside.contains(document) {
+            if entries.iter().any(|entry| matches!(entry.header().author, Author::Root(_))) {
+                session.left_aside.remove(document);
+                self.note_round(device);
+            }
+            return true;
+        }
+        begun_by_replaced && session.leave_aside(*document)
+    }
+
+    /// Nobody answers for a document that a peer sent: the peer may not have heard of the owner's newer card.
+    pub(super) fn pass_on_successor(&mut self, device: DeviceId, document: &DocumentId) {
+        let kept_back = self.holdings.get(document).filter(|holding| !holding.is_written() && !holding.is_vouched_for(&self.directory));
+        let card = kept_back.and_then(|holding| self.directory.current(&holding.access().owner()?)).map(|known| known.card.clone());
+        let Some((card, session)) = card.zip(self.sessions.get_mut(&device)) else { return };
+        if session.sent_cards.insert(*card.id()) {
+            self.queue(device, &Message::Cards(vec![card]));
+        }
     }
 
     /// Whether the owner of a document answers for it, or is one of the two who would exchange it: it must get what others

@@ -146,6 +146,8 @@ pub(super) struct Session {
     pub(super) silent: BTreeSet<DocumentId>,
     /// Content may be exchanged since now that no round compared.
     pub(super) content_due: bool,
+    /// Documents of its that nobody answers for and for which there is no room.
+    pub(super) left_aside: BTreeSet<DocumentId>,
     /// What it will not take.
     pub(super) they_decline: BTreeSet<Place>,
     /// Live entries were left out; a new round makes good for them.
@@ -184,6 +186,7 @@ impl Session {
             gained: false,
             silent: BTreeSet::new(),
             content_due: false,
+            left_aside: BTreeSet::new(),
             they_decline: BTreeSet::new(),
             behind: false,
             faults: 0,
@@ -254,6 +257,15 @@ impl Session {
         let Author::Device(device) = author else { return None };
         let fits = |card: &&SignedCard| card.card().organisation == *organisation && card.card().device == *device;
         self.spare_cards.iter().find(fits).cloned()
+    }
+
+    /// Leaves a document aside, if there is room to remember that.
+    pub(super) fn leave_aside(&mut self, document: DocumentId) -> bool {
+        let room = self.left_aside.len() < limits::DECLINED;
+        if room {
+            self.left_aside.insert(document);
+        }
+        room
     }
 
     /// Whether the peer declines a plane of a document.
