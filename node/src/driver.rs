@@ -173,7 +173,9 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, pu
                     tracing::debug!("a client of the API kept its connection open");
                 }
                 network.shutdown().await;
-                Ok(office.close()?)
+                let replaced = office.check_replaced();
+                office.close()?;
+                Ok(replaced?)
             })
         });
         drop(lock);

@@ -62,6 +62,11 @@ pub enum OfficeError {
     /// Storage holds what was never written there.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The organisation goes on elsewhere.
+    #[error(
+        "this organisation was restored on another device ({0}), so this node must not run any more: go on there and put this data folder away; if nobody of yours restored it, your recovery phrase is in other hands"
+    )]
+    Replaced(String),
     /// The operating system gave no randomness.
     #[error("the operating system gave no random bytes ({0}); nothing was signed. Restart the machine")]
     Entropy(getrandom::Error),
@@ -77,6 +82,11 @@ impl From<OfficeError> for Problem {
                 Self::storage(detail, remedy)
             }
             OfficeError::Read(error) => Self::storage(error.0, "run `csu doctor`"),
+            error @ OfficeError::Replaced(_) => {
+                let text = error.to_string();
+                let (detail, remedy) = text.split_once(": ").unwrap_or((&text, "go on there"));
+                Self::conflict(detail, remedy)
+            }
             OfficeError::Entropy(error) => {
                 Self::unavailable(format!("the operating system gave no random bytes: {error}"), "restart the machine")
             }
@@ -163,6 +173,7 @@ impl Office {
         integrity: IntegrityResult,
     ) -> Result<Self, OfficeError> {
         let machine = Machine::new(keys.card().clone(), storage.start()?, config.budget(), &storage)?;
+        refuse_replaced(&machine)?;
         let mut office = Self {
             keys,
             config,
@@ -335,6 +346,14 @@ impl Office {
         self.stopping
     }
 
+    /// Whether another device took the place of this one.
+    ///
+    /// # Errors
+    /// It did, and which.
+    pub fn check_replaced(&self) -> Result<(), OfficeError> {
+        refuse_replaced(&self.machine)
+    }
+
     /// Notes what the check of the database found.
     pub fn checked(&mut self, found: &[String]) {
         let result = if found.is_empty() { IntegrityResult::Ok } else { IntegrityResult::Damaged };
@@ -395,6 +414,25 @@ impl Office {
             }
             Notice::InSync(organisation) => tracing::info!(with = self.name_for_log(&organisation), "up to date"),
             Notice::Card(_) => {}
+            Notice::Successor { organisation, device, before } => {
+                let who = self.name_for_log(&organisation);
+                let detail = format!(
+                    "acts through another device now ({}), as its root key signed; the one before ({}) is refused",
+                    device.short(),
+                    before.short()
+                );
+                tracing::warn!(who, device = %device.short(), before = %before.short(), "a neighbour acts through another device now");
+                self.log(at, LogVerb::Network, &who, None, None, None, detail)?;
+            }
+            Notice::Replaced => {
+                let detail = "this organisation was restored on another device; this node ends for good".to_owned();
+                tracing::error!("{detail}");
+                self.log(at, LogVerb::Network, "this node", None, None, None, detail)?;
+                self.stopping = true;
+            }
+            Notice::Reconciled(document) => {
+                self.changed.insert(document);
+            }
             Notice::Declined { document, organisation } => {
                 tracing::warn!(document = document.short(), from = self.name_for_log(&organisation), "not taken: its budget is used up");
             }
@@ -576,6 +614,13 @@ impl Office {
     pub fn close(mut self) -> Result<(), OfficeError> {
         self.settle()?;
         Ok(self.storage.close()?)
+    }
+}
+
+fn refuse_replaced(machine: &Machine) -> Result<(), OfficeError> {
+    match machine.replaced_by() {
+        Some(card) => Err(OfficeError::Replaced(card.card().device.short())),
+        None => Ok(()),
     }
 }
 

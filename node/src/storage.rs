@@ -39,6 +39,7 @@ mod retention;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod unreconciled;
 
 pub use check::{check_log_now, check_now};
 pub use circles::{CircleGrant, CircleKey, CircleRow, Gift, Member};
@@ -213,6 +214,7 @@ impl Storage {
         self.write(|db| match write {
             Write::Entry { document, stored } => entries::insert(db, document, stored),
             Write::ContentDestroyed { document, at } => erasing::destroy_parts(db, document, *at),
+            Write::Reconciled(document) => unreconciled::remove(db, document),
             Write::Card { card, brought_by } => neighbours::put_card(db, card, brought_by.as_ref()),
             Write::Addresses(signed) => neighbours::put_addresses(db, signed),
             Write::Peer(peer) => neighbours::put_peer(db, peer),
@@ -224,12 +226,28 @@ impl Storage {
         })
     }
 
+    /// Marks every document as one that came back from a backup: it is silent until a neighbour's was compared with it. How
+    /// many were not marked before.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn mark_all_unreconciled(&mut self) -> Result<usize, StorageError> {
+        self.write(unreconciled::mark_all)
+    }
+
     /// What the protocol's machine starts from.
     ///
     /// # Errors
     /// When storage fails or a row does not decode.
     pub fn start(&self) -> Result<Start, StorageError> {
-        self.read(|db| Ok(Start { documents: entries::documents(db)?, destroyed: entries::destroyed(db)?, ..neighbours::start(db)? }))
+        self.read(|db| {
+            Ok(Start {
+                documents: entries::documents(db)?,
+                destroyed: entries::destroyed(db)?,
+                unreconciled: unreconciled::all(db)?,
+                ..neighbours::start(db)?
+            })
+        })
     }
 
     /// Writes within the open group, which it begins if there is none.

@@ -38,6 +38,7 @@
 //! What is left out: `rows` and `effective_revisions` answer with as much as there is, and take as long.
 
 mod chain;
+mod devices;
 mod erasure;
 mod graph;
 mod index;

@@ -4,7 +4,7 @@ use crate::entry::{Author, Recipient};
 use crate::id::{DeviceId, OrganisationId};
 use crate::identity::{SignedAddresses, SignedCard};
 use crate::limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A card, and who brought it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,23 @@ impl Directory {
     #[must_use]
     pub fn device(&self, organisation: &OrganisationId) -> Option<DeviceId> {
         self.current(organisation).map(|known| known.card.card().device)
+    }
+
+    /// The organisation's devices that a newer card replaced, ascending.
+    #[must_use]
+    pub fn replaced_devices(&self, organisation: &OrganisationId) -> BTreeSet<DeviceId> {
+        let current = self.device(organisation);
+        let devices = self.cards.get(organisation).into_iter().flatten().map(|known| known.card.card().device);
+        devices.filter(|device| Some(*device) != current).collect()
+    }
+
+    /// The organisation's devices that took the place of `device`: named by a card that supersedes every card of it.
+    #[must_use]
+    pub fn successors(&self, organisation: &OrganisationId, device: &DeviceId) -> BTreeSet<DeviceId> {
+        let cards = || self.cards.get(organisation).into_iter().flatten().map(|known| &known.card);
+        let theirs = || cards().filter(|card| card.card().device == *device);
+        let later = cards().filter(|card| card.card().device != *device && theirs().all(|older| card.supersedes(older)));
+        later.map(|card| card.card().device).collect()
     }
 
     /// Whether a card says that `author` may author for `organisation`. Any card ever signed does.

@@ -112,6 +112,8 @@ pub const FAULTS: u32 = 3;
 pub const ANSWER_MS: u64 = 60_000;
 /// How long a stranger may take to show an invitation, in milliseconds.
 pub const STRANGER_MS: u64 = 10_000;
+/// Bytes of the one frame that is read of a stranger before it has shown who it is.
+pub const STRANGER_BYTES: usize = 8 * 1024;
 /// Cards of one organisation that are kept.
 pub const CARDS_EACH: usize = 64;
 /// Cards that one peer may bring of others.

@@ -118,6 +118,9 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
+    /// What a document says was compared with a peer that may hold it, since its store was restored from a backup:
+    /// [`Start::unreconciled`] no longer names it.
+    Reconciled(DocumentId),
     /// A card; several of one organisation are all kept.
     Card {
         /// The card.
@@ -166,6 +169,8 @@ pub struct Start {
     pub documents: Vec<DocumentId>,
     /// Those whose content was destroyed.
     pub destroyed: BTreeSet<DocumentId>,
+    /// Those that came back from a backup and were not compared with any peer since: they are silent.
+    pub unreconciled: BTreeSet<DocumentId>,
     /// Every card, with who brought it.
     pub cards: Vec<(SignedCard, Option<OrganisationId>)>,
     /// The newest record of addresses of each device.

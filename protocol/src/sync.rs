@@ -41,6 +41,7 @@ mod exchange;
 mod holding;
 mod machine;
 mod pairing;
+mod recovery;
 mod round;
 mod session;
 mod set;

@@ -181,12 +181,16 @@ class Document:
 
     def on_device(self, standing, device, view):
         above, found = self.above(standing, view), set()
+        beginner = self.entries[self.document].author
         for r in self.revokes([2, device], view):
             if self.entries[r].by_root:
                 if self.entries[r].organisation == standing[1] and all(self.keeps(a, r) for a in above):
                     found.add(r)
             elif self.acting(r) in self.ancestors(standing) and self.authorised(r, view):
                 found.add(r)
+            elif self.is_top(standing) and device != beginner[1] and self.acting(r) == standing:  # (d)
+                if self.entries[r].author == beginner and self.authorised(r, view):
+                    found.add(r)
         return found
 
     # A7, A8

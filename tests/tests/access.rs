@@ -70,8 +70,13 @@ fn nobody_without_a_live_grant_may_hold_content() {
 }
 
 #[test]
-fn the_owner_is_always_admin_and_acts_with_effect_unless_its_root_key_revoked_the_device() {
+fn the_owner_is_always_admin_and_acts_with_effect_unless_its_root_key_or_the_device_that_began_revoked_the_device() {
     held("owner");
+}
+
+#[test]
+fn the_root_key_brings_the_owners_next_device_back_whatever_the_device_that_began_the_document_said() {
+    held("return");
 }
 
 #[test]

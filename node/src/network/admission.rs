@@ -10,12 +10,14 @@ use csu_protocol::id::DeviceId;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    dummy,
 };
 use libp2p::{Multiaddr, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A connection was denied because its peer is not among those that may connect.
@@ -23,21 +25,39 @@ use tokio::time::Instant;
 #[error("this device may not connect")]
 pub(super) struct NotAdmitted;
 
+/// How long a stranger may stay while others wait for its place. Whoever has something to show does so at once.
+const STRANGERS_TURN: Duration = Duration::from_secs(2);
+
+/// The connections of one device.
+#[derive(Debug, Clone, Copy)]
+struct Connected {
+    count: usize,
+    since: Instant,
+}
+
 /// The set of those that may connect.
 #[derive(Debug)]
 pub(super) struct Admission {
     known: BTreeSet<DeviceId>,
     strangers: Strangers,
     max_strangers: usize,
-    /// How many connections each device has.
-    connected: BTreeMap<DeviceId, usize>,
+    connected: BTreeMap<DeviceId, Connected>,
+    /// Strangers that must make room for another, so that nobody keeps out who comes with an invitation or a newer card.
+    to_close: Vec<DeviceId>,
     /// Devices that misbehaved, and until when they stay out. Bounded by `known` and the connected.
     held_off: BTreeMap<DeviceId, Instant>,
 }
 
 impl Admission {
     pub(super) fn new(max_strangers: usize) -> Self {
-        Self { known: BTreeSet::new(), strangers: Strangers::Refused, max_strangers, connected: BTreeMap::new(), held_off: BTreeMap::new() }
+        Self {
+            known: BTreeSet::new(),
+            strangers: Strangers::Refused,
+            max_strangers,
+            connected: BTreeMap::new(),
+            to_close: Vec::new(),
+            held_off: BTreeMap::new(),
+        }
     }
 
     /// Sets the devices that may connect.
@@ -77,29 +97,45 @@ impl Admission {
         }
         match self.strangers {
             Strangers::Refused => false,
-            Strangers::Admitted => {
-                let others = self.connected.keys().filter(|other| *other != device && !self.is_known(other));
-                others.count() < self.max_strangers
-            }
+            Strangers::Admitted => self.has_room(device) || self.longest_stranger(device, now).is_some(),
         }
     }
 
-    fn judge(&self, peer: &PeerId) -> Result<dummy::ConnectionHandler, ConnectionDenied> {
-        match identity::device_id(peer) {
-            Some(device) if self.admits(&device, Instant::now()) => Ok(dummy::ConnectionHandler),
-            Some(_) | None => Err(ConnectionDenied::new(NotAdmitted)),
-        }
+    fn others<'a>(&'a self, device: &'a DeviceId) -> impl Iterator<Item = (&'a DeviceId, &'a Connected)> {
+        let leaving = |other: &DeviceId| self.to_close.contains(other);
+        self.connected.iter().filter(move |(other, _)| *other != device && !self.is_known(other) && !leaving(other))
     }
 
-    fn opened(&mut self, device: DeviceId) {
-        let count = self.connected.entry(device).or_default();
-        *count = count.saturating_add(1);
+    /// Whether there is room for `device` among the strangers.
+    fn has_room(&self, device: &DeviceId) -> bool {
+        self.others(device).count() < self.max_strangers
+    }
+
+    /// The stranger that has been there longest and whose turn is over.
+    fn longest_stranger(&self, device: &DeviceId, now: Instant) -> Option<DeviceId> {
+        let over = self.others(device).filter(|(_, connected)| now.saturating_duration_since(connected.since) >= STRANGERS_TURN);
+        over.min_by_key(|(_, connected)| connected.since).map(|(other, _)| *other)
+    }
+
+    fn judge(&mut self, peer: &PeerId) -> Result<dummy::ConnectionHandler, ConnectionDenied> {
+        let now = Instant::now();
+        let device = identity::device_id(peer).filter(|device| self.admits(device, now));
+        let device = device.ok_or_else(|| ConnectionDenied::new(NotAdmitted))?;
+        if !self.is_known(&device) && !self.has_room(&device) {
+            self.to_close.extend(self.longest_stranger(&device, now));
+        }
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn opened(&mut self, device: DeviceId, now: Instant) {
+        let connected = self.connected.entry(device).or_insert(Connected { count: 0, since: now });
+        connected.count = connected.count.saturating_add(1);
     }
 
     fn closed(&mut self, device: &DeviceId) {
-        if let Some(count) = self.connected.get_mut(device) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(connected) = self.connected.get_mut(device) {
+            connected.count = connected.count.saturating_sub(1);
+            if connected.count == 0 {
                 self.connected.remove(device);
             }
         }
@@ -137,7 +173,7 @@ impl NetworkBehaviour for Admission {
         match event {
             FromSwarm::ConnectionEstablished(event) => {
                 if let Some(device) = identity::device_id(&event.peer_id) {
-                    self.opened(device);
+                    self.opened(device, Instant::now());
                 }
             }
             FromSwarm::ConnectionClosed(event) => {
@@ -154,14 +190,16 @@ impl NetworkBehaviour for Admission {
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        Poll::Pending
+        match self.to_close.pop().and_then(|device| identity::peer_id(&device)) {
+            Some(peer_id) => Poll::Ready(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::All }),
+            None => Poll::Pending,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const fn device(byte: u8) -> DeviceId {
         DeviceId::new([byte; 32])
@@ -185,7 +223,7 @@ mod tests {
         admission.set_strangers(Strangers::Admitted);
         for stranger in [2, 3] {
             assert!(admission.admits(&device(stranger), now));
-            admission.opened(device(stranger));
+            admission.opened(device(stranger), now);
         }
         assert!(!admission.admits(&device(4), now), "the third stranger");
         assert!(admission.admits(&device(2), now), "a second connection of the first");
@@ -199,6 +237,26 @@ mod tests {
         assert_eq!(admission.unwelcome(), [device(3)]);
         admission.closed(&device(3));
         assert!(admission.unwelcome().is_empty());
+    }
+
+    #[test]
+    fn a_stranger_whose_turn_is_over_makes_room_for_the_next_and_those_known_stay() {
+        let mut admission = Admission::new(2);
+        let begin = Instant::now().checked_sub(STRANGERS_TURN).unwrap();
+        admission.set_known([device(1)].into());
+        admission.set_strangers(Strangers::Admitted);
+        admission.opened(device(1), begin);
+        admission.opened(device(2), begin);
+        admission.opened(device(3), Instant::now());
+        let peer = |byte| {
+            let seed = zeroize::Zeroizing::new([byte; 32]);
+            identity::peer_id(&identity::keypair(&seed).unwrap().device).unwrap()
+        };
+        assert!(admission.judge(&peer(4)).is_ok());
+        assert_eq!(admission.to_close, [device(2)]);
+        assert!(admission.judge(&peer(5)).is_ok(), "the place of the one that leaves is free once");
+        admission.opened(identity::device_id(&peer(4)).unwrap(), Instant::now());
+        assert!(admission.judge(&peer(5)).is_err(), "nobody else's turn is over");
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub enum Event {
 /// Why the driver ends a session, which decides what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
-    /// The session did what it was for. A ticket's device is no longer dialled or admitted; one of
+    /// The session did what it was for: what was queued for the device is written first. A ticket's device is no longer dialled or admitted; one of
     /// the peers is redialled as after any loss.
     #[error("it is finished")]
     Finished,

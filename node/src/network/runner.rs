@@ -176,7 +176,10 @@ impl Runner {
 
     fn on_disconnect(&mut self, now: Instant, device: DeviceId, cause: Cause) {
         match cause {
-            Cause::Finished => self.dialler.finish_ticket(&device),
+            Cause::Finished => {
+                self.dialler.finish_ticket(&device);
+                return self.part(device, EndReason::Ended(cause));
+            }
             Cause::Busy => self.dialler.postpone(now, &device),
             Cause::Misbehaved => self.hold_off(now, device),
         }
@@ -195,7 +198,11 @@ impl Runner {
         let known = self.dialler.known();
         let admission = &mut self.swarm.behaviour_mut().admission;
         admission.set_known(known);
-        for device in admission.unwelcome() {
+        let unwelcome = admission.unwelcome();
+        for (_, peer) in self.peers.iter().filter(|(device, _)| admission.is_known(device)) {
+            peer.welcome();
+        }
+        for device in unwelcome {
             self.end_peer(device, EndReason::NotAdmitted);
         }
     }

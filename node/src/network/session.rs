@@ -4,12 +4,13 @@
 //! waits when the driver is slow, and writing (so also heartbeats) goes on meanwhile.
 
 use super::config::{Limits, Timing};
-use super::event::{Direction, EndReason, Event, SessionNumber};
+use super::event::{Cause, Direction, EndReason, Event, SessionNumber};
 use super::handle::Shared;
 use super::outbox::Queued;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use csu_protocol::id::DeviceId;
+use csu_protocol::limits::STRANGER_BYTES;
 use futures::{SinkExt, StreamExt as _};
 use libp2p::Stream;
 use std::io;
@@ -21,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::bytes::Bytes;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec, LengthDelimitedCodecError};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
+use tokio_util::sync::CancellationToken;
 
 /// How long the last bytes may take when a session closes.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -40,6 +42,9 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     /// How the runner ends it.
     pub(super) cancel: oneshot::Receiver<EndReason>,
+    /// Cancelled once the device is among those that may connect by themselves. Of a stranger one short frame is read until
+    /// then: what it sends besides would cost this node work before it has shown anything.
+    pub(super) known: CancellationToken,
 }
 
 /// How a session went.
@@ -57,7 +62,7 @@ type Writer = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
 
 /// Runs a session to its end.
 pub(super) async fn run(session: Session) -> Ended {
-    let Session { device, number, stream, address, direction, limits, timing, events, shared, mut cancel } = session;
+    let Session { device, number, stream, address, direction, limits, timing, events, shared, mut cancel, known } = session;
     let ended = |reason, up| Ended { device, number, reason, up };
     let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes).new_codec();
     let (reader, writer) = tokio::io::split(stream.compat());
@@ -75,7 +80,7 @@ pub(super) async fn run(session: Session) -> Ended {
         return ended(reason, None);
     }
 
-    let inbox = shared.outboxes.open(device, number, &limits);
+    let mut inbox = shared.outboxes.open(device, number, &limits);
     let connected = Event::Connected { device, session: number, address, direction };
     let told = tokio::select! {
         biased;
@@ -91,12 +96,15 @@ pub(super) async fn run(session: Session) -> Ended {
     let reason = tokio::select! {
         biased;
         reason = &mut cancel => cancelled(reason),
-        reason = read(&mut reader, device, number, &events, &limits, timing.silence) => reason,
-        reason = write(&mut writer, inbox, device, number, &events, timing.heartbeat) => reason,
+        reason = read(&mut reader, (device, number), &events, &limits, timing.silence, &known) => reason,
+        reason = write(&mut writer, &mut inbox, device, number, &events, timing.heartbeat) => reason,
     };
     let up = began.elapsed();
     shared.outboxes.close(&device, number);
     // The peer may be gone or not be reading; both are as good as closed.
+    if reason == EndReason::Ended(Cause::Finished) {
+        drop(timeout(CLOSING, part(&mut reader, &mut writer, &mut inbox)).await);
+    }
     drop(timeout(CLOSING, SinkExt::<Bytes>::close(&mut writer)).await);
     drop(events.send(Event::Disconnected { device, session: number, reason }).await);
     ended(reason, Some(up))
@@ -105,6 +113,16 @@ pub(super) async fn run(session: Session) -> Ended {
 /// The runner's reason; a runner that is gone is shutting down.
 fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason {
     reason.unwrap_or(EndReason::ShuttingDown)
+}
+
+/// Writes what was queued before the session was ended in good order, and waits until the peer has hung up: a connection
+/// that is closed at once may lose what is under way.
+async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<()> {
+    let Ok(first) = inbox.try_recv() else { return Ok(()) };
+    write_batch(writer, first, inbox).await?;
+    SinkExt::<Bytes>::close(writer).await?;
+    while reader.next().await.transpose()?.is_some() {}
+    Ok(())
 }
 
 /// Says hello and hears it: only then do both sides know that the stream is a session.
@@ -121,12 +139,17 @@ async fn open(reader: &mut Reader, writer: &mut Writer, limits: &Limits) -> Resu
 /// Reads frames and hands them to the driver, one at a time, until the session ends.
 async fn read(
     reader: &mut Reader,
-    device: DeviceId,
-    session: SessionNumber,
+    (device, session): (DeviceId, SessionNumber),
     events: &mpsc::Sender<Event>,
     limits: &Limits,
     silence: Duration,
+    known: &CancellationToken,
 ) -> EndReason {
+    let silent = || EndReason::Silent { silence_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX) };
+    let mut is_stranger = !known.is_cancelled();
+    if is_stranger {
+        reader.decoder_mut().set_max_frame_length(limits.frame_bytes.min(STRANGER_BYTES));
+    }
     loop {
         let deadline = reader.get_ref().last + silence;
         let frame = tokio::select! {
@@ -137,7 +160,7 @@ async fn read(
                 if reader.get_ref().last.elapsed() < silence {
                     continue;
                 }
-                return EndReason::Silent { silence_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX) };
+                return silent();
             }
         };
         match frame {
@@ -149,6 +172,14 @@ async fn read(
                 }
                 // While we waited for the driver we did not listen: that was no silence.
                 reader.get_mut().last = Instant::now();
+                if is_stranger {
+                    if timeout(silence, known.cancelled()).await.is_err() {
+                        return silent();
+                    }
+                    is_stranger = false;
+                    reader.decoder_mut().set_max_frame_length(limits.frame_bytes);
+                    reader.get_mut().last = Instant::now();
+                }
             }
             Some(Err(error)) => return broken(&error, limits),
             None => return EndReason::ClosedByPeer,
@@ -161,7 +192,7 @@ async fn read(
 /// Writes what is queued, and a heartbeat when nothing was for a while, until the stream breaks.
 async fn write(
     writer: &mut Writer,
-    mut inbox: mpsc::Receiver<Queued>,
+    inbox: &mut mpsc::Receiver<Queued>,
     device: DeviceId,
     session: SessionNumber,
     events: &mpsc::Sender<Event>,
@@ -180,7 +211,7 @@ async fn write(
                 Err(_) => return EndReason::ShuttingDown,
             },
             queued = inbox.recv() => match queued {
-                Some(first) => write_batch(writer, first, &mut inbox).await.map(|written| {
+                Some(first) => write_batch(writer, first, inbox).await.map(|written| {
                     untold = untold.saturating_add(written);
                 }),
                 // The queue was closed: a newer session has taken over.

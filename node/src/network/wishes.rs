@@ -29,7 +29,7 @@ pub enum Strangers {
     /// They are turned away, and those connected are disconnected.
     #[default]
     Refused,
-    /// A few are let in (`Limits::strangers`): an invitation is open.
+    /// A few are let in (`Limits::strangers`): an invitation is open, or a neighbour may come back on another device.
     Admitted,
 }
 

@@ -29,9 +29,11 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
         CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
         CommandError::OwnTicket | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
         CommandError::OtherNumber => Problem::invalid("number", detail, remedy),
-        CommandError::AlreadyPaired | CommandError::Incomplete | CommandError::Erased | CommandError::NotErased => {
-            Problem::conflict(detail, remedy)
-        }
+        CommandError::AlreadyPaired
+        | CommandError::Incomplete
+        | CommandError::Erased
+        | CommandError::NotErased
+        | CommandError::Replaced => Problem::conflict(detail, remedy),
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }
 }

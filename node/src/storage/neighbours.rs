@@ -124,6 +124,7 @@ pub(super) fn start(db: &Connection) -> Result<Start, Fault> {
     Ok(Start {
         documents: Vec::new(),
         destroyed: BTreeSet::new(),
+        unreconciled: BTreeSet::new(),
         cards: all(db, "card", "SELECT key, id, card, signature, brought_by FROM card ORDER BY key", card)?,
         addresses: all(db, "address", "SELECT key, device, record, signature FROM address ORDER BY key", addresses)?,
         peers: all(

@@ -86,7 +86,7 @@ impl Access {
     }
 
     /// Whether `earlier` is `later` or reachable from it by `previous`. Both are of one author and plane.
-    fn is_chained_before(&self, earlier: NodeIx, later: NodeIx) -> bool {
+    pub(super) fn is_chained_before(&self, earlier: NodeIx, later: NodeIx) -> bool {
         let seq = self.node(earlier).seq;
         if self.is_forked(earlier) { self.ancestor_at(later, seq) == Some(earlier) } else { seq <= self.node(later).seq }
     }

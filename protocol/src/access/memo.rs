@@ -33,7 +33,7 @@ impl View {
 pub(super) enum Span {
     /// Rule 5: those of the organisation.
     Above,
-    /// And those of the device: rule 6 (b) and (c).
+    /// And those of the device: rule 6 (b) to (d).
     Device,
     /// And renunciations: rule 6 (a).
     All,

@@ -26,6 +26,13 @@ pub(super) enum Right {
     Root(OrgIx),
 }
 
+impl Right {
+    /// That which sorts first.
+    fn least() -> Self {
+        Self::Standing(Standing { grant: NodeIx::after(0), organisation: OrgIx(0) })
+    }
+}
+
 /// Revocations by one author by one right: they fall together, or from some entry of its chain on.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -98,6 +105,12 @@ impl Revocations {
     /// Those of `party` by `right`.
     pub(super) fn of(&self, party: Party, right: Right) -> &[Group] {
         self.groups.get(&(party, right)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of `party` by whatever right.
+    pub(super) fn naming(&self, party: Party) -> impl Iterator<Item = &Group> + '_ {
+        let of_party = self.groups.range((party, Right::least())..).take_while(move |((of, _), _)| *of == party);
+        of_party.flat_map(|(_, groups)| groups)
     }
 
     fn get(&self, revoke: RevokeIx) -> Option<&Revocation> {

@@ -173,6 +173,12 @@ impl Access {
             || self.naming.contains_key(&Subject::Anyone)
     }
 
+    /// Whether `subject` itself was ever given anything by a sound entry.
+    #[must_use]
+    pub fn names(&self, subject: Subject) -> bool {
+        self.naming.contains_key(&subject)
+    }
+
     /// Whether `organisation` may hold a plane at `now`.
     #[must_use]
     pub fn may_hold(&self, organisation: &OrganisationId, plane: Plane, now: Timestamp) -> bool {

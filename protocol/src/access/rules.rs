@@ -118,17 +118,36 @@ impl Access {
         self.ancestors(parent).try_for_each(|acting| self.each_of(party, acting, (view, SetId::EMPTY), question, found))
     }
 
-    /// Rule 6 (b) and (c): what bears on a device rather than on its organisation.
+    /// Rule 6 (b) to (d): what bears on a device rather than on its organisation.
     fn each_on_device(&self, standing: Standing, author: AuthorIx, view: View, question: Question, found: Found<'_>) -> ControlFlow<()> {
         if !matches!(self.author(author), Author::Device(_)) {
             return ControlFlow::Continue(());
         }
         let (party, scope) = (Party::Device(author), (view, SetId::EMPTY));
         self.ancestors(standing).try_for_each(|acting| self.each_of(party, acting, scope, question, found))?;
+        self.each_by_beginner((standing, author), scope, question, found)?;
         // By a root key: the organisation's own word on its own device, unless it was evicted before.
         for group in self.revocations.of(party, Right::Root(standing.organisation)) {
             let cut = self.cut(view, (standing, group.author, Plane::Control, Span::Above));
             self.each_of_group(group, cut, scope, question, found)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Rule 6 (d): the device that began the document answers for which others of its organisation act by the top, of which
+    /// there is no proper ancestor.
+    fn each_by_beginner(
+        &self,
+        (standing, author): (Standing, AuthorIx),
+        scope: (View, SetId),
+        question: Question,
+        found: Found<'_>,
+    ) -> ControlFlow<()> {
+        let beginner = self.beginner().filter(|beginner| *beginner != author && self.is_top(standing));
+        let Some(beginner) = beginner else { return ControlFlow::Continue(()) };
+        let party = Party::Device(author);
+        for group in self.revocations.of(party, Right::Standing(standing)).iter().filter(|group| group.author == beginner) {
+            self.each_authorised((group, standing, Some(party)), scope, question, found)?;
         }
         ControlFlow::Continue(())
     }
@@ -169,7 +188,8 @@ impl Access {
     ///
     /// The recursion ends: an entry's verdict asks for that of the entry it acts under and of
     /// revocations made from proper ancestors of its standing; only renunciations are made from the
-    /// standing itself, and their own verdict leaves renunciations out.
+    /// standing itself, and their own verdict leaves renunciations out; and by the device that began the
+    /// document, on which no such revocation bears.
     pub(super) fn authorised_in(&self, ix: NodeIx, view: View) -> bool {
         let node = self.node(ix);
         let Some(standing) = self.acting(ix) else {

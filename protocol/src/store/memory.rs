@@ -26,6 +26,9 @@ impl Memory {
                 }
                 self.start.destroyed.insert(document);
             }
+            Write::Reconciled(document) => {
+                self.start.unreconciled.remove(&document);
+            }
             Write::Card { card, brought_by } => {
                 if !self.start.cards.iter().any(|(known, _)| known.id() == card.id()) {
                     self.start.cards.push((card, brought_by));
@@ -48,6 +51,11 @@ impl Memory {
             }
             Write::JoiningEnded(organisation) => self.start.joinings.retain(|known| known.organisation != organisation),
         }
+    }
+
+    /// Marks every document as one that came back from a backup: silent until it was compared with a peer's.
+    pub fn mark_all_unreconciled(&mut self) {
+        self.start.unreconciled = self.documents.keys().copied().collect();
     }
 
     /// What a machine starts from.

@@ -41,9 +41,12 @@ impl Machine {
             session.round_began = Some(now);
             session.round_asked = false;
             let items = self.shared_items(&device, &organisation, now);
+            let silent = self.silent_among(items.values());
             // Only a set with a member twice is refused, and this one has its members as keys.
             let Ok(answering) = Answering::begin(items.keys().map(|item| *item.as_bytes())) else { return };
             let Some(session) = self.sessions.get_mut(&device) else { return };
+            session.content_due = false;
+            session.silent = silent;
             session.answer = Some(Box::new(Answer { answering, items, had: BTreeSet::new() }));
         }
         let answer =
@@ -92,6 +95,8 @@ impl Machine {
                 let missing = access.entries(plane).filter(|id| !theirs.contains(id)).collect();
                 (missing, theirs.into_iter().filter(|id| !access.contains(id)).collect())
             }
+            // It lacks nothing before it was compared.
+            None if self.is_silent(place, &organisation, now) => (VecDeque::new(), Vec::new()),
             // As if there were no such document.
             None => (VecDeque::new(), theirs.into_iter().collect()),
         };
@@ -166,7 +171,9 @@ impl Machine {
         let mut answering = match probed {
             Some((_, answering)) => answering,
             None => {
-                let ids = self.shared(place, &organisation, now).map(|holding| holding.access().entries(plane).collect::<Vec<_>>());
+                let silent = || self.document(&document).filter(|_| self.is_silent(place, &organisation, now));
+                let holding = self.shared(place, &organisation, now).or_else(silent);
+                let ids = holding.map(|holding| holding.access().entries(plane).collect::<Vec<_>>());
                 let members = ids.unwrap_or_default();
                 // Ids are members once.
                 let Ok(answering) = Answering::begin(members.iter().map(|id| *id.as_bytes())) else { return };

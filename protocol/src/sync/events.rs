@@ -98,6 +98,19 @@ pub enum Notice {
     InSync(OrganisationId),
     /// A card came that was not known.
     Card(OrganisationId),
+    /// A paired organisation acts through another device now; the one before may not connect any more.
+    Successor {
+        /// Which organisation.
+        organisation: OrganisationId,
+        /// The device that it acts through.
+        device: DeviceId,
+        /// The one that it acted through before.
+        before: DeviceId,
+    },
+    /// This organisation's root key put another device in the place of this one: this node is at its end.
+    Replaced,
+    /// A document that came back from a backup was compared with what a neighbour holds: it is silent no longer.
+    Reconciled(DocumentId),
     /// What a peer sent of a document was not taken: the peer's budget is used up.
     Declined {
         /// The document.
@@ -173,6 +186,11 @@ pub enum CommandError {
     /// The document is erased.
     #[error("its owner had this document erased, so nothing more can be written on it; begin a new one")]
     Erased,
+    /// A newer card of this organisation names another device.
+    #[error(
+        "this organisation was restored on another device, so this one may not act for it any more; go on there, and put this machine's data folder away"
+    )]
+    Replaced,
     /// The node's own entry names something that is not here.
     #[error("something that it builds on is not on this node; wait until the neighbours are connected and try again")]
     Incomplete,

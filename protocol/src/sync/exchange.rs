@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 impl Machine {
     pub(super) fn on_cards(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, cards: Vec<SignedCard>) {
         for card in cards {
+            if self.is_of_successor(&card) {
+                return self.keep_card(card, Some(organisation));
+            }
             let brought_by = Some(organisation).filter(|by| *by != card.card().organisation);
             let author = Author::Device(card.card().device);
             if self.waiting.iter().filter_map(|document| self.holdings.get(document)).any(|holding| holding.waits_for(&card)) {
@@ -67,7 +70,11 @@ impl Machine {
         }
         if self.document(&document).is_none() && !self.unnamed.get(&document).is_some_and(|by| by.contains(&device)) {
             // Counted for each peer, so that none uses up the room of another.
-            if self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS {
+            let is_full = self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS;
+            if self.leaves_aside(device, &document, &entries, is_full) {
+                return;
+            }
+            if is_full {
                 return self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
             }
             self.unnamed.entry(document).or_default().insert(device);
@@ -78,8 +85,13 @@ impl Machine {
         let Some(receipt) = receipt else {
             return self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
         };
+        self.pass_on_successor(device, &document);
         if let Some(session) = self.sessions.get_mut(&device) {
             session.progress = now;
+            if receipt.left_aside {
+                session.leave_aside(document);
+                return;
+            }
             session.gained |= !receipt.accepted.is_empty();
             session.lost |= receipt.lost;
         }
@@ -109,7 +121,6 @@ impl Machine {
     /// Lets `take` put entries into a document's holding, and passes on what became sound. None if
     /// the document had to be forgotten.
     fn absorb(&mut self, now: Timestamp, document: DocumentId, take: impl FnOnce(&mut Holding, &Directory) -> Receipt) -> Option<Receipt> {
-        let us = self.organisation();
         let before = self.entitlements(&document, now);
         let holding = self.holdings.entry(document).or_default();
         let mut receipt = take(holding, &self.directory);
@@ -125,9 +136,12 @@ impl Machine {
             holding.forget_pending();
             receipt.lost = true;
         }
-        let Some(stored) = holding.record(&receipt.accepted, &us, now) else {
+        let is_taken = self.holdings.get(&document).is_some_and(|holding| self.is_taken(holding));
+        let holding = self.holdings.entry(document).or_default();
+        let Some(stored) = holding.record(&receipt.accepted, is_taken, now) else {
+            receipt.left_aside = !holding.is_vouched_for(&self.directory);
             self.forget_document(&document);
-            return None;
+            return receipt.left_aside.then_some(receipt);
         };
         if holding.is_written() {
             self.unnamed.remove(&document);
@@ -258,6 +272,9 @@ impl Machine {
     /// When a rule refuses one. What came before it was counted: whoever drives the machine rolls
     /// its transaction back and builds the machine anew from storage.
     pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
+        if self.replaced_by().is_some() {
+            return Err(CommandError::Replaced);
+        }
         let (document, id) = (entry.document(), entry.id());
         let refuses = self.document(&document).is_some_and(Holding::refuses_content);
         if refuses && entry.header().plane() == Plane::Content {

@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Holding {
     access: Access,
-    /// Entries not yet written, because nothing so far names this organisation.
+    /// Entries not yet written, because nothing so far names this organisation, or its owner does not answer for it yet.
     unwritten: Vec<StoredEntry>,
     unwritten_bytes: usize,
     written: bool,
     /// The parts of its content were destroyed: none of it is taken or sent any more, whatever becomes of the Erase.
     destroyed: bool,
+    /// It came back from a backup and was not compared with any peer since.
+    unreconciled: bool,
     pending: BTreeMap<EntryId, Pending>,
     pending_bytes: usize,
     /// Bytes of written entries, by the paired organisation that brought them.
@@ -62,6 +64,8 @@ pub(super) struct Receipt {
     pub(super) waiting: bool,
     /// Some of them had to be forgotten for lack of room.
     pub(super) lost: bool,
+    /// The document was forgotten: nobody answers for it, and it is too long to be kept back.
+    pub(super) left_aside: bool,
 }
 
 impl Holding {
@@ -71,7 +75,7 @@ impl Holding {
         &self.access
     }
 
-    /// Whether the document is on disk: something in it names this organisation.
+    /// Whether the document is on disk: something in it names this organisation, and its owner answers for it.
     #[must_use]
     pub const fn is_written(&self) -> bool {
         self.written
@@ -81,6 +85,29 @@ impl Holding {
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {
         self.destroyed
+    }
+
+    /// Whether it may speak: it did not come back from a backup, or was compared since with what a peer holds that may hold
+    /// it. Until then its content is neither shown nor served, because its owner may have had it erased meanwhile.
+    #[must_use]
+    pub const fn is_reconciled(&self) -> bool {
+        !self.unreconciled
+    }
+
+    pub(super) fn mark_unreconciled(&mut self) {
+        self.unreconciled = true;
+    }
+
+    pub(super) fn mark_reconciled(&mut self) {
+        self.unreconciled = false;
+    }
+
+    /// Whether its owner answers for it: the device that its owner acts through began it, or the owner's root key revoked
+    /// the device that did and kept the beginning. Otherwise a thief of an older device may have begun it.
+    #[must_use]
+    pub fn is_vouched_for(&self, directory: &Directory) -> bool {
+        let (Some(owner), Some(began)) = (self.access.owner(), self.access.begun_by()) else { return true };
+        directory.device(&owner).is_none_or(|device| device == began) || self.access.is_vouched_by_root()
     }
 
     /// Whether content is neither taken nor sent: its owner had it erased, or it was destroyed here before.
@@ -237,16 +264,16 @@ impl Holding {
         ready.iter().filter_map(|id| self.take_pending(id)).collect()
     }
 
-    /// Orders accepted entries written, or keeps them back while nothing names `us`. None if there
+    /// Orders accepted entries written, or keeps them back while the document is not to be taken. None if there
     /// are too many to keep back.
-    pub(super) fn record(&mut self, accepted: &[Accepted], us: &OrganisationId, now: Timestamp) -> Option<Vec<StoredEntry>> {
+    pub(super) fn record(&mut self, accepted: &[Accepted], is_taken: bool, now: Timestamp) -> Option<Vec<StoredEntry>> {
         let bytes = accepted.iter().map(|accepted| accepted.entry.size());
         self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
         self.unwritten.extend(accepted.iter().map(|accepted| {
             let from = accepted.bringer.map(|bringer| bringer.organisation);
             StoredEntry { entry: accepted.entry.clone(), parts: Parts::Kept, from, received: now }
         }));
-        if self.access.was_ever_named(us) {
+        if self.written || is_taken {
             self.written = true;
             self.unwritten_bytes = 0;
             let written = std::mem::take(&mut self.unwritten);

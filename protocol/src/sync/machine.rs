@@ -9,7 +9,7 @@ use crate::entry::SignedEntry;
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{Address, Name, SignedAddresses, SignedCard};
 use crate::limits;
-use crate::store::{Invitation, Joining, Peer, Read, ReadError, Start, Write};
+use crate::store::{Invitation, Joining, Pairing, Peer, Read, ReadError, Start, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +33,8 @@ pub struct Machine {
     /// Whose turn it was last to be served.
     pub(super) served_last: Option<DeviceId>,
     pub(super) accounts: Accounts,
+    /// Documents that this organisation's own older devices began are taken from peers.
+    pub(super) recovering: bool,
 }
 
 impl Machine {
@@ -58,6 +60,9 @@ impl Machine {
             if start.destroyed.contains(&document) {
                 holding.mark_destroyed();
             }
+            if start.unreconciled.contains(&document) {
+                holding.mark_unreconciled();
+            }
             if let Some(id) = refused.first() {
                 return Err(ReadError(format!("document {document}: entry {id} no longer fits")));
             }
@@ -77,6 +82,7 @@ impl Machine {
             outputs: VecDeque::new(),
             served_last: None,
             accounts: Accounts::new(budget),
+            recovering: false,
         };
         machine.recount();
         Ok(machine)
@@ -143,6 +149,9 @@ impl Machine {
     /// Devices to stay connected with, and where each may be reached, best first.
     #[must_use]
     pub fn targets(&self) -> Vec<(DeviceId, Vec<Address>)> {
+        if self.replaced_by().is_some() {
+            return Vec::new();
+        }
         let known = self.peers.values().filter(|peer| !peer.paused).filter_map(|peer| {
             let device = self.directory.device(&peer.organisation)?;
             let announced = self.directory.addresses(&device).map_or(&[][..], |signed| &signed.record().addresses);
@@ -158,10 +167,12 @@ impl Machine {
         known.chain(joining).collect()
     }
 
-    /// Whether a device that nobody knows may connect: an invitation is open.
+    /// Whether a device that nobody knows may connect: an invitation is open, or a peer may come back on another device.
     #[must_use]
     pub fn admits_strangers(&self, now: Timestamp) -> bool {
-        self.invitations.iter().any(|invitation| now < invitation.expires)
+        let invited = || self.invitations.iter().any(|invitation| now < invitation.expires);
+        let may_return = |peer: &Peer| peer.pairing == Pairing::Confirmed && !peer.paused;
+        self.replaced_by().is_none() && (invited() || self.peers.values().any(may_return))
     }
 
     /// When [`Input::Tick`] is wanted next.
@@ -252,6 +263,10 @@ impl Machine {
 
     fn on_connected(&mut self, now: Timestamp, device: DeviceId) {
         self.forget_session(device);
+        if self.replaced_by().is_some() {
+            self.outputs.push_back(Output::Disconnect(device, Parting::Done));
+            return;
+        }
         let known = |peer: &&Peer| self.directory.device(&peer.organisation) == Some(device);
         if self.peers.values().any(|peer| known(&peer)) && self.peers.values().filter(known).all(|peer| peer.paused) {
             // Not as a stranger either: an invitation is for somebody else.
@@ -347,6 +362,9 @@ impl Machine {
         let (phase, organisation) = (session.phase, session.organisation);
         match (message, phase, organisation) {
             (Message::PairRequest { card, proof }, Phase::Stranger { .. }, None) => self.on_pair_request(now, device, card, &proof),
+            (Message::Hello { card, addresses, confirmed }, Phase::Stranger { .. }, None) => {
+                self.on_successor(now, device, card, addresses, confirmed);
+            }
             (Message::PairRequest { card, proof }, Phase::Joining, None) => self.on_mutual_request(now, device, card, &proof),
             (Message::PairRequest { card, proof }, Phase::Greeting, Some(organisation)) => {
                 self.on_repeated_request(now, device, organisation, &card, &proof);
@@ -360,6 +378,7 @@ impl Machine {
             (Message::Entries { document, plane, entries }, Phase::Live, Some(organisation)) => {
                 self.on_entries(now, device, organisation, document, plane, entries);
             }
+            (Message::Cards(cards), Phase::Joining | Phase::Greeting, _) => self.on_told(device, cards),
             (message, Phase::Live, Some(organisation)) => self.on_reconciliation(now, device, organisation, message),
             (message, ..) => self.fault_and_end(device, Fault::OutOfTurn(message.name())),
         }
@@ -407,10 +426,16 @@ impl Machine {
         let organisation = card.card().organisation;
         self.outputs.push_back(Output::Write(Write::Card { card, brought_by }));
         self.notice(Notice::Card(organisation));
-        if self.peers.contains_key(&organisation) && self.directory.device(&organisation) != device_before {
+        if organisation == self.organisation() {
+            self.end_if_replaced();
+        } else if let Some(device) = self.directory.device(&organisation)
+            && Some(device) != device_before
+            && self.peers.contains_key(&organisation)
+        {
             // The organisation acts through another device now: the old one is refused from here on.
-            if let Some(old) = device_before {
-                self.end_session(old);
+            if let Some(before) = device_before {
+                self.notice(Notice::Successor { organisation, device, before });
+                self.part_from_replaced(before, &organisation);
             }
             self.outputs.push_back(Output::Targets);
         }

@@ -41,6 +41,9 @@ impl Machine {
     /// # Errors
     /// When the ticket is one's own or over, or the organisation is paired.
     pub fn join(&mut self, now: Timestamp, ticket: Ticket) -> Result<(), CommandError> {
+        if self.replaced_by().is_some() {
+            return Err(CommandError::Replaced);
+        }
         if ticket.organisation == self.organisation() {
             return Err(CommandError::OwnTicket);
         }
@@ -170,6 +173,9 @@ impl Machine {
 
     /// A stranger shows an invitation's secret. The invitation is used up by that.
     pub(super) fn on_pair_request(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, proof: &PairingProof) {
+        if self.tell_if_replaced(device, &card) {
+            return;
+        }
         let Some(secret) = self.invitation_for(now, &device, proof) else {
             return self.fault_and_end(device, Fault::NotInvited);
         };

@@ -71,22 +71,27 @@ impl Machine {
         let items = self.shared_items(&device, &organisation, now);
         // Only a set with a member twice is refused, and this one has its members as keys.
         let Ok((asking, first)) = Asking::begin(items.keys().map(|item| *item.as_bytes())) else { return };
+        let silent = self.silent_among(items.values());
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.round_due = false;
+        session.content_due = false;
+        session.silent = silent;
         session.round_began = Some(now);
         session.progress = now;
         session.round = Round::Comparing { asking: Box::new(asking), items };
         self.queue(device, &Message::Reconcile(first));
     }
 
-    /// Whether a plane of a document is exchanged with an organisation: both may hold it, and it is
-    /// not content that its owner had erased, or that this node destroyed.
+    /// Whether a plane of a document is exchanged with an organisation: both may hold it, its owner answers for it or is
+    /// one of the two, and it is not content that its owner had erased, that this node destroyed, or that came back from a
+    /// backup and may have been erased since.
     pub(super) fn is_shared(&self, holding: &Holding, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
         let access = holding.access();
         holding.is_written()
             && access.may_hold(organisation, plane, now)
             && access.may_hold(&self.organisation(), plane, now)
-            && (plane == Plane::Control || !holding.refuses_content())
+            && (plane == Plane::Control || (holding.is_reconciled() && !holding.refuses_content()))
+            && self.is_vouched_between(holding, organisation)
     }
 
     /// The document of a place, if the place is exchanged with an organisation.
@@ -126,7 +131,10 @@ impl Machine {
             Ok(None) => {
                 let ours = asking.ours.iter().filter_map(|item| items.get(&Hash::new(*item)));
                 session.wanted.extend(ours.map(|(document, plane)| (*plane, *document)));
-                let needs = asking.theirs.iter().map(|item| Hash::new(*item)).collect();
+                // Content of ours that is silent was not compared: the round after this one finds what is missing of it.
+                let whole = session.silent.is_empty();
+                let needs = asking.theirs.iter().map(|item| Hash::new(*item));
+                let needs = needs.filter(|item| whole || set::plane_of(item) == Plane::Control).collect();
                 // Of a comparison that was cut short the next round finds the rest, if this one brings something.
                 session.lost |= asking.is_cut_short();
                 session.round = Round::Exchanging { needs, asked: None };
@@ -323,8 +331,15 @@ impl Machine {
     pub(super) fn round_over(&mut self, now: Timestamp, device: DeviceId) {
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.settled = true;
-        let unfinished = std::mem::take(&mut session.lost) && std::mem::take(&mut session.gained);
+        let silent = std::mem::take(&mut session.silent);
+        let lost = std::mem::take(&mut session.lost);
+        let unfinished = lost && session.gained;
         session.gained = false;
+        if !lost {
+            // What was forgotten for lack of room may have been about these.
+            self.end_silence(silent);
+        }
+        let Some(session) = self.sessions.get_mut(&device) else { return };
         if let Some(organisation) = session.organisation.filter(|_| session.is_in_sync()) {
             self.notice(Notice::InSync(organisation));
         }

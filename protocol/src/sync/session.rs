@@ -142,6 +142,12 @@ pub(super) struct Session {
     pub(super) lost: bool,
     /// Something it sent was taken, since the last round.
     pub(super) gained: bool,
+    /// Documents that are silent until the round under way is over, which compares who may do what in them.
+    pub(super) silent: BTreeSet<DocumentId>,
+    /// Content may be exchanged since now that no round compared.
+    pub(super) content_due: bool,
+    /// Documents of its that nobody answers for and for which there is no room.
+    pub(super) left_aside: BTreeSet<DocumentId>,
     /// What it will not take.
     pub(super) they_decline: BTreeSet<Place>,
     /// Live entries were left out; a new round makes good for them.
@@ -178,6 +184,9 @@ impl Session {
             settled: false,
             lost: false,
             gained: false,
+            silent: BTreeSet::new(),
+            content_due: false,
+            left_aside: BTreeSet::new(),
             they_decline: BTreeSet::new(),
             behind: false,
             faults: 0,
@@ -250,6 +259,15 @@ impl Session {
         self.spare_cards.iter().find(fits).cloned()
     }
 
+    /// Leaves a document aside, if there is room to remember that.
+    pub(super) fn leave_aside(&mut self, document: DocumentId) -> bool {
+        let room = self.left_aside.len() < limits::DECLINED;
+        if room {
+            self.left_aside.insert(document);
+        }
+        room
+    }
+
     /// Whether the peer declines a plane of a document.
     pub(super) fn is_declined(&self, (document, plane): Place) -> bool {
         self.they_decline.contains(&(document, plane)) || self.they_decline.contains(&(document, Plane::Control))
@@ -275,7 +293,7 @@ impl Session {
     /// Whether this side has everything the peer offered.
     pub(super) fn is_in_sync(&self) -> bool {
         let idle = matches!(self.round, Round::Idle) && self.answer.is_none() && self.early.is_none();
-        self.is_live() && self.settled && idle && self.open.is_empty() && self.wanted.is_empty()
+        self.is_live() && self.settled && !self.content_due && idle && self.open.is_empty() && self.wanted.is_empty()
     }
 
     /// Whether the last round began so lately that the next must wait. A clock that was set back

@@ -259,7 +259,13 @@ impl World {
                 }
             }
             Notice::Declined { .. } => assert!(!self.members[number].honest, "a law is broken: {number} declines what it has room for"),
-            Notice::Changed { .. } | Notice::Disclosed { .. } | Notice::InSync(_) | Notice::Card(_) => {}
+            Notice::Changed { .. }
+            | Notice::Disclosed { .. }
+            | Notice::InSync(_)
+            | Notice::Card(_)
+            | Notice::Successor { .. }
+            | Notice::Replaced
+            | Notice::Reconciled(_) => {}
         }
     }
 

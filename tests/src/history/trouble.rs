@@ -83,6 +83,8 @@ const LEAST: [(&str, u64); 74] = [
     ("word of a root key", 12_000),
     ("word of a root key that an evictor did not keep", 3600),
     ("word of the owner's root key", 7400),
+    ("word on a device by the one that began the document that counts", 6000),
+    ("word on a device by the one that began the document that is void", 1200),
     ("work below a void grant", 8100),
 ];
 
@@ -214,6 +216,10 @@ impl Look<'_> {
         }
         if matches!(principal, Principal::Device(_)) && !self.by_root(id) {
             note(&format!("revocation of a device from elsewhere that {verdict}"));
+        }
+        let beginner = self.model.header(&self.model.genesis()).author;
+        if matches!(principal, Principal::Device(_)) && header.author == beginner && self.rules.acting(id) == Some(self.rules.top()) {
+            note(&format!("word on a device by the one that began the document that {verdict}"));
         }
         if *principal == Principal::Anyone {
             note(&format!("revocation of anyone's role that {verdict}"));

@@ -138,6 +138,17 @@ impl<'m> Rules<'m> {
         own.filter(|id| above.iter().all(|revoke| self.keeps(revoke, id))).collect()
     }
 
+    /// Rule 6 (d): where there is nobody higher up, what the device that began the document said of another one.
+    fn by_beginner(&self, given: Given, author: Author) -> BTreeSet<EntryId> {
+        let beginner = self.header(&self.model.genesis()).author;
+        if given != self.top() || author == beginner {
+            return BTreeSet::new();
+        }
+        let of_it = self.revokes().filter(|(_, principal)| names_device(principal, author)).map(|(id, _)| id);
+        let its = of_it.filter(|id| self.header(id).author == beginner && self.acting(id) == Some(given));
+        its.filter(|id| self.is_authorised(id)).collect()
+    }
+
     /// Rule 6: every revocation that bears on an author acting under a standing; `Rev` there. What a renunciation
     /// leaves out is (a).
     #[must_use]
@@ -150,6 +161,7 @@ impl<'m> Rules<'m> {
         }
         found.extend(self.of_device(given, author));
         found.extend(self.by_root(given, author));
+        found.extend(self.by_beginner(given, author));
         found
     }
 

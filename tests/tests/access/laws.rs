@@ -2,8 +2,9 @@
 
 use crate::pass::{Case, MOMENTS};
 use crate::{effects, honest};
-use csu_protocol::access::{Row, Unsound};
-use csu_protocol::entry::{Author, Body, Grant, Plane, Principal, Role, Subject, VerifiedEntry};
+use csu_protocol::access::{Insertion, Row, Unsound};
+use csu_protocol::author::{self, Acting};
+use csu_protocol::entry::{Author, Body, Grant, Plane, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::EntryId;
 use csu_protocol::limits;
 use csu_tests::history::{History, Replay};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) type Law = fn(&Case) -> Result<(), String>;
 
 /// All laws, by the names that the tests use.
-pub(crate) const LAWS: [(&str, Law); 11] = [
+pub(crate) const LAWS: [(&str, Law); 12] = [
     ("arrival", arrival),
     ("model", model),
     ("half way", half_way),
@@ -25,6 +26,7 @@ pub(crate) const LAWS: [(&str, Law); 11] = [
     ("allowed", allowed),
     ("holders", holders),
     ("owner", owner),
+    ("return", owner_returns),
     ("honest", honest::honest),
 ];
 
@@ -257,15 +259,10 @@ fn owner(case: &Case) -> Result<(), String> {
         ensure!(access.readers(now).contains(&owner), "the owner cannot read");
         ensure!(access.standing_for(&owner, Role::Admin, now) == Some(case.model.genesis()), "the owner has lost the genesis");
     }
-    let own_word: BTreeSet<Author> = history
-        .entries
-        .iter()
-        .filter(|entry| access.contains(&entry.id()) && entry.header().author == Author::Root(owner))
-        .filter_map(|entry| match entry.header().body {
-            Body::Revoke { principal: Principal::Device(device), .. } => Some(Author::Device(device)),
-            _ => None,
-        })
-        .collect();
+    // The root key's word on any device, and that of the device that began the document on any other.
+    let mut own_word = words(case, Author::Root(owner));
+    let beginner = case.model.header(&case.model.genesis()).author;
+    own_word.extend(words(case, beginner).into_iter().filter(|device| *device != beginner));
     for entry in history.entries.iter().filter(|entry| entry.header().organisation == owner) {
         let (header, id) = (entry.header(), entry.id());
         if header.under != Some(case.model.genesis()) || own_word.contains(&header.author) {
@@ -276,6 +273,40 @@ fn owner(case: &Case) -> Result<(), String> {
         let locked_out = [Unsound::Revoked, Unsound::Quota, Unsound::Role, Unsound::NoStanding];
         ensure!(refused.is_none_or(|why| !locked_out.contains(why)), "{} of the owner is refused: {refused:?}", place(history, &id));
     }
+    Ok(())
+}
+
+/// Which devices an author spoke of.
+fn words(case: &Case, by: Author) -> BTreeSet<Author> {
+    let spoken = case.history.entries.iter().filter(|entry| case.first.access.contains(&entry.id()) && entry.header().author == by);
+    let of_device = spoken.filter_map(|entry| match entry.header().body {
+        Body::Revoke { principal: Principal::Device(device), .. } => Some(Author::Device(device)),
+        _ => None,
+    });
+    of_device.collect()
+}
+
+/// Whatever a thief of the device that began the document signed, the root key brings the owner's next device back.
+fn owner_returns(case: &Case) -> Result<(), String> {
+    let owner = &case.history.cast.members[0];
+    let [old, next] = [0, 1].map(|device| owner.device(device));
+    if words(case, Author::Root(owner.id)).contains(&Author::Device(next)) || case.first.access.is_empty() {
+        return Ok(());
+    }
+    let mut access = case.first.access.clone();
+    if let Some(word) = access.disown(&owner.id, &old, &BTreeSet::from([next])) {
+        let acting = Acting { organisation: owner.id, signer: Signer::Root(&owner.root), under: None };
+        let word = author::control(&access, &acting, word).map_err(|error| error.to_string())?;
+        let taken = access.insert(word, |_, _| true);
+        ensure!(matches!(taken, Insertion::Sound(_)), "the root key's word: {taken:?}");
+    }
+    let acting = Acting { organisation: owner.id, signer: Signer::Device(&owner.devices[1]), under: Some(case.model.genesis()) };
+    let entry = author::control(&access, &acting, Body::Grant { grants: Vec::new() }).map_err(|error| error.to_string())?;
+    let id = entry.id();
+    let taken = access.insert(entry, |_, _| true);
+    ensure!(matches!(taken, Insertion::Sound(_)), "the next device's entry: {taken:?}");
+    ensure!(access.is_authorised(&id), "the next device's entry is void");
+    ensure!(access.disown(&owner.id, &old, &BTreeSet::from([next])).is_none(), "the root key has to say more");
     Ok(())
 }
 

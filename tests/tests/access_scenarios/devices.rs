@@ -1,9 +1,11 @@
 //! Lost and stolen devices, and what root keys say of them.
 
-use crate::stage::{A, B, C, CAST, OWNER, View, acting, device, grant, grants, root};
+use crate::stage::{A, B, C, CAST, OWNER, View, acting, device, grant, grants, organisation, root};
 use csu_protocol::access::Unsound;
 use csu_protocol::author::Acting;
-use csu_protocol::entry::{Body, Keep, Principal, Role, Signer};
+use csu_protocol::entry::{Author, Body, Keep, Plane, Principal, Role, Signer};
+use csu_protocol::id::EntryId;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_stolen_device_is_revoked_by_its_root_key_and_the_new_one_goes_on() {
@@ -102,4 +104,117 @@ fn a_root_key_of_which_the_evictor_kept_one_word_adds_no_other_after_the_evictio
     view.meet(&mut angry);
     assert!([first, evicted, second].iter().all(|entry| view.counts(*entry)) && view.counts(to_b));
     assert_eq!(view.role(B), Some(Role::Write));
+}
+
+fn barring(device: usize) -> Body {
+    Body::Revoke { principal: Principal::Device(CAST.members[OWNER].device(device)), keep: Vec::new() }
+}
+
+fn second(under: EntryId) -> Acting<'static> {
+    Acting { signer: Signer::Device(&CAST.members[OWNER].devices[1]), ..acting(OWNER, under) }
+}
+
+#[test]
+fn the_device_that_began_a_document_says_which_others_of_the_owner_may_not_act_in_it() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let mut thief = view.part();
+    let word = view.write(OWNER, genesis, barring(1));
+    // The thief of an older device, shown the document by a reader, acts as the owner: not knowing, and knowing.
+    let to_b = thief.take(thief.make(&second(genesis), grants(B, Role::Admin)));
+    let evicted = thief.take(thief.make(&second(genesis), Body::Revoke { principal: organisation(A), keep: Vec::new() }));
+    let by_b = thief.write(B, to_b, grants(C, Role::Read));
+    view.meet(&mut thief);
+    assert!(view.counts(word));
+    assert!([to_b, evicted, by_b].iter().all(|entry| !view.counts(*entry)));
+    assert_eq!(view.unsound(view.make(&second(genesis), grants(B, Role::Read))), Unsound::Revoked);
+    assert_eq!((view.role(A), view.role(B), view.role(C)), (Some(Role::Admin), None, None));
+}
+
+#[test]
+fn no_other_device_of_the_owner_says_so_of_any_nor_an_admin_of_the_owners() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let own = view.write(OWNER, genesis, grants(B, Role::Read));
+    let later = view.take(view.make(&second(genesis), grants(C, Role::Read)));
+    for device in [0, 1] {
+        view.take(view.make(&second(genesis), barring(device)));
+        view.write(A, genesis, barring(device));
+    }
+    assert!(view.counts(own) && view.counts(later));
+    view.write(OWNER, genesis, grants(B, Role::Write));
+    view.take(view.make(&second(genesis), grants(C, Role::Write)));
+    // The one that began it says nothing of itself either.
+    view.write(OWNER, genesis, barring(0));
+    let after = view.write(OWNER, genesis, grants(B, Role::Admin));
+    assert!(view.counts(after));
+}
+
+#[test]
+fn the_device_that_began_a_document_keeps_what_another_did_if_it_says_so() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    let kept = view.take(view.make(&second(genesis), grants(B, Role::Read)));
+    let mut unaware = view.part();
+    let keep = vec![Keep { author: Author::Device(CAST.members[OWNER].device(1)), plane: Plane::Control, entry: kept }];
+    view.write(OWNER, genesis, Body::Revoke { principal: Principal::Device(CAST.members[OWNER].device(1)), keep });
+    let not_kept = unaware.take(unaware.make(&second(genesis), grants(C, Role::Read)));
+    view.meet(&mut unaware);
+    assert!(view.counts(kept) && !view.counts(not_kept));
+}
+
+#[test]
+fn a_thief_of_the_device_that_began_a_document_does_not_lock_the_owner_out() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    let mut honest = view.part();
+    // The thief is the first to speak of the owner's next device, and that device has seen it.
+    let word = view.write(OWNER, genesis, barring(1));
+    let unknowing = honest.take(honest.make(&second(genesis), grants(B, Role::Read)));
+    view.meet(&mut honest);
+    assert!(!view.counts(unknowing));
+    assert_eq!(view.unsound(view.make(&second(genesis), grants(C, Role::Read))), Unsound::Revoked);
+    let root_word = {
+        let successors = BTreeSet::from([CAST.members[OWNER].device(1)]);
+        let body = view.access.disown(&CAST.members[OWNER].id, &CAST.members[OWNER].device(0), &successors).unwrap();
+        view.take(view.make(&root(OWNER), body))
+    };
+    assert!(view.counts(root_word) && view.counts(genesis) && !view.counts(word) && view.counts(unknowing));
+    let on = view.take(view.make(&second(genesis), grants(C, Role::Read)));
+    assert!(view.counts(on));
+    // Nor does the thief, afterwards, from where it had not heard.
+    let mut thief = honest.part();
+    thief.write(OWNER, genesis, barring(1));
+    view.meet(&mut thief);
+    assert!(view.counts(on) && view.counts(unknowing));
+}
+
+#[test]
+fn a_root_key_that_kept_what_a_thief_said_of_its_successor_says_it_again_with_less() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    let honest = view.write(OWNER, genesis, grants(B, Role::Read));
+    let (us, old) = (CAST.members[OWNER].id, CAST.members[OWNER].device(0));
+    let successors = BTreeSet::from([CAST.members[OWNER].device(1)]);
+    let barred = view.write(OWNER, genesis, barring(1));
+    let keep = view.access.keep_all_of(&us);
+    view.take(view.make(&root(OWNER), Body::Revoke { principal: Principal::Device(old), keep }));
+    assert!(view.counts(barred));
+    let again = view.access.disown(&us, &old, &successors).unwrap();
+    view.take(view.make(&root(OWNER), again));
+    assert!(view.counts(honest) && !view.counts(barred));
+    assert_eq!(view.access.disown(&us, &old, &successors), None);
+    assert_eq!(view.access.disown(&us, &old, &BTreeSet::new()), None);
+}
+
+#[test]
+fn what_a_root_key_disowns_keeps_all_that_is_known_in_both_planes() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Write)]);
+    let key = view.take(view.make_key(OWNER, genesis));
+    let given = view.write(OWNER, genesis, grants(B, Role::Read));
+    let mut thief = view.part();
+    let (us, old) = (CAST.members[OWNER].id, CAST.members[OWNER].device(0));
+    assert!(!view.access.is_vouched_by_root());
+    let body = view.access.disown(&us, &old, &BTreeSet::new()).unwrap();
+    view.take(view.make(&root(OWNER), body));
+    let (later, words) = (thief.write(OWNER, genesis, grants(C, Role::Read)), thief.take(thief.make_key(OWNER, genesis)));
+    view.meet(&mut thief);
+    assert!(view.counts(key) && view.counts(given) && !view.counts(later) && !view.counts(words));
+    assert!(view.access.is_vouched_by_root());
+    assert!(matches!(view.access.disown(&us, &CAST.members[OWNER].device(1), &BTreeSet::new()), Some(Body::Revoke { keep, .. }) if keep.is_empty()));
 }

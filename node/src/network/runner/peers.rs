@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 struct Connection {
     id: ConnectionId,
@@ -36,6 +37,8 @@ struct Running {
     began: Instant,
     /// `None` once used.
     cancel: Option<oneshot::Sender<EndReason>>,
+    /// Cancelled once the device is no stranger.
+    known: CancellationToken,
 }
 
 /// What to say when the device is gone.
@@ -60,11 +63,14 @@ pub(super) struct Peer {
     /// Since when there is a connection and no session.
     idle_since: Instant,
     verdict: Verdict,
+    /// The session is ending in good order; the connections close after it.
+    is_parting: bool,
 }
 
 impl Peer {
     fn new() -> Self {
-        Self { connections: Vec::new(), session: None, next: None, opening: None, idle_since: Instant::now(), verdict: Verdict::NotLetIn }
+        let (idle_since, verdict) = (Instant::now(), Verdict::NotLetIn);
+        Self { connections: Vec::new(), session: None, next: None, opening: None, idle_since, verdict, is_parting: false }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -75,6 +81,13 @@ impl Peer {
     pub(super) fn session_deadline(&self, handshake: Duration) -> Option<Instant> {
         let waiting = self.is_connected() && self.session.is_none();
         waiting.then(|| self.idle_since + handshake)
+    }
+
+    /// The device is no stranger: its session may say what it likes.
+    pub(super) fn welcome(&self) {
+        if let Some(session) = &self.session {
+            session.known.cancel();
+        }
     }
 
     /// Ends the session, if there is one.
@@ -188,6 +201,10 @@ impl Runner {
         self.last_session = self.last_session.saturating_add(1);
         let number = SessionNumber::new(self.last_session);
         let (cancel, cancelled) = oneshot::channel();
+        let known = CancellationToken::new();
+        if self.swarm.behaviour().admission.is_known(&device) {
+            known.cancel();
+        }
         let session = Session {
             device,
             number,
@@ -199,10 +216,11 @@ impl Runner {
             events: self.events.clone(),
             shared: self.shared.clone(),
             cancel: cancelled,
+            known: known.clone(),
         };
         let task = self.sessions.spawn(session::run(session)).id();
         let began = Instant::now();
-        peer.session = Some(Running { number, connection, task, began, cancel: Some(cancel) });
+        peer.session = Some(Running { number, connection, task, began, cancel: Some(cancel), known });
     }
 
     pub(super) fn on_joined(&mut self, joined: Result<(Id, Ended), JoinError>) {
@@ -243,6 +261,7 @@ impl Runner {
         }
         let next = peer.next.take();
         let connected = peer.is_connected();
+        let parting = std::mem::take(&mut peer.is_parting);
         let oversized = matches!(reason, EndReason::FrameTooLarge { .. });
         if oversized {
             self.hold_off(Instant::now(), device);
@@ -250,6 +269,8 @@ impl Runner {
         }
         if !connected {
             self.gone(device);
+        } else if parting {
+            self.end_peer(device, reason);
         } else if !oversized {
             self.go_on(device, session.connection, next);
         }
@@ -267,9 +288,21 @@ impl Runner {
         }
     }
 
+    /// Ends the session with `device` once what was queued is written, which takes no longer than closing may, and then
+    /// closes all its connections.
+    pub(super) fn part(&mut self, device: DeviceId, reason: EndReason) {
+        match self.peers.get_mut(&device) {
+            Some(peer) if peer.session.is_some() => {
+                peer.is_parting = true;
+                peer.cancel(reason);
+            }
+            Some(_) | None => self.end_peer(device, reason),
+        }
+    }
+
     /// Ends the session with `device` and closes all its connections.
     pub(super) fn end_peer(&mut self, device: DeviceId, reason: EndReason) {
-        let Some(peer) = self.peers.get_mut(&device) else { return };
+        let Some(peer) = self.peers.get_mut(&device).filter(|peer| !peer.is_parting) else { return };
         peer.next = None;
         peer.verdict = Verdict::Nothing;
         // First the session, so that it learns this reason and not that its connection broke.

@@ -240,3 +240,42 @@ async fn a_peer_put_off_is_left_alone_even_after_a_long_session() {
     let events = a.events_within(Duration::from_millis(800)).await;
     assert!(events.is_empty(), "{events:?}");
 }
+
+#[tokio::test]
+async fn what_was_queued_before_a_session_ended_in_good_order_arrives() {
+    for (listen, seeds) in [(TCP, (1, 2)), (TCP, (2, 1)), (QUIC, (1, 2)), (QUIC, (2, 1))] {
+        let (a, at_a, mut b, _) = pair_of(config(seeds.0, listen), config(seeds.1, listen)).await;
+        for number in 1..=5 {
+            a.send(&b, at_a, &[number]).unwrap();
+        }
+        a.network.disconnect(&b.device(), Cause::Finished);
+        for number in 1..=5 {
+            assert_eq!(b.frame().await, [number], "over {listen}");
+        }
+        assert!(matches!(b.disconnected().await, EndReason::ClosedByPeer | EndReason::ConnectionLost { .. }));
+    }
+}
+
+#[tokio::test]
+async fn of_a_stranger_one_short_frame_is_read_until_it_is_known() {
+    let mut host = Node::start(config(1, TCP)).await;
+    host.network.set_strangers(Strangers::Admitted);
+    let mut guest = Node::start(config(2, TCP)).await;
+    guest.network.dial_ticket(&host.device(), host.network.listening()).unwrap();
+    let at_guest = guest.connected().await;
+    for frame in [&b"first"[..], b"second", &[7; 100_000]] {
+        guest.send(&host, at_guest, frame).unwrap();
+    }
+    assert_eq!(host.frame().await, b"first");
+    let frames = host.events_within(Duration::from_millis(300)).await;
+    assert!(frames.iter().all(|event| !matches!(event, Event::Frame { .. })), "{frames:?}");
+    host.pair(&[(&guest, false)]);
+    assert_eq!(host.frame().await, b"second");
+    assert_eq!(host.frame().await.len(), 100_000);
+
+    let mut second = Node::start(config(3, TCP)).await;
+    second.network.dial_ticket(&host.device(), host.network.listening()).unwrap();
+    let at_second = second.connected().await;
+    second.send(&host, at_second, &[7; 100_000]).unwrap();
+    assert!(matches!(host.disconnected().await, EndReason::FrameTooLarge { .. }));
+}

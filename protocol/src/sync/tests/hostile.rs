@@ -70,7 +70,7 @@ fn whoever_pairs_again_with_a_new_ticket_sees_the_number_that_the_other_sees() {
     net.nodes[1].machine.join(NOW, ticket).unwrap();
     net.connect(0, 1);
     assert_eq!(net.number(0, 1), net.number(1, 0));
-    assert!(!net.nodes[0].machine.admits_strangers(NOW), "the ticket is used");
+    assert!(net.nodes[0].machine.invitations.is_empty(), "the ticket is used");
     net.nodes[1].machine.confirm(NOW, &inviting, None).unwrap();
     net.run();
     assert!(net.is_in_sync(0, 1) && net.is_in_sync(1, 0));
@@ -295,8 +295,12 @@ fn a_card_that_an_entry_needs_is_taken_although_its_organisation_showed_too_many
     net.pair(0, 1);
     let root = RootKey::from_secret([3; 32]);
     let keys: Vec<DeviceKey> = (0..=limits::CARDS_EACH).map(|at| DeviceKey::from_seed(&[100 + u8::try_from(at).unwrap(); 32])).collect();
-    let card = |key: &DeviceKey| SignedCard::sign(&root, 0, key.device(), Name::new("Union 3").unwrap(), OrganisationKind::Union);
-    let cards: Vec<_> = keys.iter().map(card).collect();
+    // The last is the current one.
+    let card = |(at, key): (usize, &DeviceKey)| {
+        let generation = u64::from(at == limits::CARDS_EACH);
+        SignedCard::sign(&root, generation, key.device(), Name::new("Union 3").unwrap(), OrganisationKind::Union)
+    };
+    let cards: Vec<_> = keys.iter().enumerate().map(card).collect();
     for cards in cards.chunks(16) {
         net.give(1, 0, Message::Cards(cards.to_vec()));
     }

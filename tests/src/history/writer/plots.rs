@@ -23,6 +23,7 @@ impl Story {
             Plot::GiveAgain => self.give_again(),
             Plot::GiveUp => self.give_up(),
             Plot::Steal => self.steal(),
+            Plot::Bar => self.bar(),
             Plot::Quarrel => self.quarrel(),
             Plot::Fork => self.fork(),
             Plot::KeepBadly => self.keep_badly(),
@@ -231,6 +232,40 @@ impl Story {
         }
         self.device[who] = 1 - device;
         self.work(post);
+        Some(())
+    }
+
+    /// The owner's device that began the document says that the other one may not act. That one acts nevertheless, and says
+    /// the same of the first; the root key may speak of either.
+    fn bar(&mut self) -> Option<()> {
+        let genesis = self.log.first()?.id();
+        let [first, other] = [0, 1].map(|device| Principal::Device(self.cast.members[0].device(device)));
+        let mut unaware = self.old_view(0);
+        let keep = if self.dice.chance(30) { self.keep(&unaware, &other, true) } else { Vec::new() };
+        let barred = self.say(0, 0, genesis, Body::Revoke { principal: other, keep })?;
+        for _ in 0..=self.dice.below(2) {
+            let whom = self.other_than(&[0]);
+            let body = match self.dice.below(3) {
+                0 => Body::Revoke { principal: first, keep: Vec::new() },
+                1 => Body::Revoke { principal: self.organisation(whom), keep: Vec::new() },
+                _ => self.a_grant(whom, Role::Admin),
+            };
+            let is_grant = matches!(body, Body::Grant { .. });
+            if let (Some(given), true) = (self.say_on(&mut unaware, 0, 1, genesis, body), is_grant) {
+                self.work_on(&mut unaware, (whom, given));
+            }
+        }
+        if self.dice.chance(40) {
+            // By whoever knows it may not.
+            self.say(0, 1, genesis, self.a_grant(1, Role::Read));
+        }
+        if self.dice.chance(50) {
+            let principal = if self.dice.chance(70) { first } else { other };
+            let view = if self.dice.chance(50) { self.old_view(0) } else { self.view_of(self.closure(vec![self.place[&barred]])) };
+            let keep = if self.dice.chance(50) { self.keep(&view, &principal, false) } else { Vec::new() };
+            let word = author::control(&view, &self.root(0), Body::Revoke { principal, keep }).ok()?;
+            self.publish(Some(0), word);
+        }
         Some(())
     }
 

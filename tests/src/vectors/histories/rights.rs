@@ -1,6 +1,6 @@
 //! Who may do what: revocations against grants, keeps, root keys, forks, ends.
 
-use super::story::{By, COUNCIL, Claims, KENNINGTON, OWNER, PECKHAM, POLICE, Story, anyone, bent, device, give, grant, keep, organisation};
+use super::story::{By, COUNCIL, Claims, KENNINGTON, OWNER, PECKHAM, POLICE, Story, anyone, bent, device, give, grant, keep, organisation, second_device};
 use csu_protocol::entry::{Body, Grant, Keep, Plane, Principal, Reason, Role};
 use csu_protocol::time::Timestamp;
 
@@ -22,6 +22,8 @@ pub(super) fn all() -> Vec<Story> {
         root_key_after_eviction(),
         foreign_root_key(),
         device_from_above(),
+        older_device(),
+        successor_revoked(),
         void_grant(),
         forks(),
         anyones_role(),
@@ -364,6 +366,70 @@ fn device_from_above() -> Story {
     s.beside("late", late);
     s.key(0, "by the next device", By::Second(POLICE), again);
     s.claim(Claims { void: vec!["key"], unsound: vec![("late", "revoked")], roles: vec![("Police", "write")], ..Claims::default() })
+}
+
+fn older_device() -> Story {
+    let (mut s, genesis) = Story::new(
+        "older-device",
+        "The device that began a document says that another of the owner's may not act: what that one does, shown the document by an accomplice, falls; nor does it, or an admin, say so of others.",
+        3,
+        vec![grant(POLICE, Role::Admin)],
+    );
+    s.second(OWNER);
+    let thief = s.part(0);
+    let bar = |device| Body::Revoke { principal: Principal::Device(device), keep: vec![] };
+    s.control(0, "bar the older device", OWNER, genesis, bar(second_device(OWNER)));
+    let key = s.key(0, "key", OWNER, genesis);
+    s.revise(0, "first words", OWNER, genesis, key, &[]);
+    let theirs = s.key(thief, "thief's key", By::Second(OWNER), genesis);
+    s.revise(thief, "thief's words", By::Second(OWNER), genesis, theirs, &[]);
+    s.control(thief, "thief to Kennington", By::Second(OWNER), genesis, give(KENNINGTON, Role::Admin));
+    s.control(thief, "thief bars the beginner", By::Second(OWNER), genesis, bar(device(OWNER)));
+    s.evict(thief, "thief evicts the police", By::Second(OWNER), genesis, POLICE);
+    s.control(0, "police bar the beginner", POLICE, genesis, bar(device(OWNER)));
+    s.meet();
+    s.control(0, "beginner to Kennington", OWNER, genesis, give(KENNINGTON, Role::Read));
+    let late = s.make(0, By::Second(OWNER), genesis, give(KENNINGTON, Role::Write));
+    s.beside("thief, knowing", late);
+    s.claim(Claims {
+        void: vec!["thief's key", "thief's words", "thief to Kennington", "thief bars the beginner", "thief evicts the police"],
+        unsound: vec![("thief, knowing", "revoked")],
+        roles: vec![("Police", "admin"), ("Kennington", "read")],
+        effective: vec!["first words"],
+        ..Claims::default()
+    })
+}
+
+fn successor_revoked() -> Story {
+    let (mut s, genesis) = Story::new(
+        "successor-revoked",
+        "A thief of the device that began a document revokes the owner's next device first: the root key takes that back, and the next device's work counts again.",
+        3,
+        vec![grant(POLICE, Role::Write)],
+    );
+    s.second(OWNER);
+    let key = s.key(0, "key", OWNER, genesis);
+    s.revise(0, "honest", OWNER, genesis, key, &[]);
+    let kept = s.access(0).keep_all_of(&organisation(OWNER));
+    let thief = s.part(0);
+    let bar = Body::Revoke { principal: Principal::Device(second_device(OWNER)), keep: vec![] };
+    s.control(thief, "thief bars the next device", OWNER, genesis, bar.clone());
+    s.control(0, "next device to Kennington", By::Second(OWNER), genesis, give(KENNINGTON, Role::Read));
+    s.meet();
+    let early = s.make(0, By::Second(OWNER), genesis, give(KENNINGTON, Role::Write));
+    s.beside("next device, before the root key", early);
+    let word = Body::Revoke { principal: Principal::Device(device(OWNER)), keep: kept };
+    s.control(0, "root key's word", By::Root(OWNER), genesis, word);
+    s.control(0, "next device, after the root key", By::Second(OWNER), genesis, give(KENNINGTON, Role::Write));
+    s.control(thief, "thief bars it again", OWNER, genesis, bar);
+    s.meet();
+    s.claim(Claims {
+        void: vec!["thief bars the next device", "thief bars it again"],
+        unsound: vec![("next device, before the root key", "revoked")],
+        roles: vec![("Police", "write"), ("Kennington", "write")],
+        effective: vec!["honest"],
+        ..Claims::default()
+    })
 }
 
 fn void_grant() -> Story {

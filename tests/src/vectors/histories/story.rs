@@ -108,6 +108,10 @@ pub(super) fn device(place: usize) -> DeviceId {
     member(place).devices[0].device()
 }
 
+pub(super) fn second_device(place: usize) -> DeviceId {
+    member(place).devices[1].device()
+}
+
 pub(super) fn first_device(place: usize) -> Author {
     Author::Device(device(place))
 }
