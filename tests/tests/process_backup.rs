@@ -181,6 +181,7 @@ fn a_backup_made_after_an_erasure_holds_nothing_of_what_was_erased() {
 fn a_node_is_backed_up_and_its_data_restored_by_command() {
     let node = Node::started("Brixton CSU", "union");
     let id = town::issue(&node, "Burglaries", &[]);
+    node.csu(&["invite"]).good();
     std::fs::write(node.data().join("csu.toml"), "keep_mib = 123\n").unwrap();
     let file = backup(&node, "online");
     node.csu(&["backup", text(&file)]).refused(&["is there already", "--force"]);
@@ -240,6 +241,10 @@ fn a_node_is_backed_up_and_its_data_restored_by_command() {
     drop(restoring::from_backup(&new, &offline, root(&node), None, csu_protocol::time::Timestamp::from_ms(0), &mut |_| {}).unwrap());
     assert_eq!(std::fs::read_to_string(new.join("csu.toml")).unwrap(), "keep_mib = 123\n");
     assert!(documents(&new).contains(&id));
+    let count = |data: &Path, query: &str| database(data).query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count(&new, "SELECT count(*) FROM document JOIN unreconciled USING (id)"), 1, "silent until a neighbour was asked");
+    // A ticket names the device that is gone.
+    assert_eq!([node.data(), &new].map(|data| count(data, "SELECT count(*) FROM invitation")), [1, 0]);
     for line in [&["up", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0"][..], &["backup", text(&node.outside("again"))]] {
         on(&new, line).refused(&["restore of this node is not finished", "csu restore --resume"]);
     }

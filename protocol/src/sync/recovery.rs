@@ -192,8 +192,7 @@ impl Machine {
             let access = holding.access();
             access.named().iter().all(|named| *named == us) && !access.names(Subject::Anyone)
         };
-        let alone: BTreeSet<DocumentId> =
-            self.unreconciled().filter(|document| self.document(document).is_some_and(alone)).collect();
+        let alone: BTreeSet<DocumentId> = self.unreconciled().filter(|document| self.document(document).is_some_and(alone)).collect();
         self.reconcile(alone);
     }
 

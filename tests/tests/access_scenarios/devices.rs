@@ -216,5 +216,7 @@ fn what_a_root_key_disowns_keeps_all_that_is_known_in_both_planes() {
     view.meet(&mut thief);
     assert!(view.counts(key) && view.counts(given) && !view.counts(later) && !view.counts(words));
     assert!(view.access.is_vouched_by_root());
-    assert!(matches!(view.access.disown(&us, &CAST.members[OWNER].device(1), &BTreeSet::new()), Some(Body::Revoke { keep, .. }) if keep.is_empty()));
+    assert!(
+        matches!(view.access.disown(&us, &CAST.members[OWNER].device(1), &BTreeSet::new()), Some(Body::Revoke { keep, .. }) if keep.is_empty())
+    );
 }
