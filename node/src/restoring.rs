@@ -23,10 +23,10 @@ pub use error::RestoreError;
 
 use crate::backup::{BackupError, Content, Header, Part};
 use crate::config;
-use crate::keys::{DataLock, Keys, Passphrase};
+use crate::keys::{self, DataLock, Keys, Passphrase};
 use crate::log_verb::LogVerb;
 use crate::storage::{self, LogLine, Options, Storage};
-use csu_protocol::identity::{Name, OrganisationKind, RootKey, SignedCard};
+use csu_protocol::identity::{Name, OrganisationKind, RecoveryKey, RootKey, SignedCard};
 use csu_protocol::time::Timestamp;
 use staging::Staging;
 use std::collections::BTreeSet;
@@ -199,6 +199,10 @@ pub fn resume(data: &Path, root: RootKey, passphrase: Option<&Passphrase>) -> Re
     if card.organisation != root.organisation() {
         return Err(RestoreError::WrongPhrase { name: card.name.to_string() });
     }
+    // The phrase is at hand: a node set up before there were backups learns what they are sealed for.
+    if !matches!(keys::recovery_key(data, card.organisation), Ok(Some(_))) {
+        keys::put_recovery_key(data, &RecoveryKey::of(&root))?;
+    }
     // Here it is this node's own database, and its errors say what to do with that.
     let under_way = storage::is_recovering_now(data).map_err(RestoreError::Storage)?;
     Ok(Recovery { data: data.to_owned(), lock, keys, root, origin: Origin::Folder { under_way } })
@@ -230,6 +234,7 @@ fn unpack(mut content: Content<'_>, folder: &Path, watch: Watch<'_>) -> Result<H
         let place = match part {
             Part::Settings if length > SETTINGS_BYTES => return Err(BackupError::Damaged("its settings are too long").into()),
             Part::Settings => folder.join(config::FILE),
+            Part::Database if length == 0 => return Err(BackupError::Damaged("there is no database in it").into()),
             Part::Database => folder.join(storage::FILE),
         };
         if seen.contains(&part) {

@@ -88,7 +88,16 @@ impl From<KeysError> for BackupError {
             KeysError::Damaged { path, why } => Self::RecoveryKey { path, why: format!("is damaged, as {why}") },
             KeysError::Empty { path } => Self::RecoveryKey { path, why: "is empty".to_owned() },
             KeysError::TooLarge { path, .. } => Self::RecoveryKey { path, why: "is too large".to_owned() },
-            other => Self::Keys(other),
+            other @ (KeysError::Missing { .. }
+            | KeysError::Exists { .. }
+            | KeysError::Exposed { .. }
+            | KeysError::Sealed { .. }
+            | KeysError::WrongPassphrase { .. }
+            | KeysError::Stranger { .. }
+            | KeysError::NotSealed { .. }
+            | KeysError::SealedAlready { .. }
+            | KeysError::OtherOrganisation { .. }
+            | KeysError::System { .. }) => Self::Keys(other),
         }
     }
 }

@@ -182,8 +182,11 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The header, and what the backup's key is bound to.
-fn begin(from: &mut dyn Read) -> Result<(Header, Hashed<'_>, (Hash, [u8; 32])), BackupError> {
+/// What the backup's key is bound to, and what stands in the file so that the phrase opens it.
+type Bound = (Hash, [u8; 32]);
+
+/// The header, and what follows it.
+fn begin(from: &mut dyn Read) -> Result<(Header, Hashed<'_>, Bound), BackupError> {
     let mut from = Hashed { from, hasher: blake3::Hasher::new(), bytes: 0 };
     let mut magic = [0; MAGIC.len()];
     match from.take(&mut magic) {
@@ -246,9 +249,8 @@ struct Hashed<'a> {
 
 impl Hashed<'_> {
     fn take(&mut self, into: &mut [u8]) -> Result<(), BackupError> {
-        self.from.read_exact(into).map_err(|error: io::Error| match error.kind() {
-            ErrorKind::UnexpectedEof => BackupError::CutOff,
-            _ => BackupError::Unreadable(error),
+        self.from.read_exact(into).map_err(|error: io::Error| {
+            if error.kind() == ErrorKind::UnexpectedEof { BackupError::CutOff } else { BackupError::Unreadable(error) }
         })?;
         self.hasher.update(into);
         self.bytes = self.bytes.saturating_add(into.len() as u64);

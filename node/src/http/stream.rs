@@ -55,3 +55,46 @@ pub(super) async fn of_backup(work: BackupWork) -> Result<Body, Problem> {
     let rest = futures::stream::unfold(written, |mut written| async move { written.recv().await.map(|piece| (piece, written)) });
     Ok(Body::from_stream(futures::StreamExt::chain(futures::stream::iter(first), rest)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn no_room(error: impl std::fmt::Display) -> Problem {
+        Problem::storage(error.to_string(), "make room")
+    }
+
+    #[tokio::test]
+    async fn what_is_written_comes_out_whole() {
+        let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|at| (at % 251) as u8).collect();
+        let written = bytes.clone();
+        let work = BackupWork::new(move |out| written.chunks(1000).try_for_each(|chunk| out.write_all(chunk)).map_err(no_room));
+        let body = of_backup(work).await.unwrap().collect().await.unwrap().to_bytes();
+        assert!(body == bytes);
+    }
+
+    #[tokio::test]
+    async fn what_fails_at_once_is_a_problem_and_what_fails_later_breaks_off() {
+        let refused = of_backup(BackupWork::new(|_| Err(no_room("the disk is full")))).await.unwrap_err();
+        assert_eq!(refused.remedy(), "make room");
+        let work = BackupWork::new(|out| {
+            out.write_all(&vec![7; 4 * PIECE]).map_err(no_room)?;
+            Err(no_room("the disk is full"))
+        });
+        let body = of_backup(work).await.unwrap();
+        assert!(body.collect().await.is_err(), "half a backup passes for a whole one");
+    }
+
+    #[tokio::test]
+    async fn when_nobody_takes_it_any_more_the_writing_ends() {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let work = BackupWork::new(|out| {
+            let outcome = (0..1000).try_for_each(|_| out.write_all(&[7; PIECE]));
+            tell.send(outcome.is_err()).ok();
+            outcome.map_err(no_room)
+        });
+        drop(of_backup(work).await.unwrap());
+        assert!(told.await.unwrap());
+    }
+}

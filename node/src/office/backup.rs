@@ -39,7 +39,17 @@ impl From<BackupError> for Problem {
             BackupError::NoRecoveryKey | BackupError::RecoveryKey { .. } => Self::conflict(detail, remedy),
             BackupError::Storage(error) => error.into(),
             BackupError::Entropy(_) => Self::unavailable(detail, remedy),
-            _ => Self::storage(detail, remedy),
+            BackupError::NotABackup
+            | BackupError::Newer { .. }
+            | BackupError::CutOff
+            | BackupError::Damaged(_)
+            | BackupError::Foreign { .. }
+            | BackupError::WrongPhrase { .. }
+            | BackupError::Unopened
+            | BackupError::Unreadable(_)
+            | BackupError::Unwritten(_)
+            | BackupError::Settings(_)
+            | BackupError::Keys(_) => Self::storage(detail, remedy),
         }
     }
 }

@@ -119,7 +119,11 @@ impl From<StorageError> for RestoreError {
             StorageError::Damaged { detail, .. } => Self::Unsound(detail),
             StorageError::Refused { why, .. } => Self::Unsound(why),
             StorageError::Row { table, row, why, .. } => Self::Unsound(format!("row {row} of table {table}: {why}")),
-            other => Self::Storage(other),
+            other @ (StorageError::Unreachable { .. }
+            | StorageError::InUse { .. }
+            | StorageError::Full { .. }
+            | StorageError::Disk { .. }
+            | StorageError::RollBackFirst) => Self::Storage(other),
         }
     }
 }
