@@ -147,6 +147,32 @@ fn chunks_that_are_swapped_dropped_or_repeated_are_refused() {
 }
 
 #[test]
+fn content_is_cut_into_chunks_in_one_way_even_by_its_own_node() {
+    let bytes = backup(node().path());
+    let mut from = bytes.as_slice();
+    let content = usize::try_from(header(&mut from).unwrap().content).unwrap();
+    let before = &bytes[..bytes.len() - from.len()];
+    let signed = |first: usize| {
+        let mut file = before.to_vec();
+        let mut left = content;
+        for size in std::iter::once(first).chain(std::iter::repeat(CHUNK_BYTES)) {
+            let (size, last) = if left > size { (size, 0) } else { (left, LAST) };
+            file.extend_from_slice(&(u32::try_from(size + TAG_BYTES).unwrap() | last).to_le_bytes());
+            file.resize(file.len() + size + TAG_BYTES, 7);
+            left -= size;
+            if last == LAST {
+                break;
+            }
+        }
+        let hash = csu_protocol::id::Hash::of(&file);
+        file.extend_from_slice(csu_protocol::identity::sign_backup(&DeviceKey::from_seed(&[2; 32]), &hash).as_bytes());
+        file
+    };
+    check(&mut signed(CHUNK_BYTES).as_slice()).unwrap();
+    assert!(matches!(check(&mut signed(100).as_slice()), Err(BackupError::Damaged(why)) if why.contains("length")));
+}
+
+#[test]
 fn what_is_wrong_with_a_file_is_said_and_what_to_do() {
     let bytes = backup(node().path());
     let mut newer = bytes.clone();
