@@ -24,7 +24,10 @@ pub fn status(status: &Status) -> String {
         vec!["Fingerprint".into(), status.organisation.id.to_string()],
     ];
     if status.unreconciled > 0 {
-        rows.insert(1, vec!["Unconfirmed".into(), format!("{} from a backup, silent until a neighbour has confirmed them", status.unreconciled)]);
+        rows.insert(
+            1,
+            vec!["Unconfirmed".into(), format!("{} from a backup, silent until a neighbour has confirmed them", status.unreconciled)],
+        );
     }
     rows.extend(status.addresses.iter().map(|address| vec!["Address".into(), address.clone()]));
     text.push_str(&columns(&rows));

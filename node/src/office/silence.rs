@@ -77,7 +77,8 @@ impl Office {
     ) -> Result<(), Problem> {
         let us = self.machine.organisation();
         let directory = self.machine.directory();
-        let replaced: Vec<DeviceId> = organisations.into_iter().flat_map(|organisation| directory.replaced_devices(&organisation)).collect();
+        let replaced: Vec<DeviceId> =
+            organisations.into_iter().flat_map(|organisation| directory.replaced_devices(&organisation)).collect();
         for device in replaced {
             let access = self.access_of(document)?;
             if !access.has_entries_by(&device) && !access.is_barred(&device, (&under, &us)) {

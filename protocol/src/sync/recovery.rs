@@ -99,7 +99,7 @@ impl Machine {
             return self.keep_card(card, None);
         }
         let organisation = card.card().organisation;
-        if !self.peers.get(&organisation).is_some_and(|peer| !peer.paused) {
+        if self.peers.get(&organisation).is_none_or(|peer| peer.paused) {
             return self.fault_and_end(device, Fault::NotInvited);
         }
         if self.tell_if_replaced(device, &card) {
@@ -192,8 +192,7 @@ impl Machine {
             let access = holding.access();
             access.named().iter().all(|named| *named == us) && !access.names(Subject::Anyone)
         };
-        let alone: BTreeSet<DocumentId> =
-            self.unreconciled().filter(|document| self.document(document).is_some_and(alone)).collect();
+        let alone: BTreeSet<DocumentId> = self.unreconciled().filter(|document| self.document(document).is_some_and(alone)).collect();
         self.reconcile(alone);
     }
 

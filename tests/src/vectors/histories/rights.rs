@@ -1,6 +1,8 @@
 //! Who may do what: revocations against grants, keeps, root keys, forks, ends.
 
-use super::story::{By, COUNCIL, Claims, KENNINGTON, OWNER, PECKHAM, POLICE, Story, anyone, bent, device, give, grant, keep, organisation, second_device};
+use super::story::{
+    By, COUNCIL, Claims, KENNINGTON, OWNER, PECKHAM, POLICE, Story, anyone, bent, device, give, grant, keep, organisation, second_device,
+};
 use csu_protocol::entry::{Body, Grant, Keep, Plane, Principal, Reason, Role};
 use csu_protocol::time::Timestamp;
 
