@@ -1,10 +1,11 @@
 //! Lost and stolen devices, and what root keys say of them.
 
 use crate::stage::{A, B, C, CAST, OWNER, View, acting, device, grant, grants, organisation, root};
-use csu_protocol::access::Unsound;
-use csu_protocol::author::Acting;
+use csu_protocol::access::{Insertion, Unsound};
+use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Author, Body, Keep, Plane, Principal, Role, Signer};
 use csu_protocol::id::EntryId;
+use csu_protocol::identity::DeviceKey;
 use std::collections::BTreeSet;
 
 #[test]
@@ -146,6 +147,21 @@ fn no_other_device_of_the_owner_says_so_of_any_nor_an_admin_of_the_owners() {
     view.write(OWNER, genesis, barring(0));
     let after = view.write(OWNER, genesis, grants(B, Role::Admin));
     assert!(view.counts(after));
+}
+
+#[test]
+fn of_three_devices_of_the_owner_only_the_one_that_began_a_document_bars_another() {
+    let (view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    let mut access = view.access.clone();
+    let third = DeviceKey::from_seed(&[77; 32]);
+    let mut sign = |signer: Signer<'_>, body: Body| {
+        let entry = author::control(&access, &Acting { signer, ..acting(OWNER, genesis) }, body).unwrap();
+        let id = entry.id();
+        assert!(matches!(access.insert(entry, |_, _| true), Insertion::Sound(_)));
+        assert!(access.is_authorised(&id));
+    };
+    sign(Signer::Device(&third), barring(1));
+    sign(Signer::Device(&CAST.members[OWNER].devices[1]), grants(B, Role::Read));
 }
 
 #[test]
