@@ -392,6 +392,9 @@ fn an_erase_that_the_neighbours_know_of_wins_over_a_backup_from_before() {
         assert_eq!(net.nodes[new].count(&kept, Plane::Content), 4, "what was written after the backup came back");
         let entries = net.delivered.iter().filter(|(plane, name, _)| *name == "entries" && *plane == Some(Plane::Content)).count();
         assert_eq!(entries, 1, "only what was missing was sent");
+        let keeper = net.nodes[0].organisation();
+        let in_sync = net.nodes[new].notices.iter().filter(|notice| **notice == Notice::InSync(keeper)).count();
+        assert_eq!(in_sync, 1, "it is not in sync before the content was compared");
         net.connect(new, 2);
         assert!(net.nodes[2].machine.document(&document).unwrap().access().is_erased());
         assert!(net.faults().is_empty(), "{:?}", net.faults());
