@@ -8,29 +8,33 @@ use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::sync::Holding;
 use csu_protocol::time::Timestamp;
 
-/// How often strangers' faults are noted, in milliseconds.
+/// How many faults of strangers are noted each by itself, in so many milliseconds; of more only how many there were.
+const STRANGERS_NOTED: u32 = 50;
 const STRANGERS_EVERY_MS: u64 = 60_000;
 
-/// Faults of devices that showed nothing: counted between the lines that tell of them.
+/// Faults of devices that showed nothing. Anybody can connect and do that, and must not fill the log.
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
-    told: Option<Timestamp>,
-    untold: u64,
+    since: Option<Timestamp>,
+    noted: u32,
+    more: u64,
 }
 
 impl Strangers {
-    /// What to note of one more fault, if it is time.
+    /// What to note of one more fault, if it is to be noted.
     pub(super) fn tell(&mut self, at: Timestamp, fault: &dyn std::fmt::Display) -> Option<String> {
-        if self.told.is_some_and(|told| told <= at && at < told.plus_ms(STRANGERS_EVERY_MS)) {
-            self.untold = self.untold.saturating_add(1);
+        if !self.since.is_some_and(|since| since <= at && at < since.plus_ms(STRANGERS_EVERY_MS)) {
+            (self.since, self.noted) = (Some(at), 0);
+        }
+        if self.noted >= STRANGERS_NOTED {
+            self.more = self.more.saturating_add(1);
             return None;
         }
-        self.told = Some(at);
-        let more = match std::mem::take(&mut self.untold) {
-            0 => String::new(),
-            more => format!("; since the last such line {more} more strangers were turned away"),
-        };
-        Some(format!("{fault}{more}"))
+        self.noted = self.noted.saturating_add(1);
+        Some(match std::mem::take(&mut self.more) {
+            0 => fault.to_string(),
+            more => format!("{fault}; before it {more} more faults of strangers were not noted"),
+        })
     }
 }
 
