@@ -29,6 +29,7 @@ mod report;
 mod retention;
 mod revoking;
 mod sharing;
+mod silence;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -126,6 +127,8 @@ pub struct Office {
     changed: BTreeSet<DocumentId>,
     /// When roles end.
     ends: ends::Ends,
+    /// What strangers did wrong.
+    strangers: silence::Strangers,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
     /// Held by whoever writes a backup, so that there is one at a time.
@@ -189,6 +192,7 @@ impl Office {
             held: Vec::new(),
             changed: BTreeSet::new(),
             ends: ends::Ends::default(),
+            strangers: silence::Strangers::default(),
             erasing: erasing::Erasing::default(),
             backing_up: Arc::default(),
             spoiled: false,
@@ -313,8 +317,10 @@ impl Office {
     fn blame(&mut self, device: &DeviceId, at: Timestamp, reason: &EndReason) {
         let peer = self.machine.peers().map(|peer| peer.organisation).find(|id| self.machine.directory().device(id) == Some(*device));
         let who = peer.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
-        tracing::warn!(who, %reason, "a peer broke a rule");
-        let line = LogLine { at, verb: LogVerb::Network, who, document: None, to: None, why: None, detail: reason.to_string() };
+        let detail = if peer.is_some() { Some(reason.to_string()) } else { self.strangers.tell(at, reason) };
+        let Some(detail) = detail else { return };
+        tracing::warn!(who, detail, "a peer broke a rule");
+        let line = LogLine { at, verb: LogVerb::Network, who, document: None, to: None, why: None, detail };
         if let Err(error) = self.storage.append_log(&line) {
             tracing::warn!(%error, "could not note that a peer broke a rule");
             self.failed = Some(error.into());
@@ -396,8 +402,15 @@ impl Office {
             }
             Notice::Fault { device, organisation, fault } => {
                 let who = organisation.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
-                tracing::warn!(who, %fault, "a peer broke a rule");
-                self.log(at, LogVerb::Network, &who, None, None, None, fault.to_string())?;
+                let detail = match organisation {
+                    Some(_) => Some(fault.to_string()),
+                    None => self.strangers.tell(at, &fault),
+                };
+                // Anybody can connect and show nothing: that must not fill the log.
+                if let Some(detail) = detail {
+                    tracing::warn!(who, fault = detail, "a peer broke a rule");
+                    self.log(at, LogVerb::Network, &who, None, None, None, detail)?;
+                }
             }
             Notice::Pairing(organisation) => {
                 if let Some(peer) = self.machine.peer(&organisation) {

@@ -23,6 +23,12 @@ pub fn status(status: &Status) -> String {
         vec!["Data folder".into(), status.data_folder.clone()],
         vec!["Fingerprint".into(), status.organisation.id.to_string()],
     ];
+    if status.unreconciled > 0 {
+        rows.insert(
+            1,
+            vec!["Unconfirmed".into(), format!("{} from a backup, silent until a neighbour has confirmed them", status.unreconciled)],
+        );
+    }
     rows.extend(status.addresses.iter().map(|address| vec!["Address".into(), address.clone()]));
     text.push_str(&columns(&rows));
     if !status.peers.is_empty() {

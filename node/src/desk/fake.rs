@@ -167,6 +167,7 @@ impl Desk for FakeDesk {
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
             log: log_head(),
             outstanding_erasures: 0,
+            unreconciled: 0,
             summary: "no neighbour connected".into(),
         })
     }

@@ -46,6 +46,9 @@ pub struct Status {
     /// How many documents of this organisation are erased without all their holders having confirmed it.
     #[serde(default)]
     pub outstanding_erasures: usize,
+    /// How many documents came back from a backup and wait until a neighbour has confirmed them.
+    #[serde(default)]
+    pub unreconciled: usize,
     /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
     pub summary: String,
 }

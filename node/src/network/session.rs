@@ -127,11 +127,11 @@ async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiv
 
 /// Says hello and hears it: only then do both sides know that the stream is a session.
 async fn open(reader: &mut Reader, writer: &mut Writer, limits: &Limits) -> Result<(), EndReason> {
-    writer.send(Bytes::new()).await.map_err(|error| broken(&error, limits))?;
+    writer.send(Bytes::new()).await.map_err(|error| broken(&error, limits.frame_bytes))?;
     match reader.next().await {
         Some(Ok(frame)) if frame.is_empty() => Ok(()),
         Some(Ok(_)) => Err(EndReason::BadOpening),
-        Some(Err(error)) => Err(broken(&error, limits)),
+        Some(Err(error)) => Err(broken(&error, limits.frame_bytes)),
         None => Err(EndReason::ClosedByPeer),
     }
 }
@@ -181,7 +181,7 @@ async fn read(
                     reader.get_mut().last = Instant::now();
                 }
             }
-            Some(Err(error)) => return broken(&error, limits),
+            Some(Err(error)) => return broken(&error, reader.decoder().max_frame_length()),
             None => return EndReason::ClosedByPeer,
         }
         // A buffer full of tiny frames must not keep the other tasks waiting.
@@ -240,9 +240,9 @@ async fn write_batch(writer: &mut Writer, first: Queued, inbox: &mut mpsc::Recei
 }
 
 /// Why reading failed.
-fn broken(error: &io::Error, limits: &Limits) -> EndReason {
+fn broken(error: &io::Error, limit: usize) -> EndReason {
     let too_large = error.get_ref().is_some_and(|inner| inner.is::<LengthDelimitedCodecError>());
-    if too_large { EndReason::FrameTooLarge { limit: limits.frame_bytes } } else { lost(error) }
+    if too_large { EndReason::FrameTooLarge { limit } } else { lost(error) }
 }
 
 fn lost(error: &io::Error) -> EndReason {

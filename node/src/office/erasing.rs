@@ -147,7 +147,7 @@ impl Office {
             });
         }
         let outstanding = if erased.is_some() { holders.iter().filter(|holder| holder.confirmed.is_none()).count() } else { 0 };
-        let title = if erased.is_some() { None } else { self.storage.listed(document)?.map(|line| line.title) };
+        let title = if erased.is_some() { None } else { self.line_of(document)?.map(|line| line.title) };
         let owner = self.organisation(&owner);
         Ok(ErasureView { reference: document.short(), id: *document, title, owner, erased, holders, anyone, outstanding })
     }

@@ -15,6 +15,10 @@ impl Office {
             Ok(None) => {}
             Err(problem) => tracing::warn!(document = %document.short(), %problem, "could not list"),
         }
+        if self.is_silent(document) {
+            // Its line comes when a neighbour has confirmed it; until then none is shown.
+            return Ok(());
+        }
         let open = match self.open_document(document) {
             Ok(open) => open,
             Err(problem) => {
@@ -28,6 +32,11 @@ impl Office {
         let unread = news || before.is_some_and(|before| before.unread);
         self.storage.put_listing(&line(&open, unread))?;
         Ok(())
+    }
+
+    /// A document's line, unless it is silent.
+    pub(super) fn line_of(&self, document: &DocumentId) -> Result<Option<Listed>, OfficeError> {
+        if self.is_silent(document) { Ok(None) } else { Ok(self.storage.listed(document)?) }
     }
 
     /// Notes that somebody here has seen a document as it is now.

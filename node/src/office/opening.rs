@@ -46,7 +46,7 @@ impl Office {
             && let Some(draft) = self.storage.draft(number)?
         {
             return Ok(match draft.content.document {
-                Some(document) => Named::Document(document, self.draft_of(&document)?),
+                Some(document) => self.named(document)?,
                 None => Named::Draft(draft),
             });
         }
@@ -63,7 +63,7 @@ impl Office {
         }
         let found = self.storage.find_by_prefix(reference, 2)?;
         match found.as_slice() {
-            [document] => Ok(Named::Document(*document, self.draft_of(document)?)),
+            [document] => self.named(*document),
             [] => Err(Problem::not_found(
                 format!("this node holds no document that begins with {reference}"),
                 "see what it holds with `csu bulletin list`, `csu guide list` and `csu note list`; a neighbour may not have sent it yet",
@@ -74,6 +74,12 @@ impl Office {
                 "give more letters and digits of the id",
             )),
         }
+    }
+
+    /// A document that may be spoken of.
+    fn named(&self, document: DocumentId) -> Result<Named, Problem> {
+        self.refuse_silent(&document)?;
+        Ok(Named::Document(document, self.draft_of(&document)?))
     }
 
     fn draft_of(&self, document: &DocumentId) -> Result<Option<Draft>, Problem> {
@@ -100,6 +106,7 @@ impl Office {
     /// Opens a document, everything written before included. One that was erased is refused.
     pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Open, Problem> {
         self.refuse_erased(id)?;
+        self.refuse_silent(id)?;
         self.open_remains(id)
     }
 

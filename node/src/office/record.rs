@@ -87,7 +87,7 @@ impl Office {
         let mut shown_lines = Vec::with_capacity(lines.len());
         for storage::LoggedLine { number, line, hash } in lines {
             let what = match &line.document {
-                Some(document) => self.storage.listed(document)?.map(|listed| match listed.state.as_str() {
+                Some(document) => self.line_of(document)?.map(|listed| match listed.state.as_str() {
                     ERASED => format!("{} (erased)", listed.kind),
                     _ => format!("{} \"{}\"", listed.kind, listed.title),
                 }),

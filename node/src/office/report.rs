@@ -26,6 +26,11 @@ impl Office {
         if outstanding_erasures > 0 {
             summary.push_str(&format!("; {} not confirmed yet by {}", count(outstanding_erasures, "erasure", "erasures"), by.join(", ")));
         }
+        let unreconciled = self.count_silent();
+        if unreconciled > 0 {
+            let documents = count(unreconciled, "document", "documents");
+            summary.push_str(&format!("; {documents} from a backup silent until a neighbour confirms"));
+        }
         Ok(Status {
             organisation: Identity { id: card.organisation, name: card.name.to_string(), kind: card.kind },
             device: card.device,
@@ -39,6 +44,7 @@ impl Office {
             integrity: self.integrity.clone(),
             log: self.storage.log_head()?.into(),
             outstanding_erasures,
+            unreconciled,
             summary,
         })
     }

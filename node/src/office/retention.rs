@@ -143,7 +143,7 @@ impl Office {
         let mut soonest: BTreeMap<(Timestamp, DocumentId), Kept> = BTreeMap::new();
         let mut more: u64 = 0;
         self.storage.every_kept(&mut |kept| {
-            let first = Dates::of(&kept, self.config.keeps(&kept.kind)).first();
+            let first = Dates::of(&kept, self.config.keeps(&kept.kind)).first().filter(|_| !self.is_silent(&kept.document));
             if let Some(first) = first.filter(|first| *first <= until) {
                 soonest.insert((first, kept.document), kept);
                 if soonest.len() > limit {

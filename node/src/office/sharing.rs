@@ -83,10 +83,16 @@ impl Office {
         givings: Vec<Giving>,
         circles: &[CircleGrant],
     ) -> Result<(), Problem> {
+        self.refuse_silent(document)?;
         self.check_cards(&grants_of(&givings))?;
         let under = self.standing(document, Role::Admin, "granting")?;
         let grants = grants_of(&givings);
         self.sign_givings(document, under, batches(givings))?;
+        let named = grants.iter().filter_map(|grant| match grant.subject {
+            Subject::Organisation(organisation) => Some(organisation),
+            Subject::Anyone => None,
+        });
+        self.bar_replaced(document, under, named)?;
         for grant in circles {
             self.storage.put_share(document, grant)?;
             let detail = format!("granted {} to the members of the circle {}", grant.role, self.circle_of(grant.circle)?.name);

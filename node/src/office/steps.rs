@@ -173,8 +173,12 @@ impl Office {
         let genesis = genesis.map_err(|error| author_problem(&error))?;
         let document = genesis.document();
         self.publish(genesis)?;
+        // At once, before any of them could have acted in it.
+        self.bar_replaced(&document, document.into(), [us])?;
         self.remember_givings(&document, document.into(), &first)?;
         self.sign_givings(&document, document.into(), batches)?;
+        let readers = self.access_of(&document)?.named();
+        self.bar_replaced(&document, document.into(), readers)?;
         for grant in &wishes.circles {
             self.storage.put_share(&document, grant)?;
         }

@@ -18,6 +18,7 @@ use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
 mod erasing;
+mod silence;
 
 struct Nowhere;
 

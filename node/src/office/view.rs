@@ -39,6 +39,9 @@ impl Office {
         let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone() };
         let page = self.storage.listing(&filter, limit, cursor)?;
         for line in page.items {
+            if self.is_silent(&line.document) {
+                continue;
+            }
             let erased = if line.state == ERASED { self.erased(&line.document)? } else { None };
             items.push(DocumentLine {
                 erased,
@@ -188,7 +191,7 @@ impl Office {
             readers,
             responses: responses.collect(),
             steps: possible_steps(open.kind, open.state, open.level),
-            problems: problems(open),
+            problems: problems(open).into_iter().chain(self.doubt(&open.id)).collect(),
             heads: access.heads(Plane::Control).chain(access.heads(Plane::Content)).collect(),
             forks: access
                 .forks()

@@ -19,7 +19,7 @@ pub(super) fn remove(db: &Connection, document: &DocumentId) -> Result<(), Fault
 
 /// Every marked document.
 pub(super) fn all(db: &Connection) -> Result<BTreeSet<DocumentId>, Fault> {
-    let mut statement = db.prepare_cached("SELECT id FROM unreconciled ORDER BY id")?;
+    let mut statement = db.prepare_cached("SELECT key, id FROM unreconciled ORDER BY key")?;
     let mut rows = statement.query([])?;
     let mut documents = BTreeSet::new();
     while let Some(row) = rows.next()? {

@@ -1,10 +1,11 @@
 //! Devices that an organisation lost: what its root key says of them, and what they began.
 
 use super::graph::Access;
-use super::index::{AuthorIx, NodeIx};
+use super::index::{AuthorIx, NodeIx, Standing};
+use super::memo::View;
 use super::revocations::{Party, Right};
 use crate::entry::{Author, Body, Keep, Plane, Principal};
-use crate::id::{DeviceId, OrganisationId};
+use crate::id::{DeviceId, EntryId, OrganisationId};
 use std::collections::BTreeSet;
 
 impl Access {
@@ -38,10 +39,15 @@ impl Access {
         author.is_some_and(|author| Plane::ALL.into_iter().any(|plane| self.tip_of(author, plane).is_some()))
     }
 
-    /// Whether somebody revoked `device` itself, in whatever right.
+    /// Whether `organisation`, acting under the genesis or grant `under`, revoked `device` itself, and that counts.
     #[must_use]
-    pub fn names_device(&self, device: &DeviceId) -> bool {
-        self.known_author(&Author::Device(*device)).is_some_and(|author| self.revocations.naming(Party::Device(author)).next().is_some())
+    pub fn is_barred(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
+        let party = self.known_author(&Author::Device(*device)).map(Party::Device);
+        let standing = self.find(under).zip(self.known_organisation(organisation));
+        let Some((party, (grant, organisation))) = party.zip(standing) else { return false };
+        let right = Right::Standing(Standing { grant, organisation });
+        let mut said = self.revocations.of(party, right).iter().flat_map(|group| &group.members);
+        said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
     }
 
     /// The Revoke by which the root key of `organisation` disowns a device that `successors` took the place of: for

@@ -99,7 +99,7 @@ impl Machine {
             return self.keep_card(card, None);
         }
         let organisation = card.card().organisation;
-        if !self.peers.get(&organisation).is_some_and(|peer| !peer.paused) {
+        if self.peers.get(&organisation).is_none_or(|peer| peer.paused) {
             return self.fault_and_end(device, Fault::NotInvited);
         }
         if self.tell_if_replaced(device, &card) {

@@ -1,10 +1,11 @@
 //! Lost and stolen devices, and what root keys say of them.
 
 use crate::stage::{A, B, C, CAST, OWNER, View, acting, device, grant, grants, organisation, root};
-use csu_protocol::access::Unsound;
-use csu_protocol::author::Acting;
+use csu_protocol::access::{Insertion, Unsound};
+use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Author, Body, Keep, Plane, Principal, Role, Signer};
 use csu_protocol::id::EntryId;
+use csu_protocol::identity::DeviceKey;
 use std::collections::BTreeSet;
 
 #[test]
@@ -149,6 +150,32 @@ fn no_other_device_of_the_owner_says_so_of_any_nor_an_admin_of_the_owners() {
 }
 
 #[test]
+fn of_three_devices_of_the_owner_only_the_one_that_began_a_document_bars_another() {
+    let (view, genesis) = View::new(vec![grant(A, Role::Read)]);
+    let mut access = view.access.clone();
+    let third = DeviceKey::from_seed(&[77; 32]);
+    let mut sign = |signer: Signer<'_>, body: Body| {
+        let entry = author::control(&access, &Acting { signer, ..acting(OWNER, genesis) }, body).unwrap();
+        let id = entry.id();
+        assert!(matches!(access.insert(entry, |_, _| true), Insertion::Sound(_)));
+        assert!(access.is_authorised(&id));
+    };
+    sign(Signer::Device(&third), barring(1));
+    sign(Signer::Device(&CAST.members[OWNER].devices[1]), grants(B, Role::Read));
+}
+
+#[test]
+fn the_device_that_began_a_document_says_nothing_by_a_role_that_somebody_gave_it() {
+    let (mut view, genesis) = View::new(vec![grant(A, Role::Admin)]);
+    let to_owner = view.write(A, genesis, grants(OWNER, Role::Admin));
+    view.write(OWNER, to_owner, barring(1));
+    for under in [to_owner, genesis] {
+        let by_other = view.take(view.make(&second(under), grants(C, Role::Read)));
+        assert!(view.counts(by_other));
+    }
+}
+
+#[test]
 fn the_device_that_began_a_document_keeps_what_another_did_if_it_says_so() {
     let (mut view, genesis) = View::new(vec![grant(A, Role::Read)]);
     let kept = view.take(view.make(&second(genesis), grants(B, Role::Read)));
@@ -168,7 +195,8 @@ fn a_thief_of_the_device_that_began_a_document_does_not_lock_the_owner_out() {
     let word = view.write(OWNER, genesis, barring(1));
     let unknowing = honest.take(honest.make(&second(genesis), grants(B, Role::Read)));
     view.meet(&mut honest);
-    assert!(!view.counts(unknowing));
+    let (us, next) = (CAST.members[OWNER].id, CAST.members[OWNER].device(1));
+    assert!(!view.counts(unknowing) && view.access.is_barred(&next, (&genesis, &us)));
     assert_eq!(view.unsound(view.make(&second(genesis), grants(C, Role::Read))), Unsound::Revoked);
     let root_word = {
         let successors = BTreeSet::from([CAST.members[OWNER].device(1)]);
@@ -178,6 +206,7 @@ fn a_thief_of_the_device_that_began_a_document_does_not_lock_the_owner_out() {
     assert!(view.counts(root_word) && view.counts(genesis) && !view.counts(word) && view.counts(unknowing));
     let on = view.take(view.make(&second(genesis), grants(C, Role::Read)));
     assert!(view.counts(on));
+    assert!(!view.access.is_barred(&next, (&genesis, &us)));
     // Nor does the thief, afterwards, from where it had not heard.
     let mut thief = honest.part();
     thief.write(OWNER, genesis, barring(1));
@@ -210,6 +239,9 @@ fn what_a_root_key_disowns_keeps_all_that_is_known_in_both_planes() {
     let mut thief = view.part();
     let (us, old) = (CAST.members[OWNER].id, CAST.members[OWNER].device(0));
     assert!(!view.access.is_vouched_by_root());
+    let mut harsh = view.part();
+    harsh.take(harsh.make(&root(OWNER), barring(0)));
+    assert!(!harsh.access.is_vouched_by_root(), "it kept nothing, not even the beginning");
     let body = view.access.disown(&us, &old, &BTreeSet::new()).unwrap();
     view.take(view.make(&root(OWNER), body));
     let (later, words) = (thief.write(OWNER, genesis, grants(C, Role::Read)), thief.take(thief.make_key(OWNER, genesis)));

@@ -146,7 +146,7 @@ impl Office {
         Ok(CircleChange {
             document: *document,
             reference: document.short(),
-            title: self.storage.listed(document)?.map(|line| line.title).unwrap_or_default(),
+            title: self.line_of(document)?.map(|line| line.title).unwrap_or_default(),
             who: self.organisation(&who),
             change,
             role: grant.role,

@@ -392,6 +392,9 @@ fn an_erase_that_the_neighbours_know_of_wins_over_a_backup_from_before() {
         assert_eq!(net.nodes[new].count(&kept, Plane::Content), 4, "what was written after the backup came back");
         let entries = net.delivered.iter().filter(|(plane, name, _)| *name == "entries" && *plane == Some(Plane::Content)).count();
         assert_eq!(entries, 1, "only what was missing was sent");
+        let keeper = net.nodes[0].organisation();
+        let in_sync = net.nodes[new].notices.iter().filter(|notice| **notice == Notice::InSync(keeper)).count();
+        assert_eq!(in_sync, 1, "it is not in sync before the content was compared");
         net.connect(new, 2);
         assert!(net.nodes[2].machine.document(&document).unwrap().access().is_erased());
         assert!(net.faults().is_empty(), "{:?}", net.faults());
@@ -439,4 +442,111 @@ fn a_thief_who_revokes_the_successor_does_not_keep_it_from_acting() {
     assert_eq!(access.disown(&us, &old, &BTreeSet::from([successor])), None, "it is said");
     assert!(access.tip(&Author::Device(old), Plane::Control).is_some());
     assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+impl Net {
+    /// A thief goes on with what a node has, but for what it was told.
+    fn forget(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        let mut start = node.store.start();
+        let card = node.machine.card().clone();
+        start.cards.retain(|(known, _)| known.card().organisation != card.card().organisation);
+        node.machine = Machine::new(card, start, Budget::default(), &node.store).unwrap();
+    }
+
+    /// Something happens among the nodes of `places`.
+    fn happen(&mut self, dice: &mut Entropy, places: &[usize], thief: Option<usize>) {
+        let [what, one, other, which] = dice.bytes();
+        let (a, b) = (places[usize::from(one) % places.len()], places[usize::from(other) % places.len()]);
+        if thief.is_some_and(|thief| self.nodes[thief].machine.replaced_by().is_some()) {
+            self.forget(thief.unwrap());
+        }
+        let documents: Vec<DocumentId> = self.nodes[a].machine.documents().map(|(document, _)| *document).collect();
+        match what % 8 {
+            0 | 1 if a != b => {
+                self.disconnect(a, b);
+                self.connect(a, b);
+            }
+            2 if a != b => self.disconnect(a, b),
+            3 | 4 => {
+                let readers: Vec<OrganisationId> = (0..3).map(|at| self.nodes[at].organisation()).collect();
+                let us = self.nodes[a].organisation();
+                let readers: Vec<OrganisationId> =
+                    readers.into_iter().enumerate().filter(|(at, id)| *id != us && which & (1 << at) != 0).map(|(_, id)| id).collect();
+                self.nodes[a].begin(&readers);
+            }
+            _ => {
+                let us = self.nodes[a].organisation();
+                let own = |document: &&DocumentId| self.nodes[a].machine.document(document).unwrap().access().owner() == Some(us);
+                let own: Vec<DocumentId> = documents.iter().filter(own).copied().collect();
+                if let Some(document) = own.get(usize::from(which) % own.len().max(1)) {
+                    self.nodes[a].revise(*document, b"more");
+                }
+            }
+        }
+        self.run();
+    }
+}
+
+#[test]
+fn whatever_happened_before_and_meanwhile_the_honest_agree_once_the_root_key_has_spoken() {
+    for seed in 0..60 {
+        let mut dice = Entropy::from_seed([seed; 32]);
+        let mut net = Net::new(3);
+        for (a, b) in [(0, 1), (1, 2), (0, 2)] {
+            net.pair(a, b);
+        }
+        for _ in 0..12 {
+            net.happen(&mut dice, &[0, 1, 2], None);
+        }
+        let backup = net.nodes[1].store.clone();
+        for _ in 0..8 {
+            net.happen(&mut dice, &[0, 1, 2], None);
+        }
+        let new = net.restore_from(1, 50 + seed, 7, backup);
+        // The thief goes on with the old device; whom it meets may or may not have heard of the new one.
+        for step in 0..12 {
+            net.happen(&mut dice, &[0, 1, 2], Some(1));
+            if step == 6 {
+                net.connect(0, new);
+            }
+        }
+        for at in [0, 2, new] {
+            net.disconnect(1, at);
+        }
+        let honest = [(0, new), (2, new), (0, 2)];
+        for (a, b) in honest {
+            net.disconnect(a, b);
+        }
+        for (a, b) in [(0, new), (2, new)] {
+            net.connect(a, b);
+        }
+        net.nodes[new].machine.reconcile_alone();
+        net.nodes[new].disown(2);
+        net.nodes[new].machine.set_recovering(false);
+        net.run();
+        net.delivered.clear();
+        net.connect(0, 2);
+        net.run();
+        assert!(net.count_delivered("the end of a round") <= 12, "{seed}: rounds end");
+        assert!(honest.iter().all(|(a, b)| net.is_synced(*a, *b)), "{seed}: {:?}", net.faults());
+        assert_eq!(net.nodes[new].machine.unreconciled().count(), 0, "{seed}");
+        let places = [0, 2, new];
+        let documents: BTreeSet<DocumentId> =
+            places.iter().flat_map(|at| net.nodes[*at].machine.documents().map(|(document, _)| *document)).collect();
+        for document in documents {
+            let held = places.iter().filter_map(|at| Some((*at, net.nodes[*at].machine.document(&document)?)));
+            let vouched: Vec<_> = held.filter(|(at, holding)| holding.is_vouched_for(net.nodes[*at].machine.directory())).collect();
+            let Some((_, first)) = vouched.first() else { continue };
+            let named = first.access().named();
+            for at in places.into_iter().filter(|at| named.contains(&net.nodes[*at].organisation())) {
+                let holding = net.nodes[at].machine.document(&document);
+                let holding = holding.unwrap_or_else(|| panic!("{seed}: {at} lacks document {document}"));
+                for plane in Plane::ALL {
+                    assert_eq!(holding.access().version(plane), first.access().version(plane), "{seed}: {at} of {document}");
+                }
+            }
+        }
+        assert!(net.faults().is_empty(), "{seed}: {:?}", net.faults());
+    }
 }

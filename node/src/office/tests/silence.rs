@@ -1,0 +1,129 @@
+//! After an organisation lost a device.
+
+use super::*;
+use crate::desk::{DocumentQuery, ExportFormat, GrantRequest, LogQuery, RetentionQuery};
+use csu_protocol::entry::Plane;
+use csu_protocol::sync::Fault;
+
+fn brixton(generation: u64, device: DeviceId) -> SignedCard {
+    let root = RootKey::from_secret([1; 32]);
+    SignedCard::sign(&root, generation, device, Name::new("Brixton").unwrap(), OrganisationKind::Union)
+}
+
+fn guide(office: &mut Office, to: Vec<Recipient>) -> DocumentId {
+    let assign = vec!["title=Gates".to_owned(), "problem=Alleys".to_owned(), "summary=Gates".to_owned(), "evidenceBasis=claim".to_owned()];
+    let request = DraftRequest { kind: "guide".to_owned(), assign, to, ..DraftRequest::default() };
+    let draft = office.draft(&Actor::default(), request).unwrap();
+    let published = office.step(&Actor::default(), &draft.reference, "publish", StepRequest::default()).unwrap();
+    office.settle().unwrap();
+    published.id.unwrap()
+}
+
+/// An older device of Brixton's, whose card loses against the one in use.
+fn older(office: &Office) -> SignedCard {
+    let current = office.machine.card();
+    let cards = (10..=255).map(|byte| brixton(0, DeviceKey::from_seed(&[byte; 32]).device()));
+    cards.into_iter().find(|card| current.supersedes(card)).unwrap()
+}
+
+#[test]
+fn a_document_that_came_back_from_a_backup_is_shown_to_nobody_until_it_is_confirmed() {
+    let (folder, mut office, _) = office();
+    let actor = Actor::default();
+    let shared = guide(&mut office, to("Police")).to_string();
+    let private = guide(&mut office, Vec::new()).to_string();
+    office.storage.mark_all_unreconciled().unwrap();
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+
+    let status = office.status().unwrap();
+    assert_eq!(status.unreconciled, 2);
+    assert!(status.summary.contains("2 documents from a backup silent until a neighbour confirms"), "{}", status.summary);
+    assert!(office.documents(&actor, DocumentQuery::default()).unwrap().items.is_empty());
+    let far = RetentionQuery { before: Some("9999-01-01T00:00:00Z".parse().unwrap()), ..RetentionQuery::default() };
+    assert!(office.retention(&actor, far).unwrap().items.is_empty());
+    let grant = GrantRequest { who: "Council".to_owned(), role: Some(Role::Read), until: None };
+    let refused = [
+        office.document(&actor, &shared).unwrap_err(),
+        office.history(&actor, &shared).unwrap_err(),
+        office.export(&actor, &shared, ExportFormat::Json).unwrap_err(),
+        office.access(&actor, &shared).unwrap_err(),
+        office.grant(&actor, &shared, grant).unwrap_err(),
+    ];
+    for problem in refused {
+        assert!(problem.to_string().contains("came back from a backup and waits until a neighbour has confirmed it"), "{problem}");
+    }
+    office.machine.reconcile_alone();
+    office.settle().unwrap();
+    assert_eq!(office.status().unwrap().unreconciled, 1, "nobody else ever knew of the private one");
+    office.document(&actor, &private).unwrap();
+    let listed = office.documents(&actor, DocumentQuery::default()).unwrap().items;
+    assert_eq!(listed.iter().map(|line| line.id.unwrap().to_string()).collect::<Vec<_>>(), [private]);
+}
+
+#[test]
+fn whoever_begins_a_document_or_lets_somebody_into_it_bars_the_devices_that_were_replaced() {
+    let (folder, mut office, [police, _]) = office();
+    let (own, theirs) = (older(&office), DeviceKey::from_seed(&[3; 32]).device());
+    let police_card = |generation, device| {
+        SignedCard::sign(&RootKey::from_secret([3; 32]), generation, device, Name::new("Police").unwrap(), OrganisationKind::Police)
+    };
+    for card in [own.clone(), police_card(4, DeviceId::new([44; 32]))] {
+        office.storage.apply(&Write::Card { card, brought_by: None }).unwrap();
+    }
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    assert_eq!(own.card().organisation, office.machine.organisation());
+    let document = guide(&mut office, to("Police"));
+    let access = office.access_of(&document).unwrap();
+    let us = office.machine.organisation();
+    for device in [own.card().device, theirs] {
+        assert!(access.is_barred(&device, (&document.into(), &us)), "{}", device.short());
+    }
+    assert_eq!(access.entries(Plane::Control).count(), 3, "the genesis, and each once");
+    assert!(access.role_now(&police, now()).is_some());
+
+    let private = guide(&mut office, Vec::new());
+    assert!(!office.access_of(&private).unwrap().is_barred(&theirs, (&private.into(), &us)));
+    let request = GrantRequest { who: "Police".to_owned(), role: Some(Role::Read), until: None };
+    office.grant(&Actor::default(), &private.to_string(), request).unwrap();
+    assert!(office.access_of(&private).unwrap().is_barred(&theirs, (&private.into(), &us)));
+}
+
+#[test]
+fn a_node_whose_organisation_was_restored_elsewhere_stops_and_does_not_start_again() {
+    let (folder, mut office, _) = office();
+    let newer = brixton(9, DeviceId::new([99; 32]));
+    office.storage.apply(&Write::Card { card: newer.clone(), brought_by: None }).unwrap();
+    office.storage.commit().unwrap();
+    office.rebuild().unwrap();
+    let draft = DraftRequest { kind: "note".to_owned(), to: to("Police"), ..DraftRequest::default() };
+    let draft = DraftRequest { assign: vec!["subject=A".to_owned(), "text=B".to_owned()], ..draft };
+    let draft = office.draft(&Actor::default(), draft).unwrap();
+    let problem = office.step(&Actor::default(), &draft.reference, "send", StepRequest::default()).unwrap_err();
+    assert!(problem.to_string().contains("this organisation was restored on another device"), "{problem}");
+    let stopped = office.check_replaced().unwrap_err().to_string();
+    assert!(stopped.contains(&newer.card().device.short()) && stopped.contains("put this data folder away"), "{stopped}");
+    office.close().unwrap();
+    let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
+    let (config, storage) = (Config::load(&flags, []).unwrap(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), Name::new("Brixton").unwrap(), OrganisationKind::Union);
+    let again = Office::open(birth.unwrap().keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok);
+    assert!(matches!(again, Err(OfficeError::Replaced(_))));
+}
+
+#[test]
+fn strangers_who_show_nothing_do_not_fill_the_log() {
+    let (_folder, mut office, _) = office();
+    let fault = |byte| Notice::Fault { device: DeviceId::new([byte; 32]), organisation: None, fault: Fault::NotInvited };
+    let at = now();
+    for byte in 1..=200 {
+        office.note(at, fault(byte)).unwrap();
+    }
+    office.note(at.plus_ms(60_000), fault(201)).unwrap();
+    office.settle().unwrap();
+    let lines = Desk::log(&mut office, &Actor::default(), LogQuery::default()).unwrap();
+    let found: Vec<&str> = lines.iter().map(|line| line.detail.as_str()).filter(|detail| detail.contains("invitation")).collect();
+    assert_eq!(found.len(), 51, "{found:?}");
+    assert!(found[0].contains("before it 150 more faults of strangers"), "{found:?}");
+}
