@@ -14,6 +14,7 @@
 
 mod audience;
 mod circles;
+mod daily;
 mod desk;
 mod drafting;
 mod ends;
@@ -114,6 +115,8 @@ pub struct Office {
     ends: ends::Ends,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
+    /// When it is looked what has come to its end.
+    daily: daily::Daily,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
@@ -173,6 +176,7 @@ impl Office {
             changed: BTreeSet::new(),
             ends: ends::Ends::default(),
             erasing: erasing::Erasing::default(),
+            daily: daily::Daily::default(),
             spoiled: false,
             stopping: false,
             failed: None,
@@ -311,6 +315,7 @@ impl Office {
             tracing::warn!(%error, "could not note that a role ended");
             self.failed = Some(error);
         }
+        self.erase_what_ended();
         self.wake_erasures();
     }
 
@@ -319,7 +324,8 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).fold(longest, Duration::min)
+        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in());
+        asked.chain([self.daily.wake_in()]).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.
