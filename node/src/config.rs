@@ -150,12 +150,13 @@ struct Settings {
     keep_mib: u64,
     keep_strangers_mib: u64,
     erasure_grace_hours: u64,
+    erase_at_end: bool,
     #[serde(default)]
     retention: BTreeMap<String, u32>,
 }
 
 impl Settings {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "data",
         "listen",
         "announce",
@@ -167,6 +168,7 @@ impl Settings {
         "keep_mib",
         "keep_strangers_mib",
         "erasure_grace_hours",
+        "erase_at_end",
         "retention",
     ];
 }
@@ -211,6 +213,8 @@ pub struct Config {
     /// For how many hours content whose owner had it erased is kept, hidden, before it is destroyed: 0 to 720. Within them the
     /// owner's root key can take back what a thief of its device ordered.
     pub erasure_grace_hours: u64,
+    /// Whether documents of this organisation are erased by the node itself when their end has come.
+    pub erase_at_end: bool,
     /// For how long documents are kept, by what the file calls it: `bulletin_months`, after how many months without
     /// a change it is reviewed, and `bulletin_erase_months`, after how many it is erased; 0 is never.
     pub retention: BTreeMap<String, u32>,
@@ -245,7 +249,8 @@ impl Config {
             .merge(Serialized::default("mdns", true))
             .merge(Serialized::default("keep_mib", KEEP_MIB))
             .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB))
-            .merge(Serialized::default("erasure_grace_hours", 0));
+            .merge(Serialized::default("erasure_grace_hours", 0))
+            .merge(Serialized::default("erase_at_end", true));
         let own_file = named.clone().or_else(conventional_folder).map(|data| data.join(FILE)).filter(|file| file.exists());
         if let Some(file) = explicit.as_ref().or(own_file.as_ref()) {
             check_file(file)?;
@@ -304,6 +309,7 @@ impl Config {
             keep_mib: settings.keep_mib,
             keep_strangers_mib: settings.keep_strangers_mib,
             erasure_grace_hours: settings.erasure_grace_hours,
+            erase_at_end: settings.erase_at_end,
             retention,
         })
     }

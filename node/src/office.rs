@@ -15,6 +15,7 @@
 mod audience;
 mod backup;
 mod circles;
+mod daily;
 mod desk;
 mod drafting;
 mod ends;
@@ -131,6 +132,8 @@ pub struct Office {
     strangers: silence::Strangers,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
+    /// When it is looked what has come to its end.
+    daily: daily::Daily,
     /// Held by whoever writes a backup, so that there is one at a time.
     backing_up: Arc<()>,
     /// Whether a request failed after it had written something.
@@ -194,6 +197,7 @@ impl Office {
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
             erasing: erasing::Erasing::default(),
+            daily: daily::Daily::default(),
             backing_up: Arc::default(),
             spoiled: false,
             stopping: false,
@@ -335,6 +339,7 @@ impl Office {
             tracing::warn!(%error, "could not note that a role ended");
             self.failed = Some(error);
         }
+        self.erase_what_ended();
         self.wake_erasures();
     }
 
@@ -343,7 +348,8 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).fold(longest, Duration::min)
+        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in());
+        asked.chain([self.daily.wake_in()]).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.

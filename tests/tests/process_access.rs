@@ -1,8 +1,8 @@
 //! Access as people give and take it: roles that end by themselves, and neighbours that keep what they cannot read.
 
-use csu_node::desk::{AccessLevel, AccessView, Document, Moment};
+use csu_node::desk::{AccessLevel, AccessView, Document, EntryKind, HistoryLine, Moment, PeerState, PeerStatus, Status};
 use csu_protocol::time::Timestamp;
-use csu_tests::node::Node;
+use csu_tests::node::{Node, files};
 use csu_tests::town::{self, first};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -82,4 +82,53 @@ fn a_relay_serves_while_the_owner_is_off_what_it_cannot_read_itself() {
     police.up();
     let found = police.until_document(&bulletin, "got it from the relay", |document| document.state == "issued");
     assert_eq!((first(&found, "headline"), found.owner.name.as_str()), ("Burglaries", "Brixton CSU"));
+}
+
+/// How many entries of content a node holds of a document.
+fn content(node: &Node, document: &str) -> usize {
+    let counted = |line: &HistoryLine| !matches!(line.kind, EntryKind::Genesis | EntryKind::Grant | EntryKind::Revoke);
+    node.history(document).unwrap().iter().filter(|line| counted(line)).count()
+}
+
+/// Whether any file of a node holds these words.
+fn holds(node: &Node, words: &str) -> bool {
+    files(node.data()).iter().any(|file| std::fs::read(file).is_ok_and(|all| memchr::memmem::find(&all, words.as_bytes()).is_some()))
+}
+
+#[test]
+fn a_force_that_loses_its_grant_gets_nothing_new_not_even_from_a_neighbour_and_reads_what_it_holds() {
+    let [brixton, kennington, police] = town::three();
+    let bulletin = town::issue(&brixton, "Burglaries", &[("Kennington CSU", "read"), ("Lambeth Police", "read")]);
+    for node in [&kennington, &police] {
+        node.until_document(&bulletin, "got it", |document| document.state == "issued");
+    }
+    brixton.csu(&["grant", "revoke", &bulletin, "Lambeth Police"]).good();
+    police.until_document(&bulletin, "was told", |document| document.access == AccessLevel::Former);
+    let held = content(&police, &bulletin);
+
+    brixton.step(&bulletin, "update", &json!({ "assign": ["headline=Quartermaine Terrace too"] })).unwrap();
+    kennington.until_document(&bulletin, "got the update", |document| first(document, "headline") == "Quartermaine Terrace too");
+    // The owner is off: whatever came to the police now would come from Kennington, which holds all of it.
+    brixton.terminate();
+    for again in 0..2 {
+        police.terminate();
+        police.up();
+        town::until_connected(&police, &kennington);
+        police.until("had compared everything with Kennington", |node| {
+            let status: Status = node.get("/status").ok()?;
+            let compared =
+                |peer: &PeerStatus| peer.organisation.name == "Kennington CSU" && peer.state == PeerState::Connected && !peer.syncing;
+            status.peers.iter().any(compared).then_some(())
+        });
+        assert_eq!(content(&police, &bulletin), held, "round {again}");
+        assert!(!holds(&police, "Quartermaine"), "round {again}");
+    }
+
+    // The screen says what the force holds, and whom to ask.
+    let shown = police.csu(&["bulletin", "show", &bulletin]).good().stdout;
+    assert!(shown.contains("your access was taken back") && shown.contains("Burglaries"), "{shown}");
+    let access = police.csu(&["access", &bulletin]).good().stdout;
+    assert!(access.contains("taken back by Brixton CSU") && access.contains("what it had received until then"), "{access}");
+    police.csu(&["respond", &bulletin, "acknowledge"]).refused(&["takes the role read", "Brixton CSU", "csu grant add"]);
+    police.csu(&["bulletin", "update", &bulletin, "headline=Ours"]).refused(&["Brixton CSU"]);
 }

@@ -52,6 +52,9 @@ fn a_circle_gives_past_documents_to_who_comes_in_and_takes_them_from_who_goes() 
     let listed = brixton.json(&["grant", "list", &first]);
     assert_eq!((text(&listed, "/0/to/name"), text(&listed, "/0/circles/0")), ("Kennington CSU", WARD));
     assert!(items(&kennington.json(&["grant", "list", &first]), "")[0].get("circles").is_none(), "a circle left its node");
+    let sentence = |node: &Node| node.json(&["access", &first])["rows"][0]["sentence"].as_str().unwrap().to_owned();
+    assert!(sentence(brixton).contains("granted by Brixton CSU as a member of Ward neighbours"), "{}", sentence(brixton));
+    assert!(!sentence(kennington).contains(WARD), "a circle left its node");
 
     // On a pipe what follows is shown, and nothing is done.
     let added = brixton.json(&["circle", "add", WARD, "Lambeth Police"]);
@@ -93,6 +96,44 @@ fn a_circle_gives_past_documents_to_who_comes_in_and_takes_them_from_who_goes() 
     until_access(police, &second, AccessLevel::Former);
     brixton.csu(&["circle", "delete", WARD]).good();
     assert_eq!(police.document(&first).unwrap().access, AccessLevel::Write);
+}
+
+#[test]
+fn a_circle_that_was_being_applied_when_the_node_was_killed_is_applied_by_asking_again() {
+    const DOCUMENTS: usize = 24;
+    let nodes = two();
+    let [brixton, kennington] = &nodes;
+    brixton.csu(&["circle", "create", WARD]).good();
+    let ids: Vec<String> = (0..DOCUMENTS).map(|at| issue(brixton, &format!("Shed {at}"), &[("circle:Ward neighbours", "read")])).collect();
+    brixton.csu(&["circle", "add", WARD, "Kennington CSU"]).good();
+    let given = || ids.iter().filter(|id| !brixton.document(id).unwrap().readers.is_empty()).count();
+    let mut seen = Vec::new();
+    while seen.len() < 20 && seen.last() != Some(&DOCUMENTS) {
+        // Later each time, so that some stroke falls into the middle of the work.
+        let wait = std::time::Duration::from_millis(10 * u64::try_from(seen.len()).unwrap());
+        std::thread::scope(|scope| {
+            let applying = scope.spawn(|| brixton.csu(&["circle", "apply", WARD]));
+            std::thread::sleep(wait);
+            brixton.kill();
+            applying.join().unwrap();
+        });
+        brixton.up();
+        let now = given();
+        assert!(seen.last().is_none_or(|before| *before <= now), "a kill took something back: {seen:?}, then {now}");
+        let pending = brixton.json(&["circle", "pending", WARD]);
+        assert_eq!(items(&pending, "/0/pending").len(), DOCUMENTS - now, "what is given and what is pending are not all: {pending}");
+        seen.push(now);
+    }
+    println!("given after each kill: {seen:?}");
+    brixton.csu(&["circle", "apply", WARD]).good();
+    assert_eq!(given(), DOCUMENTS);
+    for id in &ids {
+        until_access(kennington, id, AccessLevel::Read);
+    }
+    // Nothing was given twice.
+    for id in &ids {
+        assert_eq!(items(&brixton.json(&["grant", "list", id]), "").len(), 1);
+    }
 }
 
 #[test]

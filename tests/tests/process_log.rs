@@ -1,6 +1,6 @@
 //! The access log and retention of real nodes: what stands in the log, that tampering shows, tables, and what is due.
 
-use csu_node::desk::{Check, LogHead, LogLine, LogVerb, Moment};
+use csu_node::desk::{Check, ErasureView, LogHead, LogLine, LogVerb, Moment};
 use csu_protocol::time::Timestamp;
 use csu_tests::node::Node;
 use csu_tests::town::{self, issue};
@@ -298,4 +298,55 @@ fn what_is_due_is_listed_soonest_first_and_a_run_says_what_became_of_each() {
     stop(&brixton);
     brixton.up_with(&[("CSU_RETENTION_BULLETIN_MONTHS", "0")]);
     assert_eq!(brixton.json(&["retention", "list", "--before", "2200-01-01"])["items"].as_array().unwrap().len(), 1);
+}
+
+/// Notes in a stopped node's database when its clock was last believed.
+fn believed(node: &Node, at: u64) {
+    let database = Connection::open(node.data().join("node.sqlite")).unwrap();
+    let sql = "INSERT INTO meta (name, value) VALUES ('clock-seen', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    database.execute(sql, [at.to_string()]).unwrap();
+}
+
+#[test]
+fn what_has_come_to_its_end_is_erased_by_the_node_itself_unless_its_clock_may_be_wrong() {
+    const YEAR_MS: u64 = 365 * 24 * 3_600_000;
+    let [brixton, kennington] = town::two();
+    let ours = issue(&brixton, "Burglaries", &[("Kennington CSU", "read")]);
+    kennington.until_document(&ours, "arrived", |document| document.state == "issued");
+    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let end = Moment::from(Timestamp::from_ms(now + 2000)).to_string();
+    brixton.csu(&["retention", "set", &ours, "--until", &end, "--why", "the trial is over"]).good();
+    brixton.until("saw its end", |node| (!node.json(&["retention", "list"])["items"].as_array()?.is_empty()).then_some(()));
+    let retention = |node: &Node| {
+        // A neighbour that is not connected yet makes the whole a failure.
+        let checks: Value = serde_json::from_str(&node.csu(&["doctor", "--json"]).stdout).unwrap();
+        checks.as_array().unwrap().iter().find(|check| check["name"] == "retention").unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    // A clock that nobody knows, one that is years ahead of where it was, and one that went back.
+    for seen in [None, Some(now - 2 * YEAR_MS), Some(now + 2 * YEAR_MS)] {
+        stop(&brixton);
+        if let Some(seen) = seen {
+            believed(&brixton, seen);
+        }
+        brixton.up();
+        let told = retention(&brixton);
+        assert!(told.contains("gone evenly for a day") && told.contains("csu retention run"), "{told}");
+        assert_eq!(brixton.document(&ours).unwrap().state, "issued");
+    }
+    stop(&brixton);
+    believed(&brixton, now - 1000);
+    brixton.up_with(&[("CSU_ERASE_AT_END", "false")]);
+    let told = retention(&brixton);
+    assert!(told.contains("erase_at_end") && told.contains("csu retention run"), "{told}");
+    stop(&brixton);
+    brixton.up();
+    let confirmed = |node: &Node| {
+        let view: ErasureView = node.get(&format!("/documents/{ours}/erasure")).ok()?;
+        (view.erased.is_some() && view.outstanding == 0).then_some(())
+    };
+    brixton.until("had it erased by both", confirmed);
+    kennington.until("had it erased by both", confirmed);
+    assert!(retention(&brixton).contains("nothing is due"));
+    let logged = brixton.acts(&format!("?verb=erasure&document={ours}")).unwrap();
+    assert!(logged.iter().any(|line| line.who.contains("this node, at its end")), "{logged:?}");
 }

@@ -194,6 +194,9 @@ pub struct AccessRow {
     pub live: bool,
     /// The grants by which they have it, from the owner down.
     pub chain: Vec<ChainLink>,
+    /// The circles of this node for whose sake it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circles: Vec<String>,
     /// What they may hold of the document, in words: what was sent before cannot be called back.
     pub holds: Vec<String>,
     /// Until when.

@@ -138,14 +138,29 @@ impl Office {
 
     /// What is due until a moment, soonest first, at most so many, and how many more there are.
     fn due_until(&self, until: Timestamp, limit: u32) -> Result<(Vec<RetentionLine>, u64), Problem> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.soonest(until, usize::try_from(limit).unwrap_or(usize::MAX), |_, dates| dates.first())
+    }
+
+    /// Documents of this organisation whose end came before a moment, soonest first, at most so many, and how many more there are.
+    pub(super) fn ended(&self, until: Timestamp, limit: usize) -> Result<(Vec<RetentionLine>, u64), Problem> {
+        let us = self.machine.organisation();
+        self.soonest(until, limit, |kept, dates| dates.ends.filter(|_| kept.owner == us))
+    }
+
+    /// Documents by a date of theirs that comes before a moment, at most so many, and how many more there are.
+    fn soonest(
+        &self,
+        until: Timestamp,
+        limit: usize,
+        date: impl Fn(&Kept, Dates) -> Option<Timestamp>,
+    ) -> Result<(Vec<RetentionLine>, u64), Problem> {
         // Only the soonest are kept in memory, however many documents there are.
         let mut soonest: BTreeMap<(Timestamp, DocumentId), Kept> = BTreeMap::new();
         let mut more: u64 = 0;
         self.storage.every_kept(&mut |kept| {
-            let first = Dates::of(&kept, self.config.keeps(&kept.kind)).first().filter(|_| !self.is_silent(&kept.document));
-            if let Some(first) = first.filter(|first| *first <= until) {
-                soonest.insert((first, kept.document), kept);
+            let date = date(&kept, Dates::of(&kept, self.config.keeps(&kept.kind))).filter(|_| !self.is_silent(&kept.document));
+            if let Some(date) = date.filter(|date| *date <= until) {
+                soonest.insert((date, kept.document), kept);
                 if soonest.len() > limit {
                     soonest.pop_last();
                     more = more.saturating_add(1);
@@ -176,7 +191,8 @@ impl Office {
         let detail = if reviews == 0 && ends == 0 {
             "nothing is due".to_owned()
         } else {
-            format!("{} due for review, {} past their end: see `csu retention list`", count(reviews, "document", "documents"), ends)
+            let who = self.who_erases(ends);
+            format!("{} due for review, {ends} past their end: see `csu retention list`{who}", count(reviews, "document", "documents"))
         };
         Ok(Check::passed("retention", detail))
     }
@@ -230,11 +246,11 @@ impl Office {
     }
 
     /// Erases a document of this organisation whose end has come; whether it did, and what to say of it.
-    fn erase_at_its_end(&mut self, actor: &Actor, line: &RetentionLine) -> Result<(bool, String), Problem> {
+    pub(super) fn erase_at_its_end(&mut self, actor: &Actor, line: &RetentionLine) -> Result<(bool, String), Problem> {
         let request = ErasureRequest { why: Reason::NoLongerNeeded };
         let view = self.erase_document(actor, &line.document.to_string(), request)?;
         let others = view.holders.iter().filter(|holder| !holder.here).count();
-        Ok((true, format!("erased; {others} others are to confirm: see `csu erase status {}`", line.reference)))
+        Ok((true, format!("erased; {} to confirm: see `csu erase status {}`", count(others, "other is", "others are"), line.reference)))
     }
 }
 

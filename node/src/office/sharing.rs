@@ -6,7 +6,7 @@ use super::revoking::still_held;
 use super::{Office, now};
 use crate::desk::{AccessRow, AccessView, Actor, ChainLink, Document, GrantLine, GrantRequest, Party, Problem, Recipient};
 use crate::log_verb::LogVerb;
-use crate::storage::CircleGrant;
+use crate::storage::{CircleGrant, CircleRow, Gift};
 use csu_protocol::access::Row;
 use csu_protocol::entry::{Grant, Role, Subject};
 use csu_protocol::id::{DocumentId, OrganisationId};
@@ -113,12 +113,7 @@ impl Office {
             Named::Draft(_) => return Ok(Vec::new()),
         };
         let rows = self.access_of(&document)?.rows();
-        let (gifts, circles) = (self.storage.gifts(&document)?, self.storage.circles()?);
-        let for_whom = |row: &Row| {
-            let given = gifts.iter().filter(|gift| gift.entry == row.entry && row.who == Subject::Organisation(gift.organisation));
-            let found = given.filter_map(|gift| circles.iter().find(|circle| circle.key == gift.circle));
-            found.map(|circle| circle.name.clone()).collect()
-        };
+        let given = self.given_by_circles(&document)?;
         Ok(rows
             .iter()
             .map(|row| GrantLine {
@@ -127,11 +122,15 @@ impl Office {
                 role: row.role,
                 until: row.until.map(Into::into),
                 by: self.organisation(&row.chain.last().map_or_else(|| self.machine.organisation(), |link| link.by)),
-                circles: for_whom(row),
+                circles: given.circles(row),
                 counts: row.authorised,
                 ended: self.why_ended(&document, row),
             })
             .collect())
+    }
+
+    fn given_by_circles(&self, document: &DocumentId) -> Result<GivenByCircles, Problem> {
+        Ok(GivenByCircles { gifts: self.storage.gifts(document)?, circles: self.storage.circles()? })
     }
 
     fn why_ended(&self, document: &DocumentId, row: &Row) -> Option<String> {
@@ -156,6 +155,7 @@ impl Office {
         let access = self.access_of(&document)?;
         let owner = access.owner().unwrap_or_else(|| self.machine.organisation());
         let rows = access.rows();
+        let given = self.given_by_circles(&document)?;
         let erased = self.erased(&document)?.is_some();
         let holds = |live: bool, role: Role| match (live, role) {
             _ if erased => vec!["who may do what; the rest was erased, see `csu erase status`".to_owned()],
@@ -174,12 +174,14 @@ impl Office {
                     .collect();
                 let who = self.party(row.who);
                 let ended = self.why_ended(&document, row);
-                let sentence = sentence(&who, row, live, &chain, ended.as_deref());
+                let circles = given.circles(row);
+                let sentence = sentence(&who, row, live, &chain, &circles, ended.as_deref());
                 AccessRow {
                     who,
                     role: row.role,
                     live,
                     chain,
+                    circles,
                     holds: holds(live, row.role),
                     until: row.until.map(Into::into),
                     ended,
@@ -191,7 +193,22 @@ impl Office {
     }
 }
 
-fn sentence(who: &Party, row: &Row, live: bool, chain: &[ChainLink], ended: Option<&str>) -> String {
+/// What was granted for the sake of circles, on one document.
+struct GivenByCircles {
+    gifts: Vec<Gift>,
+    circles: Vec<CircleRow>,
+}
+
+impl GivenByCircles {
+    /// The circles, by name, for whose sake a role was given.
+    fn circles(&self, row: &Row) -> Vec<String> {
+        let given = self.gifts.iter().filter(|gift| gift.entry == row.entry && row.who == Subject::Organisation(gift.organisation));
+        let found = given.filter_map(|gift| self.circles.iter().find(|circle| circle.key == gift.circle));
+        found.map(|circle| circle.name.clone()).collect()
+    }
+}
+
+fn sentence(who: &Party, row: &Row, live: bool, chain: &[ChainLink], circles: &[String], ended: Option<&str>) -> String {
     let may = match row.role {
         Role::Relay => "keep and pass on the sealed document without reading it",
         Role::Read => "read and respond",
@@ -199,7 +216,10 @@ fn sentence(who: &Party, row: &Row, live: bool, chain: &[ChainLink], ended: Opti
         Role::Admin => "read, revise, withdraw, grant and take back",
     };
     let by: Vec<String> = chain.iter().map(|link| link.by.to_string()).collect();
-    let by = by.join(", then ");
+    let mut by = by.join(", then ");
+    if !circles.is_empty() {
+        by.push_str(&format!(" as a member of {}", circles.join(" and of ")));
+    }
     match (live, ended) {
         (true, _) => {
             let until = row.until.map(|until| format!(" until {until}")).unwrap_or_default();
