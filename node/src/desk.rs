@@ -13,6 +13,7 @@
 //! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
 //! because a neighbour with a newer version may use some that this one does not know.
 
+mod annexes;
 mod circles;
 mod documents;
 mod erasure;
@@ -27,6 +28,7 @@ mod record;
 mod retention;
 mod status;
 
+pub use annexes::{AnnexLine, OpeningRequest, PersonalData};
 pub use circles::{
     Applied, ApplyRequest, Blocked, CIRCLE_PREFIX, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage,
     PendingQuery,
@@ -163,11 +165,17 @@ pub trait Desk {
     /// See [`Desk`].
     fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem>;
 
-    /// One document, whole.
+    /// One document, whole. One that is sealed is refused: see [`Desk::open`].
     ///
     /// # Errors
     /// See [`Desk`].
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem>;
+
+    /// A sealed document with what it says, for a reason that its owner is told. Every time needs one.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem>;
 
     /// Changes a draft, or begins one on a document that was shared already.
     ///

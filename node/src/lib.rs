@@ -28,6 +28,7 @@
 //! | [`http`] | the API on a Unix socket |
 //! | [`log_verb`] | what the access log records |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
+//! | [`personal`] | what looks like personal data in a text |
 //! | [`cli`] | the `csu` command, a client of the API |
 //! | [`demo`] | three nodes and a day's work between them |
 //! | [`driver`] | all of it, running |
@@ -43,4 +44,5 @@ pub mod keys;
 pub mod log_verb;
 pub mod network;
 pub mod office;
+pub mod personal;
 pub mod storage;

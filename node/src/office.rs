@@ -12,6 +12,7 @@
 //! If anything fails on the way, the transaction is rolled back and the machine is built anew from
 //! what is on disk: memory never knows more than the disk.
 
+mod annexes;
 mod audience;
 mod circles;
 mod desk;
@@ -27,6 +28,7 @@ mod record;
 mod report;
 mod retention;
 mod revoking;
+mod screening;
 mod sharing;
 mod steps;
 #[cfg(test)]
@@ -40,7 +42,7 @@ use crate::log_verb::LogVerb;
 use crate::network::{Cause, EndReason, Event, SendError, SessionNumber, Sessions, Strangers, Target};
 use crate::storage::{LogLine, Storage, StorageError};
 use csu_protocol::entropy::Entropy;
-use csu_protocol::id::{DeviceId, DocumentId};
+use csu_protocol::id::{DeviceId, DocumentId, EntryId};
 use csu_protocol::identity::{Address, SignedAddresses};
 use csu_protocol::store::ReadError;
 use csu_protocol::sync::{Input, Machine, Notice, Output, Parting};
@@ -110,6 +112,8 @@ pub struct Office {
     held: Vec<Output>,
     /// Documents whose listing is out of date.
     changed: BTreeSet<DocumentId>,
+    /// Entries that came in since the last commit, in which somebody may say that they opened an annex.
+    responded: Vec<(DocumentId, Vec<EntryId>)>,
     /// When roles end.
     ends: ends::Ends,
     /// What is left to do of erasures.
@@ -171,6 +175,7 @@ impl Office {
             walked: record::Walked::default(),
             held: Vec::new(),
             changed: BTreeSet::new(),
+            responded: Vec::new(),
             ends: ends::Ends::default(),
             erasing: erasing::Erasing::default(),
             spoiled: false,
@@ -355,6 +360,7 @@ impl Office {
                     let detail = format!("received {}", count(entries.len(), "entry", "entries"));
                     let why = self.why_received(&document);
                     self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, Some(why), detail)?;
+                    self.responded.push((document, entries));
                 }
                 self.changed.insert(document);
             }
@@ -453,6 +459,8 @@ impl Office {
             return Err(error);
         }
         self.pump()?;
+        self.note_openings()?;
+        self.narrow_annexes()?;
         let changed = std::mem::take(&mut self.changed);
         for document in &changed {
             self.obey(document)?;
@@ -517,6 +525,7 @@ impl Office {
         self.storage.rollback()?;
         self.held.clear();
         self.changed.clear();
+        self.responded.clear();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
         let _documents = self.watch_all_ends();

@@ -213,6 +213,9 @@ pub struct RespondArgs {
     /// In words
     #[arg(long)]
     pub text: Option<String>,
+    /// You looked at what looks like personal data in it: why it may be shared, for the access log
+    #[arg(long, value_name = "WHY")]
+    pub personal_data_checked: Option<String>,
 }
 
 /// `csu export`

@@ -164,7 +164,11 @@ async fn bulletin(town: &Town, checks: &mut Checks) -> Result<String, DemoError>
             })
             .await?;
     }
-    let said = RespondRequest { remark: Remark::SeenHereToo, text: Some("One on Kennington Road, the same way in.".to_owned()) };
+    let said = RespondRequest {
+        remark: Remark::SeenHereToo,
+        text: Some("One on Kennington Road, the same way in.".to_owned()),
+        personal_data_checked: None,
+    };
     let _document: Document = kennington.post(&format!("/documents/{reference}/responses"), &said).await?;
     for node in [brixton, police] {
         checks

@@ -55,6 +55,8 @@ pub(crate) fn document(kind: &str, fields: Map<String, serde_json::Value>) -> Do
         problems: vec![],
         heads: vec![],
         forks: vec![],
+        annexes: vec![],
+        sealed: false,
     }
 }
 
@@ -120,6 +122,7 @@ pub(crate) fn erasure(erased: bool) -> ErasureView {
         holders: vec![holder(organisation(), true), holder(stranger(), false)],
         anyone: true,
         outstanding: usize::from(erased),
+        annexes: vec![],
     }
 }
 
@@ -220,6 +223,11 @@ impl Desk for FakeDesk {
             return Err(Problem::not_found("no document is called ffff here", "list them with `csu bulletin list`"));
         }
         Ok(document("bulletin", Map::new()))
+    }
+
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("open {reference} {}", request.reason));
+        Ok(document("annex", Map::new()))
     }
 
     fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {

@@ -5,8 +5,8 @@ use crate::desk::{
     AccessView, Actor, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery, DocumentsPage,
     DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest,
     Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest,
-    PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
-    RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    OpeningRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
+    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -64,6 +64,10 @@ impl Desk for Office {
 
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
         self.whole(|office| office.consult(actor, reference))
+    }
+
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem> {
+        self.whole(|office| office.open_sealed(actor, reference, &request))
     }
 
     fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {

@@ -81,7 +81,7 @@ impl Office {
     }
 
     /// Works out how to take back what `subject` has.
-    fn try_revocation(&mut self, document: &DocumentId, subject: Subject, passed_on: PassedOn) -> Result<Trial, Problem> {
+    pub(super) fn try_revocation(&mut self, document: &DocumentId, subject: Subject, passed_on: PassedOn) -> Result<Trial, Problem> {
         let mut trial = self.trial(document)?;
         self.try_taking(&mut trial, subject, passed_on)?;
         Ok(trial)

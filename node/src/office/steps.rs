@@ -1,9 +1,11 @@
 //! Steps of a document's lifecycle: what is signed, sealed and shared.
 
+use super::annexes::check_mildest;
 use super::circles::{Wishes, batches, grants_of};
 use super::drafting::marking_named;
 use super::opening::{Named, kind_named, shown};
 use super::portability::check_writable;
+use super::screening::Screened;
 use super::view::possible_steps;
 use super::{Office, now};
 use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, StepRequest};
@@ -17,6 +19,7 @@ use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading;
 use csu_protocol::sync::CommandError;
+use serde_json::Map;
 
 pub(super) fn author_problem(error: &AuthorError) -> Problem {
     Problem::invalid("document", error.to_string(), "make it smaller, or name fewer organisations at once")
@@ -45,6 +48,15 @@ fn revise_problem(error: &ReviseError) -> Problem {
         ReviseError::Change(_) => Problem::invalid("fields", error.to_string(), "make the change smaller"),
         ReviseError::Failed { .. } => Problem::unavailable(error.to_string(), "export the document and report this"),
     }
+}
+
+/// For whom a response is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressees {
+    /// Whoever may read the document.
+    Readers,
+    /// Its owner alone.
+    Owner,
 }
 
 impl Office {
@@ -105,7 +117,9 @@ impl Office {
             (Means::Revision, Named::Document(document, draft)) => self.publish_next(actor, kind, step, &document, draft, request),
             (Means::Response, Named::Document(document, _)) => {
                 let text = request.text.clone().unwrap_or_default();
-                self.send_response(actor, &document, Remark::Step, step.verb, text)?;
+                let screened = Self::screen_text(&text, request.personal_data_checked.as_ref())?;
+                self.send_response(actor, &document, Remark::Step, step.verb, text, Addressees::Readers)?;
+                self.log_screened(actor, &document, screened)?;
                 self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
                 self.show_document(&document)
             }
@@ -140,6 +154,7 @@ impl Office {
             None => kind.default_marking,
         };
         let wanted = Wanted { kind, marking, state: moves.then(|| step.to.to_owned()), fields };
+        check_mildest(kind, &wanted)?;
         check_writable(step, &wanted)?;
         Ok(wanted)
     }
@@ -155,10 +170,14 @@ impl Office {
     ) -> Result<Document, Problem> {
         let mut content = draft.content;
         self.changed_by(&mut content, request)?;
-        let wanted = Self::wanted(kind, step, &content, true)?;
         let us = self.machine.organisation();
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
+        if let Some(sealed) = &kind.sealed {
+            self.check_annex(sealed, &mut content, &grants_of(&givings))?;
+        }
+        let screened = Self::screen(kind, &mut content.fields, &Map::new(), request)?;
+        let wanted = Self::wanted(kind, step, &content, true)?;
         Self::check_audience(kind, &grants_of(&givings))?;
         self.check_marking(wanted.marking, &grants_of(&givings))?;
         self.check_classification(&us, &wanted)?;
@@ -181,7 +200,23 @@ impl Office {
         self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), change.bytes())?;
         self.storage.close_draft(draft.number, &document, now())?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
+        self.log_screened(actor, &document, screened)?;
+        if let Some(sealed) = &kind.sealed {
+            self.annex_issued(actor, sealed, &document)?;
+        }
         self.show_document(&document)
+    }
+
+    /// Notes what somebody said of what looks like personal data, and keeps apart what was taken out.
+    fn log_screened(&mut self, actor: &Actor, document: &DocumentId, screened: Screened) -> Result<(), Problem> {
+        match screened {
+            Screened::Clean => Ok(()),
+            Screened::Checked(places, why) => {
+                let detail = format!("looked at {} that may be personal data, and shared it", super::count(places, "place", "places"));
+                self.log_act(actor, LogVerb::Alteration, Some(*document), Some(why), detail)
+            }
+            Screened::TakenOut(pieces) => self.draft_annex(actor, document, &pieces),
+        }
     }
 
     /// Publishes a document's next version, over what its author had before them.
@@ -201,6 +236,7 @@ impl Office {
         };
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
+        let screened = Self::screen(kind, &mut content.fields, open.snapshot.fields.as_map(), request)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
@@ -234,6 +270,7 @@ impl Office {
             self.log_act(actor, LogVerb::Combination, Some(*document), None, detail)?;
         }
         self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
+        self.log_screened(actor, document, screened)?;
         self.show_document(document)
     }
 
@@ -301,6 +338,7 @@ impl Office {
         let under = self.standing(document, Role::Admin, "withdrawing")?;
         self.sign_control(document, under, Body::Withdraw { reason })?;
         self.log_act(actor, LogVerb::Alteration, Some(*document), Some(reason.to_string()), "withdrew it")?;
+        self.withdraw_annexes(actor, document, reason)?;
         self.show_document(document)
     }
 
@@ -318,12 +356,22 @@ impl Office {
         if text.is_empty() && matches!(request.remark, Remark::Comment | Remark::StepTaken) {
             return Err(Problem::invalid("text", format!("a {} needs words", request.remark), "give them with --text"));
         }
-        self.send_response(actor, &document, request.remark, "", text)?;
+        let screened = Self::screen_text(&text, request.personal_data_checked.as_ref())?;
+        self.send_response(actor, &document, request.remark, "", text, Addressees::Readers)?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("responded: {}", request.remark))?;
+        self.log_screened(actor, &document, screened)?;
         self.show_document(&document)
     }
 
-    fn send_response(&mut self, actor: &Actor, document: &DocumentId, remark: Remark, step: &str, text: String) -> Result<(), Problem> {
+    pub(super) fn send_response(
+        &mut self,
+        actor: &Actor,
+        document: &DocumentId,
+        remark: Remark,
+        step: &str,
+        text: String,
+        to: Addressees,
+    ) -> Result<(), Problem> {
         if text.len() > limits::RESPONSE_TEXT_BYTES {
             let limit = limits::RESPONSE_TEXT_BYTES;
             return Err(Problem::invalid("text", format!("the text has {} bytes, where {limit} are allowed", text.len()), "shorten it"));
@@ -331,9 +379,19 @@ impl Office {
         let under = self.standing(document, Role::Read, "responding")?;
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
-        let audience: Audience = reading::audience(access, self.machine.directory(), now());
-        // What a reader says is for the readers by name, even where anyone may read the document.
-        let audience = Audience { openness: Openness::Recipients, ..audience };
+        let directory = self.machine.directory();
+        let recipients = match to {
+            Addressees::Readers => reading::audience(access, directory, now()).recipients,
+            Addressees::Owner => access.owner().and_then(|owner| directory.recipient(&owner)).into_iter().collect(),
+        };
+        if recipients.is_empty() {
+            return Err(Problem::conflict(
+                "this node has no card of those it is for, so nothing can be sealed for them",
+                "try again later",
+            ));
+        }
+        // What a reader says is for organisations by name, even where anyone may read the document.
+        let audience = Audience { openness: Openness::Recipients, recipients };
         let payload = ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
         let entry = author::response(access, &self.acting(under), &audience, &payload, &mut entropy);
         let entry = entry.map_err(|error| author_problem(&error))?;

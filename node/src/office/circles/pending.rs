@@ -112,6 +112,7 @@ impl Office {
         let marking = open.snapshot.marking.unwrap_or(Marking::Red);
         let grants = grants_of(givings);
         Self::check_audience(open.kind, &self.audience_with(document, &grants)?)?;
+        self.check_part(&open, &grants)?;
         self.check_marking(marking, &grants)
     }
 
@@ -146,7 +147,7 @@ impl Office {
         Ok(CircleChange {
             document: *document,
             reference: document.short(),
-            title: self.storage.listed(document)?.map(|line| line.title).unwrap_or_default(),
+            title: self.shown_title(document, self.storage.listed(document)?.map(|line| line.title).unwrap_or_default())?,
             who: self.organisation(&who),
             change,
             role: grant.role,
