@@ -349,7 +349,8 @@ impl Office {
     }
 
     /// What follows once an annex is issued: when it ends, and that its draft is gone from the disk.
-    pub(super) fn annex_issued(&mut self, actor: &Actor, sealed: &Sealed, annex: &DocumentId) -> Result<(), Problem> {
+    pub(super) fn annex_issued(&mut self, actor: &Actor, sealed: &Sealed, annex: &DocumentId, whole: &DocumentId) -> Result<(), Problem> {
+        self.storage.put_annex(annex, whole)?;
         let dates = OwnDates {
             review: None,
             ends: Some(now().plus_ms(u64::from(sealed.days).saturating_mul(DAY_MS))),

@@ -173,9 +173,10 @@ impl Office {
         let us = self.machine.organisation();
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
-        if let Some(sealed) = &kind.sealed {
-            self.check_annex(sealed, &mut content, &grants_of(&givings))?;
-        }
+        let part = match &kind.sealed {
+            Some(sealed) => Some((sealed, self.check_annex(sealed, &mut content, &grants_of(&givings))?)),
+            None => None,
+        };
         let screened = Self::screen(kind, &mut content.fields, &Map::new(), request)?;
         let wanted = Self::wanted(kind, step, &content, true)?;
         Self::check_audience(kind, &grants_of(&givings))?;
@@ -201,8 +202,8 @@ impl Office {
         self.storage.close_draft(draft.number, &document, now())?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
         self.log_screened(actor, &document, screened)?;
-        if let Some(sealed) = &kind.sealed {
-            self.annex_issued(actor, sealed, &document)?;
+        if let Some((sealed, whole)) = part {
+            self.annex_issued(actor, sealed, &document, &whole)?;
         }
         self.show_document(&document)
     }
