@@ -241,7 +241,7 @@ pub enum GrantVerb {
     /// List every grant ever made
     #[command(after_help = "Example:\n  csu grant list 3fa9")]
     List(DocumentArg),
-    /// Take roles back, after showing what falls
+    /// Take roles back, after showing what falls; annexes of the document are taken back with it
     #[command(after_help = "Example:\n  csu grant revoke 3fa9 \"Riverside CSU\" --dry-run\n  csu grant revoke 3fa9 \"Riverside CSU\"")]
     Revoke(RevokeArgs),
 }

@@ -215,7 +215,7 @@ impl Office {
             // The words themselves are not repeated: what is refused may be logged.
             if words.trim().is_empty()
                 || MARK.contains(words.as_str())
-                || take_out(kind, &mut content.fields.clone(), &[words.clone()], &[]).is_empty()
+                || take_out(kind, &mut content.fields.clone(), std::slice::from_ref(words), &[]).is_empty()
             {
                 return Err(Problem::invalid(
                     "moveWords",
