@@ -247,6 +247,21 @@ fn whoever_loses_the_document_opens_its_annex_no_more_and_the_owner_may_withdraw
     let grant = ["grant", "add", &annex, "Kennington CSU"];
     brixton.csu(&grant).good();
     kennington.until("got the annex, too", listed);
+    // Why one reader opened it is for the owner, and not for the other reader.
+    police.csu(&["annex", "show", &annex, "--reason", "case 4411"]).good();
+    brixton.until("was told", |node| {
+        let lines: Vec<LogLine> = node.acts(&format!("?document={annex}&who=Lambeth%20Police&verb=consultation")).ok()?;
+        (lines.len() == 1).then_some(())
+    });
+    kennington.until("has the same entries", |node| {
+        let history: Vec<Value> = node.get(&format!("/documents/{annex}/history")).ok()?;
+        history.iter().any(|line| line["kind"] == "response").then_some(())
+    });
+    let responses = |node: &Node| -> usize {
+        let reason = json!({ "reason": "case 4411" });
+        node.post::<Document>(&format!("/documents/{annex}/openings"), &reason).unwrap().responses.len()
+    };
+    assert_eq!((responses(&kennington), responses(&brixton) > 0), (0, true));
     brixton.csu(&["grant", "revoke", &bulletin, "Kennington CSU", "--yes"]).good();
     brixton.csu(&grant).refused(&["has not the role on", "csu grant add"]);
     kennington.until("lost the annex with the bulletin", |node| {

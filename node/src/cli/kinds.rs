@@ -36,7 +36,7 @@ pub fn command(kind: &'static Kind) -> Command {
         .arg_required_else_help(true)
         .subcommand(belonging(
             kind,
-            writing(verb("draft", format!("Begin a draft of a {name}; it stays on this node until you share it"), &drafting)),
+            writing(verb("draft", format!("Begin a draft of {}; it stays on this node until you share it", kind.one()), &drafting)),
         ))
         .subcommand(writing(
             verb("edit", "Change it in your editor, or the fields you name".to_owned(), &format!("edit d3 {}", kind.example))
@@ -277,7 +277,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
 /// When the node refuses, or cannot be asked.
 pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, output: Output) -> Result<(), Failure> {
     let Some((verb, matches)) = matches.subcommand() else {
-        return Err(Failure::usage(format!("nothing to do with a {}", kind.name), format!("see `csu {} --help`", kind.name)));
+        return Err(Failure::usage(format!("nothing to do with {}", kind.one()), format!("see `csu {} --help`", kind.name)));
     };
     let reference = matches.try_get_one::<String>("reference").ok().flatten().cloned().unwrap_or_default();
     let address = format!("/documents/{}", segment(&reference));
@@ -307,7 +307,7 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
         "import" => import(matches, client, output).await,
         verb => match kind.step(verb) {
             Some(step) => take(kind, step, &address, matches, client, output).await,
-            None => Err(Failure::usage(format!("a {} has no '{verb}'", kind.name), format!("see `csu {} --help`", kind.name))),
+            None => Err(Failure::usage(format!("{} has no '{verb}'", kind.one()), format!("see `csu {} --help`", kind.name))),
         },
     }
 }

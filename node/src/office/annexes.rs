@@ -168,11 +168,9 @@ impl Office {
         let Some(sealed) = kind.sealed else {
             return match (&request.of, moving) {
                 (None, false) => Ok(()),
-                _ => Err(Problem::invalid(
-                    "of",
-                    format!("a {} is no part of another document", kind.name),
-                    "begin an annex: csu annex draft",
-                )),
+                _ => {
+                    Err(Problem::invalid("of", format!("{} is no part of another document", kind.one()), "begin an annex: csu annex draft"))
+                }
             };
         };
         refuse_typed(&sealed, None, fields)?;

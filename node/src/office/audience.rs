@@ -27,7 +27,7 @@ impl Office {
         if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
             return Err(Problem::invalid(
                 "to",
-                format!("a {} is between exactly two organisations, and this names {}", kind.label.to_lowercase(), audience.len()),
+                format!("{} is between exactly two organisations, and this names {}", kind.one(), audience.len()),
                 "name the other one with --to",
             ));
         }

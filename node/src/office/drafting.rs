@@ -58,7 +58,13 @@ impl Office {
     /// Begins a draft of what somebody here types: what it says is collected by that.
     pub(super) fn write_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
         let document = self.begin_draft(actor, request)?;
-        self.log_act(actor, LogVerb::Collection, None, None, format!("wrote draft {}, a {}", document.reference, document.kind))?;
+        self.log_act(
+            actor,
+            LogVerb::Collection,
+            None,
+            None,
+            format!("wrote draft {}, {}", document.reference, kind_named(&document.kind)?.one()),
+        )?;
         Ok(document)
     }
 

@@ -90,7 +90,7 @@ impl Office {
         if open.kind.name != BULLETIN {
             return Err(Problem::invalid(
                 "format",
-                format!("a {} has no form in the Common Alerting Protocol", open.kind.label.to_lowercase()),
+                format!("{} has no form in the Common Alerting Protocol", open.kind.one()),
                 "export it as json or automerge",
             ));
         }

@@ -92,11 +92,7 @@ impl Office {
         };
         let step = kind.step(verb).ok_or_else(|| {
             let known: Vec<&str> = kind.steps.iter().map(|step| step.verb).collect();
-            Problem::invalid(
-                "step",
-                format!("a {} has no step '{}'", kind.label.to_lowercase(), shown(verb)),
-                format!("use {}", known.join(", ")),
-            )
+            Problem::invalid("step", format!("{} has no step '{}'", kind.one(), shown(verb)), format!("use {}", known.join(", ")))
         })?;
         let possible = possible_steps(kind, state, level);
         if !possible.iter().any(|possible| possible == verb) {

@@ -254,6 +254,14 @@ pub const CLASSIFICATION: Field = Field::new(
 pub const OFFICIAL_SENSITIVE: &str = "OFFICIAL-SENSITIVE";
 
 impl Kind {
+    /// One of it, in a sentence: "a liaison note", "an annex".
+    #[must_use]
+    pub fn one(&self) -> String {
+        let label = self.label.to_lowercase();
+        let article = if label.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        format!("{article} {label}")
+    }
+
     /// The field at `path`. Positions are ignored: `info[2].severity` and `info.severity` are the same field.
     #[must_use]
     pub fn field(&self, path: &str) -> Option<&'static Field> {
@@ -395,6 +403,11 @@ mod tests {
         assert_eq!(note.written_states().collect::<Vec<_>>(), ["sent", "closed"]);
         assert_eq!(note.highest(["sent", "answered", "nonsense"]), Some("answered"));
         assert_eq!(note.highest(["nonsense"]), None);
+    }
+
+    #[test]
+    fn a_kind_is_named_in_a_sentence_as_people_would() {
+        assert_eq!((find("note").unwrap().one(), find("annex").unwrap().one()), ("a liaison note".to_owned(), "an annex".to_owned()));
     }
 
     #[test]
