@@ -112,6 +112,7 @@ pub(super) fn render_annexes(annexes: &[AnnexLine]) -> String {
         let name = &annex.reference;
         let (what, how) = match (annex.id, annex.ends) {
             (None, _) => (format!("{}, on this node only", annex.state), format!("csu annex issue {name} --to WHO")),
+            (Some(_), _) if annex.state == "erased" => (format!("erased by {}", annex.owner), String::new()),
             (Some(_), ends) => {
                 let ends = ends.map(|ends| format!(", to be erased on {}", short_time(ends))).unwrap_or_default();
                 (format!("{} by {}{ends}", annex.state, annex.owner), format!("csu annex show {name} --reason \"WHY\""))

@@ -109,7 +109,8 @@ fn render_order(found: &ErasureView) -> String {
 
 /// The annexes of a document that go with it, and those that only their owners can erase.
 fn annexes_of(found: &ErasureView) -> (Vec<String>, Vec<String>) {
-    let (own, others): (Vec<_>, Vec<_>) = found.annexes.iter().partition(|annex| annex.owner.id == found.owner.id);
+    let there = found.annexes.iter().filter(|annex| annex.state != "erased");
+    let (own, others): (Vec<_>, Vec<_>) = there.partition(|annex| annex.owner.id == found.owner.id);
     let names = |annexes: Vec<&AnnexLine>| annexes.into_iter().map(|annex| visible(&annex.reference)).collect();
     let owners = |annexes: Vec<&AnnexLine>| {
         annexes.into_iter().map(|annex| format!("{} of {}", visible(&annex.reference), visible(&annex.owner.to_string()))).collect()

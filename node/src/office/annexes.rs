@@ -13,14 +13,13 @@ use super::steps::Addressees;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, AnnexLine, Document, DraftRequest, Moment, OpeningRequest, Problem};
 use crate::log_verb::LogVerb;
-use crate::storage::{Draft, DraftContent, DraftNumber, OwnDates};
+use crate::storage::{Draft, DraftContent, DraftNumber};
 use csu_protocol::document::{Kind, Sealed, Wanted, kind};
 use csu_protocol::entry::{Body, Grant, Plane, Reason, Remark, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use serde_json::{Map, Value};
 
-const DAY_MS: u64 = 24 * 3_600_000;
 /// The most of a reason that is taken over from another node, in characters.
 const REASON_CHARACTERS: usize = 1000;
 
@@ -122,13 +121,12 @@ impl Office {
         let Whole::Document(document) = whole else { return Ok(lines) };
         for annex in self.storage.annexes(&document)? {
             let Some(listed) = self.storage.listed(&annex)? else { continue };
-            let own = self.storage.kept(&annex)?.and_then(|kept| kept.own);
             lines.push(AnnexLine {
                 reference: annex.short(),
                 id: Some(annex),
                 state: listed.state,
                 owner: self.organisation(&listed.owner),
-                ends: own.and_then(|own| own.ends).map(Into::into),
+                ends: self.end_of(&annex)?.map(Into::into),
             });
         }
         Ok(lines)
@@ -346,17 +344,9 @@ impl Office {
         Ok(grants.iter().filter(|grant| !has(grant)).copied().collect())
     }
 
-    /// What follows once an annex is issued: when it ends, and that its draft is gone from the disk.
-    pub(super) fn annex_issued(&mut self, actor: &Actor, sealed: &Sealed, annex: &DocumentId, whole: &DocumentId) -> Result<(), Problem> {
+    /// What follows once an annex is issued: it is known of what it is a part, and its draft is gone from the disk.
+    pub(super) fn annex_issued(&mut self, annex: &DocumentId, whole: &DocumentId) -> Result<(), Problem> {
         self.storage.put_annex(annex, whole)?;
-        let dates = OwnDates {
-            review: None,
-            ends: Some(now().plus_ms(u64::from(sealed.days).saturating_mul(DAY_MS))),
-            why: format!("an annex is kept for {} days", sealed.days),
-            person: actor.person().map(str::to_owned),
-            set_at: now(),
-        };
-        self.storage.set_retention(annex, Some(&dates))?;
         Ok(self.forget_removed()?)
     }
 
@@ -417,6 +407,7 @@ impl Office {
                 format!("ask {owner}"),
             ));
         }
+        self.standing(&open.id, Role::Read, "opening an annex")?;
         let author = Signer::Device(self.keys.device()).author();
         let used = self.access_of(&open.id)?.tip(&author, Plane::Content).map_or(0, |(_, seq)| seq.saturating_add(1));
         if used >= limits::CONTENT_CHAIN_ENTRIES {

@@ -10,6 +10,7 @@ use crate::desk::{
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Kept, OwnDates};
+use csu_protocol::document::kind;
 use csu_protocol::entry::Reason;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
@@ -32,7 +33,7 @@ impl Dates {
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
             Some(own) => Self { review: own.review, ends: own.ends },
-            None => Self { review: review_months.map(after), ends: erase_months.map(after) },
+            None => Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(kept)) },
         }
     }
 
@@ -40,6 +41,13 @@ impl Dates {
     fn first(self) -> Option<Timestamp> {
         self.review.into_iter().chain(self.ends).min()
     }
+}
+
+/// When a sealed part of another document is erased if no setting says otherwise. It is never changed, so this counts from
+/// when it was issued, at every node that holds it and after every restoration.
+fn end_of_sealed(kept: &Kept) -> Option<Timestamp> {
+    let sealed = kind::find(&kept.kind)?.sealed?;
+    Some(kept.updated.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
 }
 
 /// The moment so many calendar months later, in UTC: from 31 January one month later is the last of
@@ -119,6 +127,11 @@ impl Office {
             why,
             by: by.flatten(),
         })
+    }
+
+    /// When a document is due for erasure.
+    pub(super) fn end_of(&self, document: &DocumentId) -> Result<Option<Timestamp>, Problem> {
+        Ok(self.storage.kept(document)?.and_then(|kept| Dates::of(&kept, self.config.keeps(&kept.kind)).ends))
     }
 
     /// What is due until a moment, soonest first, at most so many, and how many more there are.
@@ -286,6 +299,10 @@ mod tests {
         kept.own = Some(OwnDates { review: Some(review), ends: None, why: "trial".to_owned(), person: None, set_at: updated });
         // What somebody will look at then is not erased before.
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))), Dates { review: Some(review), ends: None });
+        // A sealed part ends by itself, unless a setting or a person says when.
+        (kept.kind, kept.own) = ("annex".to_owned(), None);
+        assert_eq!(Dates::of(&kept, (None, None)), Dates { review: None, ends: Some(at("2026-01-29T00:00:00Z")) });
+        assert_eq!(Dates::of(&kept, (None, Some(2))).ends, Some(at("2026-03-01T00:00:00Z")));
         kept.state = ERASED.to_owned();
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))).first(), None, "it is gone already");
     }

@@ -170,7 +170,7 @@ impl Office {
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
         let part = match &kind.sealed {
-            Some(sealed) => Some((sealed, self.check_annex(sealed, &mut content, &grants_of(&givings))?)),
+            Some(sealed) => Some(self.check_annex(sealed, &mut content, &grants_of(&givings))?),
             None => None,
         };
         let screened = Self::screen(kind, &mut content.fields, &Map::new(), request)?;
@@ -198,8 +198,8 @@ impl Office {
         self.storage.close_draft(draft.number, &document, now())?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
         self.log_screened(actor, &document, screened)?;
-        if let Some((sealed, whole)) = part {
-            self.annex_issued(actor, sealed, &document, &whole)?;
+        if let Some(whole) = part {
+            self.annex_issued(&document, &whole)?;
         }
         self.show_document(&document)
     }

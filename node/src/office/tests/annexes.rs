@@ -153,6 +153,11 @@ fn an_annex_is_issued_after_what_it_belongs_to_and_to_nobody_who_has_not_that() 
     let typed = DraftChange { assign: words(&["isPartOf=d9"]), ..DraftChange::default() };
     assert!(office.edit(&actor, &annex.reference, typed).unwrap_err().to_string().contains("--of"));
 
+    // What was moved before is off the disk already, but for the draft.
+    while office.erasing.wake_in().is_some() {
+        office.settle().unwrap();
+    }
+    assert!(on_disk(folder.path(), NAME), "the search finds nothing where it is");
     let annex = issue(&mut office, &annex.reference, "Police").unwrap();
     office.settle().unwrap();
     assert_eq!((annex.marking.as_str(), annex.sealed, annex.fields.is_empty()), ("RED", true, true));
@@ -216,8 +221,8 @@ fn an_annex_is_due_for_erasure_after_28_days_and_goes_with_what_it_belongs_to() 
     let due = |office: &mut Office, days| office.retention(&actor, RetentionQuery { before: in_days(days), limit: None }).unwrap().items;
     assert_eq!(due(&mut office, 27).len(), 0);
     let [line] = &due(&mut office, 29)[..] else { panic!("{:?}", due(&mut office, 29)) };
-    assert_eq!((line.document, line.kind.as_str(), line.own), (annex.id.unwrap(), "annex", true));
-    assert!(line.ends.unwrap() > in_days(27).unwrap() && line.why.as_deref() == Some("an annex is kept for 28 days"), "{line:?}");
+    assert_eq!((line.document, line.kind.as_str(), line.own), (annex.id.unwrap(), "annex", false));
+    assert!(line.ends.unwrap() > in_days(27).unwrap(), "{line:?}");
     // Past its end, a run erases it, and leaves what it belongs to.
     let past = crate::storage::OwnDates { review: None, ends: Some(now()), why: "past".to_owned(), person: None, set_at: now() };
     office.storage.set_retention(&annex.id.unwrap(), Some(&past)).unwrap();
