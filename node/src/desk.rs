@@ -45,9 +45,9 @@ pub use party::{OrgRef, Party};
 pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
 pub use problem::{Blame, Problem};
 pub use record::{
-    AccessRow, AccessView, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat,
-    LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange,
-    StayingRole,
+    AccessRow, AccessView, AnnexLoss, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery,
+    LogFormat, LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss,
+    StateChange, StayingRole,
 };
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};

@@ -262,6 +262,8 @@ fn whoever_loses_the_document_opens_its_annex_no_more_and_the_owner_may_withdraw
         node.post::<Document>(&format!("/documents/{annex}/openings"), &reason).unwrap().responses.len()
     };
     assert_eq!((responses(&kennington), responses(&brixton) > 0), (0, true));
+    let foreseen = brixton.csu(&["grant", "revoke", &bulletin, "Kennington CSU", "--dry-run"]).good().stdout;
+    assert!(foreseen.contains(&format!("Kennington CSU: would lose annex {} with it", &annex[..10])), "{foreseen}");
     brixton.csu(&["grant", "revoke", &bulletin, "Kennington CSU", "--yes"]).good();
     brixton.csu(&grant).refused(&["has not the role on", "csu grant add"]);
     kennington.until("lost the annex with the bulletin", |node| {

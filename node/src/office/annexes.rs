@@ -11,9 +11,10 @@ use super::record::lasting_reason;
 use super::screening::{MARK, Piece, found_in, put_in, take_out};
 use super::steps::Addressees;
 use super::{Office, OfficeError, now};
-use crate::desk::{Actor, AnnexLine, Document, DraftRequest, Moment, OpeningRequest, Problem};
+use crate::desk::{Actor, AnnexLine, AnnexLoss, Document, DraftRequest, Moment, OpeningRequest, Problem};
 use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent, DraftNumber};
+use csu_protocol::access::Access;
 use csu_protocol::document::{Kind, Sealed, Wanted, kind};
 use csu_protocol::entry::{Body, Grant, Plane, Reason, Remark, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
@@ -308,7 +309,8 @@ impl Office {
                 "give the role read, or relay",
             ));
         }
-        let outside: Vec<String> = self.outside(whole, grants)?.iter().map(|grant| self.party(grant.subject).to_string()).collect();
+        let outside: Vec<String> =
+            self.outside(self.access_of(whole)?, grants).iter().map(|grant| self.party(grant.subject).to_string()).collect();
         if outside.is_empty() {
             return Ok(());
         }
@@ -329,8 +331,7 @@ impl Office {
     }
 
     /// Which of these grants give somebody more than they have on another document.
-    fn outside(&self, whole: &DocumentId, grants: &[Grant]) -> Result<Vec<Grant>, Problem> {
-        let access = self.access_of(whole)?;
+    fn outside(&self, access: &Access, grants: &[Grant]) -> Vec<Grant> {
         let owner = access.owner().map(Subject::Organisation);
         let us = Subject::Organisation(self.machine.organisation());
         let live: Vec<_> = access.rows().into_iter().filter(|row| row.is_live(now())).collect();
@@ -341,7 +342,7 @@ impl Office {
             };
             Some(grant.subject) == owner || grant.subject == us || of(grant.subject) || of(Subject::Anyone)
         };
-        Ok(grants.iter().filter(|grant| !has(grant)).copied().collect())
+        grants.iter().filter(|grant| !has(grant)).copied().collect()
     }
 
     /// What follows once an annex is issued: it is known of what it is a part, and its draft is gone from the disk.
@@ -456,11 +457,29 @@ impl Office {
         self.pump()
     }
 
-    fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
+    /// Who has a role on an annex and not, by this graph, on what it belongs to.
+    fn who_lacks(&self, whole: &Access, annex: &DocumentId) -> Result<Vec<Subject>, Problem> {
         let live = self.access_of(annex)?.rows().into_iter().filter(|row| row.is_live(now()));
         let grants: Vec<Grant> = live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).collect();
-        let mut outside: Vec<Subject> = self.outside(whole, &grants)?.iter().map(|grant| grant.subject).collect();
-        outside.dedup();
+        let mut lacking: Vec<Subject> = self.outside(whole, &grants).iter().map(|grant| grant.subject).collect();
+        lacking.sort();
+        lacking.dedup();
+        Ok(lacking)
+    }
+
+    /// What is taken back of a document's annexes once its graph is this one.
+    pub(super) fn annexes_lost(&self, whole: &DocumentId, after: &Access) -> Result<Vec<AnnexLoss>, Problem> {
+        let mut lost = Vec::new();
+        for annex in self.own_annexes(whole)? {
+            for subject in self.who_lacks(after, &annex)? {
+                lost.push(AnnexLoss { reference: annex.short(), who: self.party(subject) });
+            }
+        }
+        Ok(lost)
+    }
+
+    fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
+        let outside = self.who_lacks(self.access_of(whole)?, annex)?;
         for subject in outside {
             let trial = self.try_revocation(annex, subject, crate::desk::PassedOn::Stay)?;
             self.carry_out(trial)?;

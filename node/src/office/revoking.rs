@@ -255,6 +255,7 @@ impl Office {
             }
         }
         effect.changed = old.snapshot.changed_paths(&new.snapshot);
+        effect.annexes = self.annexes_lost(document, after)?;
         if old.state != new.state {
             effect.state = Some(StateChange { from: old.state.to_owned(), to: new.state.to_owned() });
         }

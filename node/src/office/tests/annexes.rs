@@ -263,7 +263,11 @@ fn whoever_loses_a_document_loses_its_annex_and_both_are_withdrawn_or_erased_tog
     let role = |office: &Office| office.access_of(&annex.id.unwrap()).unwrap().role_now(&police, now());
     assert_eq!(role(&office), Some(Role::Read));
     let request = RevocationRequest { who: "Police".to_owned(), ..Default::default() };
-    office.revoke(&actor, &bulletin.reference, request).unwrap();
+    let before = office.preview_revocation(&actor, &bulletin.reference, request.clone()).unwrap();
+    assert_eq!(before.annexes.iter().map(|lost| lost.reference.as_str()).collect::<Vec<_>>(), [annex.reference.as_str()]);
+    assert_eq!(role(&office), Some(Role::Read));
+    let after = office.revoke(&actor, &bulletin.reference, request).unwrap();
+    assert_eq!(after.effect, before);
     office.settle().unwrap();
     assert_eq!(role(&office), None);
     let log = office.read_log(&crate::desk::LogQuery { document: Some(annex.reference.clone()), ..Default::default() }).unwrap();
