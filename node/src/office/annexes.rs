@@ -21,6 +21,8 @@ use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use serde_json::{Map, Value};
 
+/// Annexes that a document shows.
+const MOST_LINES: usize = 200;
 /// The most of a reason that is taken over from another node, in characters.
 const REASON_CHARACTERS: usize = 1000;
 
@@ -120,8 +122,17 @@ impl Office {
             });
         }
         let Whole::Document(document) = whole else { return Ok(lines) };
+        let access = self.access_of(&document)?;
+        let (owner, named) = (access.owner(), access.named());
         for annex in self.storage.annexes(&document)? {
             let Some(listed) = self.storage.listed(&annex)? else { continue };
+            // Whoever has nothing to do with a document may claim that something is a part of it.
+            if Some(listed.owner) != owner && !named.contains(&listed.owner) {
+                continue;
+            }
+            if lines.len() >= MOST_LINES {
+                break;
+            }
             lines.push(AnnexLine {
                 reference: annex.short(),
                 id: Some(annex),
