@@ -7,7 +7,7 @@
 use super::Office;
 use super::record::lasting_reason;
 use crate::desk::{PersonalData, Problem, StepRequest};
-use crate::personal::{self, Finding};
+use crate::personal;
 use csu_protocol::document::{Field, Form, Kind, Readers};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -62,8 +62,18 @@ fn each_text(fields: &[Field], values: &mut Map<String, Value>, path: &str, see:
     }
 }
 
-fn words_of(text: &str, finding: &Finding) -> String {
-    text.chars().skip(finding.start).take(finding.end.saturating_sub(finding.start)).collect()
+/// A part of a text, in bytes, and what it looks like if it looks like anything.
+type Place = (usize, usize, Option<personal::Kind>);
+
+/// Every place in a text that looks like personal data, and its words.
+fn places(text: &str) -> Vec<(Place, &str)> {
+    let bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let at = |character: usize| bytes.get(character).copied().unwrap_or(text.len());
+    let place = |finding: personal::Finding| {
+        let (start, end) = (at(finding.start), at(finding.end));
+        ((start, end, Some(finding.kind)), text.get(start..end).unwrap_or_default())
+    };
+    personal::scan(text).into_iter().map(place).collect()
 }
 
 /// Every place that looks like personal data.
@@ -78,8 +88,11 @@ pub(super) fn found_in(kind: &Kind, fields: &Map<String, Value>) -> Vec<Personal
 }
 
 fn findings(path: &str, text: &str) -> Vec<PersonalData> {
-    let place = |finding: Finding| PersonalData { field: path.to_owned(), looks_like: finding.kind, words: words_of(text, &finding) };
-    personal::scan(text).into_iter().map(place).collect()
+    let found = places(text).into_iter();
+    let place = |((_, _, kind), words): (Place, &str)| {
+        kind.map(|looks_like| PersonalData { field: path.to_owned(), looks_like, words: words.to_owned() })
+    };
+    found.filter_map(place).collect()
 }
 
 /// Takes words out of a draft and puts the mark in their places: these words wherever they stand, and what was found.
@@ -87,30 +100,26 @@ pub(super) fn take_out(kind: &Kind, fields: &mut Map<String, Value>, words: &[St
     let found: BTreeSet<(personal::Kind, &str)> = found.iter().map(|found| (found.looks_like, found.words.as_str())).collect();
     let mut pieces = BTreeSet::new();
     each_text(kind.fields, fields, "", &mut |field, _, text| {
-        let mut places: Vec<(usize, usize, Option<personal::Kind>)> = Vec::new();
+        let mut wanted: Vec<Place> = Vec::new();
         if field.readers == Readers::People {
-            let wanted =
-                personal::scan(text).into_iter().filter(|finding| found.contains(&(finding.kind, words_of(text, finding).as_str())));
-            places.extend(wanted.map(|finding| (finding.start, finding.end, Some(finding.kind))));
+            let is_wanted = |(place, words): &(Place, &str)| place.2.is_some_and(|kind| found.contains(&(kind, *words)));
+            wanted.extend(places(text).iter().filter(|found| is_wanted(found)).map(|(place, _)| *place));
         }
         for words in words {
             let looks_like = personal::scan(words).first().map(|finding| finding.kind);
-            for (at, _) in text.match_indices(words.as_str()) {
-                let start = text.get(..at).unwrap_or_default().chars().count();
-                places.push((start, start.saturating_add(words.chars().count()), looks_like));
-            }
+            wanted.extend(text.match_indices(words.as_str()).map(|(start, _)| (start, start.saturating_add(words.len()), looks_like)));
         }
-        if !places.is_empty() {
-            *text = without(text, places, &mut pieces);
+        if !wanted.is_empty() {
+            *text = without(text, wanted, &mut pieces);
         }
     });
     pieces.into_iter().collect()
 }
 
 /// The text with a mark for every place, those that touch as one.
-fn without(text: &str, mut places: Vec<(usize, usize, Option<personal::Kind>)>, pieces: &mut BTreeSet<Piece>) -> String {
+fn without(text: &str, mut places: Vec<Place>, pieces: &mut BTreeSet<Piece>) -> String {
     places.sort_unstable();
-    let mut joined: Vec<(usize, usize, Option<personal::Kind>)> = Vec::new();
+    let mut joined: Vec<Place> = Vec::new();
     for (start, end, looks_like) in places {
         match joined.last_mut() {
             Some((_, last, known)) if start < *last => {
@@ -120,16 +129,15 @@ fn without(text: &str, mut places: Vec<(usize, usize, Option<personal::Kind>)>, 
             _ => joined.push((start, end, looks_like)),
         }
     }
-    let characters: Vec<char> = text.chars().collect();
-    let part = |start: usize, end: usize| -> String { characters.get(start..end).unwrap_or_default().iter().collect() };
+    let part = |start: usize, end: usize| text.get(start..end).unwrap_or_default();
     let (mut left, mut at) = (String::new(), 0);
     for (start, end, looks_like) in joined {
-        left.push_str(&part(at, start));
+        left.push_str(part(at, start));
         left.push_str(MARK);
-        pieces.insert(Piece { looks_like, words: part(start, end) });
+        pieces.insert(Piece { looks_like, words: part(start, end).to_owned() });
         at = end;
     }
-    left + &part(at, characters.len())
+    left + part(at, text.len())
 }
 
 /// Puts pieces into the fields of an annex.
@@ -188,9 +196,11 @@ impl Office {
         if kind.sealed.is_some() {
             return Ok(Screened::Clean);
         }
-        let known: BTreeSet<String> = found_in(kind, published).into_iter().map(|found| found.words).collect();
         let mut found = found_in(kind, fields);
-        found.retain(|found| !known.contains(&found.words));
+        if !found.is_empty() {
+            let known: BTreeSet<String> = found_in(kind, published).into_iter().map(|found| found.words).collect();
+            found.retain(|found| !known.contains(&found.words));
+        }
         if found.is_empty() {
             return Ok(Screened::Clean);
         }
