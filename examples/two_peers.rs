@@ -246,6 +246,9 @@ fn tell(notice: &Notice) {
         | Notice::Pairing(_)
         | Notice::InSync(_)
         | Notice::Card(_)
+        | Notice::Successor { .. }
+        | Notice::Replaced
+        | Notice::Reconciled(_)
         | Notice::Declined { .. } => {}
     }
 }

@@ -31,7 +31,6 @@
 
 mod error;
 mod geo;
-pub mod personal;
 mod read;
 mod reference;
 mod schema;

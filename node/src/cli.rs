@@ -28,6 +28,7 @@ pub mod log;
 pub mod output;
 mod passphrase;
 mod phrase;
+mod recovering;
 pub mod restore;
 pub mod retention;
 pub mod screen;
@@ -35,6 +36,7 @@ pub mod up;
 pub mod words;
 
 use crate::config::{Config, Flags};
+use crate::desk::Actor;
 use args::{Cli, Globals, Verb};
 use clap::FromArgMatches;
 use client::Client;
@@ -86,9 +88,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
             Ok(())
         }
         Verb::Up(args) => {
-            flags.listen = args.listen;
-            flags.announce = args.announce;
-            flags.mdns = args.no_mdns.then_some(false);
+            args.network.set(&mut flags);
             flags.passphrase_file = args.passphrase_file;
             let config = load(&flags)?;
             let passphrase = passphrase::find(&config, variables)?;
@@ -103,11 +103,16 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
             backup::run(&args, &config, &client_of(&config, variables), variables, output).await
         }
         Verb::Restore(args) => {
+            args.network.set(&mut flags);
             flags.passphrase_file.clone_from(&args.passphrase_file);
             let recovery = restore::begin(&args, &load(&flags)?, variables, output)?;
-            screen::print(&restore::report(&recovery, output));
-            // JOIN HERE: with settings read anew, recovery goes on in the network by driver::start_recovering.
-            Ok(())
+            if output == Output::Words {
+                screen::print(&restore::report(&recovery));
+            }
+            // Settings may have come from the backup.
+            let config = load(&flags)?;
+            let actor = actor_of(&config, variables);
+            recovering::recover(config, recovery, actor, &args.neighbours, output).await
         }
         Verb::Config => {
             let config = load(&flags)?;
@@ -140,12 +145,16 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
 
 /// Asks as the person who is configured or named, or else as whoever is logged in.
 fn client_of(config: &Config, variables: &[(String, String)]) -> Client {
+    Client::new(&config.socket, actor_of(config, variables))
+}
+
+fn actor_of(config: &Config, variables: &[(String, String)]) -> Actor {
     let mut actor = config.actor();
     if actor.person().is_none() {
         let user = variables.iter().find(|(name, _)| name == "USER").map(|(_, user)| user.as_str());
-        actor = user.and_then(|user| crate::desk::Actor::named(user).ok()).unwrap_or_default();
+        actor = user.and_then(|user| Actor::named(user).ok()).unwrap_or_default();
     }
-    Client::new(&config.socket, actor)
+    actor
 }
 
 #[cfg(test)]

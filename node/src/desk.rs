@@ -13,6 +13,7 @@
 //! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
 //! because a neighbour with a newer version may use some that this one does not know.
 
+mod annexes;
 mod backup;
 mod circles;
 mod documents;
@@ -25,9 +26,11 @@ mod party;
 mod peers;
 mod problem;
 mod record;
+mod recovery;
 mod retention;
 mod status;
 
+pub use annexes::{AnnexLine, OpeningRequest, PersonalData};
 pub use backup::BackupWork;
 pub use circles::{
     Applied, ApplyRequest, Blocked, CIRCLE_PREFIX, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage,
@@ -45,10 +48,11 @@ pub use party::{OrgRef, Party};
 pub use peers::{ConfirmRequest, Invitation, InvitationRequest, JoinRequest, Pairing, PauseRequest, Peer};
 pub use problem::{Blame, Problem};
 pub use record::{
-    AccessRow, AccessView, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery, LogFormat,
-    LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss, StateChange,
-    StayingRole,
+    AccessRow, AccessView, AnnexLoss, ChainLink, FallenEntry, GrantLine, GrantRequest, KeptHead, LogBreak, LogCheck, LogCheckQuery,
+    LogFormat, LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss,
+    StateChange, StayingRole,
 };
+pub use recovery::{RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
 
@@ -165,11 +169,17 @@ pub trait Desk {
     /// See [`Desk`].
     fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem>;
 
-    /// One document, whole.
+    /// One document, whole. One that is sealed is refused: see [`Desk::open`].
     ///
     /// # Errors
     /// See [`Desk`].
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem>;
+
+    /// A sealed document with what it says, for a reason that its owner is told. Every time needs one.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem>;
 
     /// Changes a draft, or begins one on a document that was shared already.
     ///
@@ -188,6 +198,12 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem>;
+
+    /// Exactly who would lose or gain which role by [`Desk::step`] with `narrow`, worked out on a copy: nothing is signed for others.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn preview_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<RevocationEffect, Problem>;
 
     /// Says something about a document to those who may read it, or to its owner.
     ///
@@ -345,6 +361,13 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem>;
+
+    /// Does the next piece of coming back after the server was lost or stolen, and says how far it is. A node that does not
+    /// come back is done.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn recover(&mut self, actor: &Actor, step: RecoveryStep) -> Result<Recovery, Problem>;
 
     /// Begins a backup: all the node's data but its keys, sealed for the recovery phrase. Only one is written at a time.
     ///

@@ -10,7 +10,9 @@ use crate::http::{self, ApiSocket, SocketError};
 use crate::keys::{DataLock, Keys, KeysError, LockError, Passphrase};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
+use crate::restoring::Recovery;
 use crate::storage::{self, LogHead, LogWalk, Options, Storage, StorageError, check_log_now, check_now};
+use csu_protocol::identity::RootKey;
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use futures::{FutureExt, Stream, StreamExt};
@@ -105,28 +107,22 @@ pub async fn start(config: Config, options: Options, passphrase: Option<Passphra
     Keys::sweep(&config.data)?;
     let keys = Keys::load(&config.data, passphrase.as_ref())?;
     drop(passphrase);
-    launch(config, options, keys, lock, Purpose::Serve).await
+    launch(config, options, keys, lock, None).await
 }
 
-/// Starts a node that is being restored, with what [`crate::restoring`] made. The root key stays with the caller.
+/// Starts a node that is being restored, with what [`crate::restoring`] made. [`crate::desk::Desk::recover`] does the rest.
 ///
 /// # Errors
 /// When the database, network or socket cannot be used; each says what to do.
-pub async fn start_recovering(config: Config, options: Options, keys: Keys, lock: DataLock) -> Result<Running, DriverError> {
-    launch(config, options, keys, lock, Purpose::Recover).await
+pub async fn start_recovering(config: Config, options: Options, recovery: Recovery) -> Result<Running, DriverError> {
+    launch(config, options, recovery.keys, recovery.lock, Some(recovery.root)).await
 }
 
-/// What a node is started for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Serve,
-    Recover,
-}
-
-async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, purpose: Purpose) -> Result<Running, DriverError> {
+/// Starts a node; with the root key to recover, else to serve.
+async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, root: Option<RootKey>) -> Result<Running, DriverError> {
     storage::sweep_snapshots(&config.data)?;
     let opened = Storage::open(&config.data, options)?;
-    if purpose == Purpose::Serve && opened.storage.is_recovering()? {
+    if root.is_none() && opened.storage.is_recovering()? {
         opened.storage.close()?;
         return Err(DriverError::Recovering);
     }
@@ -158,7 +154,7 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, pu
     let addresses = listening.clone();
     let work = move || {
         let integrity = if opened.clean { IntegrityResult::Running } else { IntegrityResult::Ok };
-        let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity);
+        let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity, root);
         let result = office.map_err(DriverError::from).and_then(|office| {
             runtime.block_on(async move {
                 // Both read beside the writer, one after the other. A database that was checked already is not checked again.

@@ -29,6 +29,7 @@
 //! | [`log_verb`] | what the access log records |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
 //! | [`backup`], [`restoring`] | the node's data in one sealed file; a data folder from that file or the phrase alone |
+//! | [`personal`] | what looks like personal data in a text |
 //! | [`cli`] | the `csu` command, a client of the API |
 //! | [`demo`] | three nodes and a day's work between them |
 //! | [`driver`] | all of it, running |
@@ -45,5 +46,6 @@ pub mod keys;
 pub mod log_verb;
 pub mod network;
 pub mod office;
+pub mod personal;
 pub mod restoring;
 pub mod storage;

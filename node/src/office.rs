@@ -12,6 +12,7 @@
 //! If anything fails on the way, the transaction is rolled back and the machine is built anew from
 //! what is on disk: memory never knows more than the disk.
 
+mod annexes;
 mod audience;
 mod backup;
 mod circles;
@@ -26,9 +27,11 @@ mod parties;
 mod peers;
 mod portability;
 mod record;
+mod recovering;
 mod report;
 mod retention;
 mod revoking;
+mod screening;
 mod sharing;
 mod silence;
 mod steps;
@@ -45,8 +48,8 @@ use crate::log_verb::LogVerb;
 use crate::network::{Cause, EndReason, Event, SendError, SessionNumber, Sessions, Strangers, Target};
 use crate::storage::{LogLine, Storage, StorageError};
 use csu_protocol::entropy::Entropy;
-use csu_protocol::id::{DeviceId, DocumentId};
-use csu_protocol::identity::{Address, SignedAddresses};
+use csu_protocol::id::{DeviceId, DocumentId, EntryId};
+use csu_protocol::identity::{Address, RootKey, SignedAddresses};
 use csu_protocol::store::ReadError;
 use csu_protocol::sync::{Input, Machine, Notice, Output, Parting};
 use csu_protocol::time::Timestamp;
@@ -126,6 +129,10 @@ pub struct Office {
     held: Vec<Output>,
     /// Documents whose listing is out of date.
     changed: BTreeSet<DocumentId>,
+    /// Documents that came back from a backup and have just been compared with a neighbour's.
+    reconciled: Vec<DocumentId>,
+    /// Entries that came in since the last commit, in which somebody may say that they opened an annex.
+    responded: Vec<(DocumentId, Vec<EntryId>)>,
     /// When roles end.
     ends: ends::Ends,
     /// What strangers did wrong.
@@ -134,6 +141,8 @@ pub struct Office {
     erasing: erasing::Erasing,
     /// When it is looked what has come to its end.
     daily: daily::Daily,
+    /// The root key and more, while the node comes back after its server was lost.
+    recovering: Option<recovering::Recovering>,
     /// Held by whoever writes a backup, so that there is one at a time.
     backing_up: Arc<()>,
     /// Whether a request failed after it had written something.
@@ -166,7 +175,7 @@ pub enum Arrival {
 }
 
 impl Office {
-    /// Opens the office over a data folder.
+    /// Opens the office over a data folder; with the root key if the node comes back after its server was lost.
     ///
     /// # Errors
     /// When what is on disk cannot be read.
@@ -177,8 +186,10 @@ impl Office {
         network: Box<dyn Sessions>,
         listening: Vec<String>,
         integrity: IntegrityResult,
+        root: Option<RootKey>,
     ) -> Result<Self, OfficeError> {
-        let machine = Machine::new(keys.card().clone(), storage.start()?, config.budget(), &storage)?;
+        let mut machine = Machine::new(keys.card().clone(), storage.start()?, config.budget(), &storage)?;
+        machine.set_recovering(root.is_some());
         refuse_replaced(&machine)?;
         let mut office = Self {
             keys,
@@ -194,10 +205,13 @@ impl Office {
             walked: record::Walked::default(),
             held: Vec::new(),
             changed: BTreeSet::new(),
+            reconciled: Vec::new(),
+            responded: Vec::new(),
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
             erasing: erasing::Erasing::default(),
             daily: daily::Daily::default(),
+            recovering: root.map(recovering::Recovering::new),
             backing_up: Arc::default(),
             spoiled: false,
             stopping: false,
@@ -393,6 +407,7 @@ impl Office {
                     let detail = format!("received {}", count(entries.len(), "entry", "entries"));
                     let why = self.why_received(&document);
                     self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, Some(why), detail)?;
+                    self.responded.push((document, entries));
                 }
                 self.changed.insert(document);
             }
@@ -431,7 +446,12 @@ impl Office {
                 // Names come from pairing: whatever lists them is out of date.
                 self.held.push(Output::Targets);
             }
-            Notice::InSync(organisation) => tracing::info!(with = self.name_for_log(&organisation), "up to date"),
+            Notice::InSync(organisation) => {
+                tracing::info!(with = self.name_for_log(&organisation), "up to date");
+                if let Some(recovering) = &mut self.recovering {
+                    recovering.compared(organisation);
+                }
+            }
             Notice::Card(_) => {}
             Notice::Successor { organisation, device, before } => {
                 let who = self.name_for_log(&organisation);
@@ -451,6 +471,7 @@ impl Office {
             }
             Notice::Reconciled(document) => {
                 self.changed.insert(document);
+                self.reconciled.push(document);
             }
             Notice::Declined { document, organisation } => {
                 tracing::warn!(document = document.short(), from = self.name_for_log(&organisation), "not taken: its budget is used up");
@@ -517,6 +538,14 @@ impl Office {
             return Err(error);
         }
         self.pump()?;
+        for document in std::mem::take(&mut self.reconciled) {
+            if let Err(problem) = self.erase_anew(&document) {
+                tracing::warn!(document = document.short(), %problem, "the lost device had it erased, which could not be ordered anew");
+            }
+            self.pump()?;
+        }
+        self.note_openings()?;
+        self.narrow_annexes()?;
         let changed = std::mem::take(&mut self.changed);
         for document in &changed {
             self.obey(document)?;
@@ -581,8 +610,14 @@ impl Office {
         self.storage.rollback()?;
         self.held.clear();
         self.changed.clear();
+        self.reconciled.clear();
+        self.responded.clear();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
+        if let Some(recovering) = &mut self.recovering {
+            self.machine.set_recovering(true);
+            recovering.begin_again();
+        }
         let _documents = self.watch_all_ends();
         for device in std::mem::take(&mut self.sessions).into_keys() {
             self.network.disconnect(&device, Cause::Finished);

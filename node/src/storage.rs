@@ -21,6 +21,7 @@
 //! and what a title is the driver's. It is not encrypted: whoever reads the disk reads drafts,
 //! listings and the access log; documents in it are sealed, and keys are elsewhere.
 
+mod annexes;
 mod check;
 mod circles;
 mod column;

@@ -79,6 +79,11 @@ impl Directory {
         self.current(organisation).map(|known| known.card.card().device)
     }
 
+    /// Every card known of an organisation.
+    pub fn cards(&self, organisation: &OrganisationId) -> impl Iterator<Item = &SignedCard> + '_ {
+        self.cards.get(organisation).into_iter().flatten().map(|known| &known.card)
+    }
+
     /// The organisation's devices that a newer card replaced, ascending.
     #[must_use]
     pub fn replaced_devices(&self, organisation: &OrganisationId) -> BTreeSet<DeviceId> {

@@ -207,14 +207,32 @@ impl Node {
     #[track_caller]
     #[must_use]
     pub fn new(name: &str, kind: &str) -> Self {
+        let node = Self::on_new_machine(name);
+        let phrase = node.phrase_file();
+        node.csu(&["init", "--name", name, "--kind", kind, "--non-interactive", "--phrase-file", &phrase]).good();
+        node
+    }
+
+    /// A machine on which an organisation is to be restored: there is no data folder yet.
+    ///
+    /// # Panics
+    /// When there is no temporary folder to be had.
+    #[track_caller]
+    #[must_use]
+    pub fn on_new_machine(name: &str) -> Self {
         let root = tempfile::Builder::new().prefix("csu-").tempdir().expect("a temporary folder");
         let data = root.path().join("data");
         let client = Client::new(&data.join("csu.sock"), Actor::named("tester").expect("a name"));
-        let node = Self { name: name.to_owned(), root, data, port: free_port(), process: Mutex::new(None), client };
-        let phrase = node.outside("phrase.txt");
-        let phrase = phrase.to_str().expect("a plain path");
-        node.csu(&["init", "--name", name, "--kind", kind, "--non-interactive", "--phrase-file", phrase]).good();
-        node
+        Self { name: name.to_owned(), root, data, port: free_port(), process: Mutex::new(None), client }
+    }
+
+    /// Where the recovery phrase is, of an organisation that was begun here.
+    ///
+    /// # Panics
+    /// When the path is no text.
+    #[must_use]
+    pub fn phrase_file(&self) -> String {
+        self.outside("phrase.txt").to_str().expect("a plain path").to_owned()
     }
 
     /// The same, and up.

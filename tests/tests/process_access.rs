@@ -2,7 +2,7 @@
 
 use csu_node::desk::{AccessLevel, AccessView, Document, EntryKind, HistoryLine, Moment, PeerState, PeerStatus, Status};
 use csu_protocol::time::Timestamp;
-use csu_tests::node::{Node, files};
+use csu_tests::node::{Node, files, on_a_terminal, program};
 use csu_tests::town::{self, first};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -131,4 +131,48 @@ fn a_force_that_loses_its_grant_gets_nothing_new_not_even_from_a_neighbour_and_r
     assert!(access.contains("taken back by Brixton CSU") && access.contains("what it had received until then"), "{access}");
     police.csu(&["respond", &bulletin, "acknowledge"]).refused(&["takes the role read", "Brixton CSU", "csu grant add"]);
     police.csu(&["bulletin", "update", &bulletin, "headline=Ours"]).refused(&["Brixton CSU"]);
+}
+
+#[test]
+fn a_stricter_marking_shows_who_would_lose_what_and_takes_it_back_in_the_same_step() {
+    let [brixton, kennington, police] = town::three();
+    let body = json!({ "kind": "bulletin", "fields": town::bulletin("Burglaries"), "marking": "CLEAR" });
+    let draft: Document = brixton.post("/documents", &body).unwrap();
+    let id = brixton.step(&draft.reference, "issue", &json!({})).unwrap().id.unwrap().to_string();
+    brixton.csu(&["grant", "add", &id, "anyone"]).good();
+    brixton.csu(&["grant", "add", &id, "Kennington CSU", "--role", "admin"]).good();
+    for node in [&kennington, &police] {
+        node.until_document(&id, "got it", |document| document.state == "issued");
+    }
+    let refused = ["anyone", "Kennington CSU as admin", "--narrow", "--dry-run"];
+    brixton.csu(&["bulletin", "update", &id, "--marking", "AMBER+STRICT"]).refused(&refused);
+    let shown = brixton.json(&["bulletin", "update", &id, "--marking", "AMBER+STRICT", "--to", "Lambeth Police", "--dry-run"]);
+    assert_eq!(shown["losses"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!((&shown["losses"][1]["who"]["name"], &shown["losses"][1]["keeps"]), (&json!("Kennington CSU"), &json!("write")));
+    assert_eq!((&shown["gains"][0]["who"]["name"], &shown["gains"][0]["role"]), (&json!("Lambeth Police"), &json!("read")));
+    let words = brixton.csu(&["bulletin", "update", &id, "--marking", "AMBER+STRICT", "--dry-run"]).good().stdout;
+    assert!(
+        words.contains("anyone: has read, would have no role") && words.contains("Kennington CSU: has admin, would keep write"),
+        "{words}"
+    );
+    assert_eq!(brixton.document(&id).unwrap().readers.len(), 2, "a preview took something");
+    // On a terminal it is shown, and asked.
+    let typed = |answer: &str| {
+        let line = format!("{} --data {} bulletin update {id} --marking AMBER", program().display(), brixton.data().display());
+        on_a_terminal(&line, answer.as_bytes(), &[("NO_COLOR", "1")]).good().stdout
+    };
+    let declined = typed("no\n");
+    assert!(declined.contains("By this marking:") && declined.contains("Nothing was done"), "{declined}");
+    assert_eq!(brixton.document(&id).unwrap().marking, "CLEAR");
+
+    brixton.csu(&["bulletin", "update", &id, "--marking", "AMBER+STRICT", "--narrow"]).good();
+    kennington.until_document(&id, "lost the role admin alone", |document| {
+        document.access == AccessLevel::Write && document.marking == "AMBER+STRICT"
+    });
+    police.until_document(&id, "reads no more", |document| document.access == AccessLevel::Former);
+    assert_eq!(police.document(&id).unwrap().marking, "CLEAR", "what came later arrived");
+    // A milder one takes nothing, and gives nothing by itself.
+    let shown = brixton.json(&["bulletin", "update", &id, "--marking", "GREEN", "--dry-run"]);
+    assert!(shown["losses"].as_array().is_none_or(Vec::is_empty) && shown["gains"].as_array().is_none_or(Vec::is_empty), "{shown}");
+    brixton.csu(&["bulletin", "update", &id, "--marking", "GREEN"]).good();
 }

@@ -2,16 +2,13 @@
 //! yet is named.
 //!
 //! Every file of a node's data folder and what it wrote to its log is searched, while it runs and once it stopped, for the words in
-//! every form ([`Needles`]) and for every 16 bytes in a row of every sealed payload and every wrapped key that any node ever stored.
+//! every form ([`csu_tests::stranger::Needles`]) and for every 16 bytes in a row of every sealed payload and every wrapped key that any node ever stored.
 
 use csu_node::desk::{Document, DocumentsPage, ErasureView, Status};
-use csu_protocol::codec::Canonical;
-use csu_protocol::entry::Wraps;
 use csu_tests::history::Dice;
-use csu_tests::node::{Node, files};
-use csu_tests::stranger::Needles;
+use csu_tests::node::Node;
+use csu_tests::remains::{database, left, sealed};
 use csu_tests::town;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,54 +19,11 @@ const WORDS: [&str; 6] = ["Quillonbury", "Zephyrine", "Bandersnatch", "Thistledo
 /// nowhere else.
 const PEOPLE: [&str; 2] = ["Ottoline Penhaligon", "Peregrine Quatermass"];
 
-fn database(node: &Node) -> Connection {
-    Connection::open_with_flags(node.data().join("node.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
-}
-
-/// Every sealed payload and all wrapped keys that a node stores of a document.
-fn sealed(node: &Node, id: &str) -> BTreeSet<Vec<u8>> {
-    let database = database(node);
-    let query = "SELECT payload, wraps FROM entry JOIN document ON document.key = entry.document WHERE lower(hex(document.id)) = ?1";
-    let mut statement = database.prepare(query).unwrap();
-    let rows = statement.query_map([id], |row| Ok([row.get::<_, Option<Vec<u8>>>(0)?, row.get(1)?])).unwrap();
-    rows.flat_map(|row| row.unwrap()).flatten().flat_map(without_names).collect()
-}
-
-/// Wrapped keys name in clear for whom they are, and headers and peers name them, too: what lies between those names.
-fn without_names(part: Vec<u8>) -> Vec<Vec<u8>> {
-    let mut pieces = vec![part];
-    for recipient in Wraps::from_canonical(&pieces[0]).into_iter().flat_map(|wraps| wraps.recipients().collect::<Vec<_>>()) {
-        let split = |piece: &Vec<u8>| match memchr::memmem::find(piece, recipient.organisation.as_bytes()) {
-            Some(at) => vec![piece[..at].to_vec(), piece[at + 32..].to_vec()],
-            None => vec![piece.clone()],
-        };
-        pieces = pieces.iter().flat_map(split).collect();
-    }
-    pieces
-}
-
 /// How many of its entries of content a node keeps: their headers, whatever became of the rest.
 fn headers(node: &Node, id: &str) -> i64 {
     let query =
         "SELECT count(*) FROM entry JOIN document ON document.key = entry.document WHERE plane = 1 AND lower(hex(document.id)) = ?1";
     database(node).query_row(query, [id], |row| row.get(0)).unwrap()
-}
-
-/// What a node's files and log still hold of all this, and where.
-fn left(node: &Node, words: &[&str], parts: &BTreeSet<Vec<u8>>) -> BTreeSet<String> {
-    let needles = Needles::of(words);
-    let mut found: BTreeSet<String> =
-        needles.plainly_in(node.log_text().as_bytes()).into_iter().map(|what| format!("{what} in the log")).collect();
-    for file in files(node.data()) {
-        let bytes = std::fs::read(&file).unwrap();
-        found.extend(needles.plainly_in(&bytes).into_iter().map(|what| format!("{what} in {}", file.display())));
-        for chunk in parts.iter().flat_map(|part| part.chunks_exact(16)).filter(|chunk| chunk.iter().any(|byte| *byte != 0)) {
-            if memchr::memmem::find(&bytes, chunk).is_some() {
-                found.insert(format!("sealed bytes in {}", file.display()));
-            }
-        }
-    }
-    found
 }
 
 fn status(node: &Node, id: &str) -> ErasureView {

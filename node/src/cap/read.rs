@@ -1,7 +1,6 @@
 //! From the tree of an alert to the fields of a bulletin.
 
 use super::error::{CapError, Fault, shorten};
-use super::personal;
 use super::reference::Reference;
 use super::schema::{self, Element, Occurs, Shape};
 use super::time::Form;
@@ -10,6 +9,7 @@ use super::warning::{Notice, Warning, Warnings};
 use super::words::{MsgType, Scope, Status, Version};
 use super::xml::{self, Node, Source};
 use super::{PARAMETER_PREFIX, PROFILE_CODE};
+use crate::personal;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! What was left out, changed or noticed while reading an alert: nothing of it refuses the file, all of it is shown.
 
-use super::personal;
+use crate::personal;
 use std::fmt;
 
 /// A remark about a place in the alert.

@@ -9,6 +9,7 @@ use super::init::InitArgs;
 use super::kinds;
 use super::passphrase::PassphraseVerb;
 use super::restore::RestoreArgs;
+use crate::config::Flags;
 use crate::desk::{ExportFormat, KeptHead, LogVerb, Moment, MomentError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
@@ -68,7 +69,7 @@ pub enum Verb {
     Backup(BackupArgs),
     /// Set a node up again on a new computer, from a backup or the recovery phrase alone
     #[command(
-        after_help = "Example:\n  csu restore brixton.backup\n  csu restore --name \"Brixton CSU\" --kind union\n  csu restore --resume\n\nThe recovery phrase is asked for, or read from --phrase-file. The computer that was lost is no longer of the organisation then."
+        after_help = "Example:\n  csu restore brixton.backup\n  csu restore brixton.backup --without \"Hill CSU\"\n  csu restore --name \"Brixton CSU\" --kind union --ticket csu-ticket-...\n  csu restore --resume\n\nThe recovery phrase is asked for, or read from --phrase-file. The node takes in what its neighbours hold, then the root key\ndisowns the lost computer in every document: nothing that it signs afterwards counts anywhere, and nobody lets it connect."
     )]
     Restore(RestoreArgs),
     /// Stop the running node in good order
@@ -123,18 +124,35 @@ pub enum Verb {
     Demo(DemoArgs),
 }
 
+/// How neighbours reach the node, for this run.
+#[derive(Debug, Clone, Args)]
+pub struct NetworkArgs {
+    /// Where to listen (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+    /// An address to tell others besides, such as a router's (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    announce: Vec<String>,
+    /// Do not look for neighbours on the local network
+    #[arg(long)]
+    no_mdns: bool,
+}
+
+impl NetworkArgs {
+    /// Sets what was given.
+    pub(super) fn set(&self, flags: &mut Flags) {
+        flags.listen.clone_from(&self.listen);
+        flags.announce.clone_from(&self.announce);
+        flags.mdns = self.no_mdns.then_some(false);
+    }
+}
+
 /// `csu up`
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
-    /// Where to listen (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
-    pub listen: Vec<String>,
-    /// An address to tell others besides, such as a router's (repeatable)
-    #[arg(long, value_name = "ADDRESS")]
-    pub announce: Vec<String>,
-    /// Do not look for neighbours on the local network
-    #[arg(long)]
-    pub no_mdns: bool,
+    /// How neighbours reach it.
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// A file that holds the passphrase of the keys (mode 0600), if they are sealed
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
@@ -225,6 +243,9 @@ pub struct RespondArgs {
     /// In words
     #[arg(long)]
     pub text: Option<String>,
+    /// You looked at what looks like personal data in it: why it may be shared, for the access log
+    #[arg(long, value_name = "WHY")]
+    pub personal_data_checked: Option<String>,
 }
 
 /// `csu export`
@@ -250,7 +271,7 @@ pub enum GrantVerb {
     /// List every grant ever made
     #[command(after_help = "Example:\n  csu grant list 3fa9")]
     List(DocumentArg),
-    /// Take roles back, after showing what falls
+    /// Take roles back, after showing what falls; annexes of the document are taken back with it
     #[command(after_help = "Example:\n  csu grant revoke 3fa9 \"Riverside CSU\" --dry-run\n  csu grant revoke 3fa9 \"Riverside CSU\"")]
     Revoke(RevokeArgs),
 }

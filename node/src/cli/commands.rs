@@ -31,7 +31,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
         }
         Verb::Peer(verb) => peer(verb, client, output).await,
         Verb::Respond(args) => {
-            let request = RespondRequest { remark: args.remark, text: args.text };
+            let request = RespondRequest { remark: args.remark, text: args.text, personal_data_checked: args.personal_data_checked };
             let address = format!("/documents/{}/responses", segment(&args.document.reference));
             print_document(&client.post(&address, &request).await?, output)
         }

@@ -4,7 +4,7 @@ use super::client::Answer;
 use super::failure::Failure;
 use super::output::Output;
 use super::screen::{columns, heading, short_time, visible, visible_lines};
-use crate::desk::{AccessLevel, Document, DocumentsPage, HistoryLine, ResponseLine};
+use crate::desk::{AccessLevel, AnnexLine, Document, DocumentsPage, HistoryLine, ResponseLine};
 use csu_protocol::document::{Field, Form, Kind, kind};
 use serde_json::{Map, Value};
 
@@ -58,6 +58,11 @@ pub fn render_document(document: &Document) -> String {
             text.push_str(&render_fields(described, &draft.fields));
         }
     }
+    if document.sealed {
+        let (kind, name) = (visible(&document.kind), visible(&document.reference));
+        text.push_str(&format!("\nWhat it says is sealed: csu {kind} show {name} --reason \"WHY\"\n"));
+    }
+    text.push_str(&render_annexes(&document.annexes));
     text.push_str(&render_responses(&document.responses));
     for warning in document.problems.iter().chain(&document.forks) {
         text.push_str(&format!("\nBeware: {}\n", visible(warning)));
@@ -95,6 +100,27 @@ const fn may(access: AccessLevel) -> &'static str {
         AccessLevel::Relay => "hold and forward it, not read it",
         AccessLevel::Former => "do nothing any more: your access was taken back; what happens to it is still told",
     }
+}
+
+/// The annexes of a document, with what can be done with each.
+pub(super) fn render_annexes(annexes: &[AnnexLine]) -> String {
+    if annexes.is_empty() {
+        return String::new();
+    }
+    let mut rows = Vec::new();
+    for annex in annexes {
+        let name = &annex.reference;
+        let (what, how) = match (annex.id, annex.ends) {
+            (None, _) => (format!("{}, on this node only", annex.state), format!("csu annex issue {name} --to WHO")),
+            (Some(_), _) if annex.state == "erased" => (format!("erased by {}", annex.owner), String::new()),
+            (Some(_), ends) => {
+                let ends = ends.map(|ends| format!(", to be erased on {}", short_time(ends))).unwrap_or_default();
+                (format!("{} by {}{ends}", annex.state, annex.owner), format!("csu annex show {name} --reason \"WHY\""))
+            }
+        };
+        rows.push(vec![format!("  {name}"), what, how]);
+    }
+    format!("\n{}\n{}", heading("Annexes"), columns(&rows))
 }
 
 fn render_responses(responses: &[ResponseLine]) -> String {

@@ -5,7 +5,7 @@ use super::client::{Client, segment};
 use super::failure::Failure;
 use super::output::Output;
 use super::screen::{self, columns, heading, short_time, visible};
-use crate::desk::{ErasureRequest, ErasureView, Holder};
+use crate::desk::{AnnexLine, ErasureRequest, ErasureView, Holder};
 use csu_protocol::entry::Reason;
 use std::io::{BufRead, IsTerminal, Read, Write};
 
@@ -74,6 +74,13 @@ fn render_question(found: &ErasureView, why: Reason) -> String {
     if found.anyone {
         text.push_str("  anyone: it could be read by whoever asked, and nobody knows who did\n");
     }
+    let (own, others) = annexes_of(found);
+    if !own.is_empty() {
+        text.push_str(&format!("Its annexes are erased with it: {}.\n", own.join(", ")));
+    }
+    if !others.is_empty() {
+        text.push_str(&format!("Of others, who alone can erase them: {}.\n", others.join(", ")));
+    }
     text.push_str(&format!(
         "Whoever held it is told why: {why}. It cannot be undone. What somebody copied, photographed or backed up is beyond reach.\n\
          Erase it for good? Type yes or no: "
@@ -89,7 +96,26 @@ fn render_order(found: &ErasureView) -> String {
     } else {
         format!("To confirm: {}. See `csu erase status {}`.\n", who.join(", "), visible(&found.reference))
     };
-    format!("Erased. What this node held of it is removed.\n{others}")
+    let (own, not_ours) = annexes_of(found);
+    let mut text = format!("Erased. What this node held of it is removed.\n{others}");
+    if !own.is_empty() {
+        text.push_str(&format!("Its annexes were erased with it: {}.\n", own.join(", ")));
+    }
+    if !not_ours.is_empty() {
+        text.push_str(&format!("Annexes of others stay until they erase them: {}. Ask them to.\n", not_ours.join(", ")));
+    }
+    text
+}
+
+/// The annexes of a document that go with it, and those that only their owners can erase.
+fn annexes_of(found: &ErasureView) -> (Vec<String>, Vec<String>) {
+    let there = found.annexes.iter().filter(|annex| annex.state != "erased");
+    let (own, others): (Vec<_>, Vec<_>) = there.partition(|annex| annex.owner.id == found.owner.id);
+    let names = |annexes: Vec<&AnnexLine>| annexes.into_iter().map(|annex| visible(&annex.reference)).collect();
+    let owners = |annexes: Vec<&AnnexLine>| {
+        annexes.into_iter().map(|annex| format!("{} of {}", visible(&annex.reference), visible(&annex.owner.to_string()))).collect()
+    };
+    (names(own), owners(others))
 }
 
 fn had(holder: &Holder) -> String {

@@ -57,6 +57,9 @@ impl Failure {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("error: {}\n", visible(&self.what));
+        for found in self.problem.iter().flat_map(Problem::findings) {
+            text.push_str(&format!("  {}: {} \"{}\"\n", visible(&found.field), found.looks_like, visible(&found.words)));
+        }
         if let Some(remedy) = &self.remedy {
             text.push_str(&format!("what to do: {}\n", visible(remedy)));
         }

@@ -1,6 +1,7 @@
 //! The commands of a kind of document, made from its description.
 
 use super::args::ExportArgs;
+use super::asking;
 use super::client::{Answer, Client, query, segment};
 use super::commands::export;
 use super::document::{print_document, render_history, render_list};
@@ -8,8 +9,11 @@ use super::edit;
 use super::failure::Failure;
 use super::form;
 use super::output::Output;
+use super::screen::print;
+use super::words::{self, Told};
 use crate::desk::{
-    CIRCLE_PREFIX, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, Recipient, StepRequest,
+    CIRCLE_PREFIX, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, OpeningRequest,
+    Recipient, RevocationEffect, StepRequest,
 };
 use crate::http::BODY_BYTES;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
@@ -25,13 +29,18 @@ pub fn command(kind: &'static Kind) -> Command {
     let name = kind.name;
     let example = |rest: &str| example_of(&format!("csu {name} {rest}"));
     let verb = |verb: &'static str, about: String, rest: &str| Command::new(verb).about(about).after_help(example(rest));
-    let drafting = format!("draft {} --to \"Riverside CSU\"", kind.example);
+    let of = if kind.sealed.is_some() { "--of 3fa9 " } else { "" };
+    let drafting = format!("draft {of}{} --to \"Riverside CSU\"", kind.example);
+    let show = if kind.sealed.is_some() { "show 3fa9 --reason \"to find the owner of the van\"" } else { "show 3fa9" };
     let mut command = Command::new(name)
         .about(kind.about.trim_end_matches('.'))
         .after_help(example(&drafting))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(writing(verb("draft", format!("Begin a draft of a {name}; it stays on this node until you share it"), &drafting)))
+        .subcommand(belonging(
+            kind,
+            writing(verb("draft", format!("Begin a draft of {}; it stays on this node until you share it", kind.one()), &drafting)),
+        ))
         .subcommand(writing(
             verb("edit", "Change it in your editor, or the fields you name".to_owned(), &format!("edit d3 {}", kind.example))
                 .arg(reference()),
@@ -40,7 +49,7 @@ pub fn command(kind: &'static Kind) -> Command {
     for step in kind.steps {
         let arguments = if step.means == Means::Withdraw { " --reason mistaken" } else { "" };
         let about = format!("{}: the {name} is then {}", step.label, step.to);
-        command = command.subcommand(step_command(step, verb(step.verb, about, &format!("{} d3{arguments}", step.verb))));
+        command = command.subcommand(step_command(kind, step, verb(step.verb, about, &format!("{} d3{arguments}", step.verb))));
     }
     command = command
         .subcommand(
@@ -52,12 +61,15 @@ pub fn command(kind: &'static Kind) -> Command {
                 )
                 .arg(option("cursor", "CURSOR", "Where the page before ended")),
         )
-        .subcommand(verb("show", "Show it whole".to_owned(), "show 3fa9").arg(reference()))
+        .subcommand(reasoned(kind, verb("show", "Show it whole".to_owned(), show).arg(reference())))
         .subcommand(verb("history", "Show who did what to it, and what counts".to_owned(), "history 3fa9").arg(reference()));
-    // The same arguments as `csu export`; their own description would replace that of the command.
-    let about = "Write it in another format".to_owned();
-    let export = ExportArgs::augment_args(verb("export", about.clone(), "export 3fa9 --format json --output FILE")).about(about);
-    command = command.subcommand(export);
+    // What is opened for a reason is not written into files.
+    if kind.sealed.is_none() {
+        // The same arguments as `csu export`; their own description would replace that of the command.
+        let about = "Write it in another format".to_owned();
+        let export = ExportArgs::augment_args(verb("export", about.clone(), "export 3fa9 --format json --output FILE")).about(about);
+        command = command.subcommand(export);
+    }
     if name == "bulletin" {
         command = command.subcommand(
             verb("import", "Make a draft of a Common Alerting Protocol file".to_owned(), "import alert.cap").arg(
@@ -144,11 +156,61 @@ fn recipients(command: Command) -> Command {
         )
 }
 
-fn step_command(step: &'static Step, command: Command) -> Command {
+/// Adds what says to which document a sealed one belongs, and what is moved into it.
+fn belonging(kind: &Kind, command: Command) -> Command {
+    if kind.sealed.is_none() {
+        return command;
+    }
+    command
+        .arg(option("of", "DOCUMENT", "Which document or draft it belongs to").required(true))
+        .arg(
+            option("move", "WORDS", "Move these words out of that draft into it; a mark stays in their place (repeatable)")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            Arg::new("move-found")
+                .long("move-found")
+                .action(ArgAction::SetTrue)
+                .help("Move whatever in that draft looks like personal data"),
+        )
+}
+
+/// Adds the reason for which a sealed document is opened.
+fn reasoned(kind: &Kind, command: Command) -> Command {
+    if kind.sealed.is_none() {
+        return command;
+    }
+    command.arg(option("reason", "WHY", "Why you open it; its owner is told and keeps it in the access log for good. Every time needs one"))
+}
+
+fn checked() -> Arg {
+    option("personal-data-checked", "WHY", "You looked at what looks like personal data in it: why it may be shared, for the access log")
+}
+
+/// What a step does about roles that a stricter marking does not allow.
+fn narrowing() -> [Arg; 2] {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    [
+        flag("narrow", "Take back, without asking, the roles that the marking does not allow"),
+        flag("dry-run", "Show who would lose or gain a role, and do nothing").conflicts_with("narrow"),
+    ]
+}
+
+fn step_command(kind: &Kind, step: &'static Step, command: Command) -> Command {
     let command = command.arg(reference());
     match step.means {
-        Means::Revision => writing(command),
-        Means::Response => command.arg(option("text", "TEXT", "In words")),
+        Means::Revision if kind.sealed.is_some() => writing(command).args(narrowing()),
+        Means::Revision => writing(command)
+            .arg(checked())
+            .arg(
+                Arg::new("move-to-annex")
+                    .long("move-to-annex")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("personal-data-checked")
+                    .help("Move what looks like personal data to the draft of an annex, and share the rest"),
+            )
+            .args(narrowing()),
+        Means::Response => command.arg(option("text", "TEXT", "In words")).arg(checked()),
         Means::Withdraw => command.arg(
             option("reason", "REASON", "Why: mistaken, duplicate, superseded, no-longer-needed, consent-withdrawn, legal or other")
                 .required(true)
@@ -230,12 +292,12 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
 /// When the node refuses, or cannot be asked.
 pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, output: Output) -> Result<(), Failure> {
     let Some((verb, matches)) = matches.subcommand() else {
-        return Err(Failure::usage(format!("nothing to do with a {}", kind.name), format!("see `csu {} --help`", kind.name)));
+        return Err(Failure::usage(format!("nothing to do with {}", kind.one()), format!("see `csu {} --help`", kind.name)));
     };
     let reference = matches.try_get_one::<String>("reference").ok().flatten().cloned().unwrap_or_default();
     let address = format!("/documents/{}", segment(&reference));
     match verb {
-        "draft" => draft(kind, &Writing::of(kind, matches)?, client, output).await,
+        "draft" => draft(kind, &Writing::of(kind, matches)?, &Belonging::of(matches), client, output).await,
         "edit" => change(kind, &reference, Writing::of(kind, matches)?, client, output).await,
         "discard" => output.done(&client.delete(&format!("{address}/draft")).await?, "The draft is gone.\n"),
         "list" => {
@@ -248,7 +310,10 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
             let answer = client.get(&format!("/documents{}", query(&asked))).await?;
             output.show(&answer, |page: DocumentsPage| render_list(kind, &page))
         }
-        "show" => print_document(&client.get(&address).await?, output),
+        "show" => match text(matches, "reason") {
+            Some(reason) => print_document(&client.post(&format!("{address}/openings"), &OpeningRequest { reason }).await?, output),
+            None => print_document(&client.get(&address).await?, output),
+        },
         "history" => output.show(&client.get(&format!("{address}/history")).await?, |lines: Vec<HistoryLine>| render_history(&lines)),
         "export" => {
             let args = ExportArgs::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string(), "see its --help"))?;
@@ -257,8 +322,36 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
         "import" => import(matches, client, output).await,
         verb => match kind.step(verb) {
             Some(step) => take(kind, step, &address, matches, client, output).await,
-            None => Err(Failure::usage(format!("a {} has no '{verb}'", kind.name), format!("see `csu {} --help`", kind.name))),
+            None => Err(Failure::usage(format!("{} has no '{verb}'", kind.one()), format!("see `csu {} --help`", kind.name))),
         },
+    }
+}
+
+/// An argument of a text that only some commands have.
+fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.try_get_one::<String>(name).ok().flatten().cloned()
+}
+
+fn flag(matches: &ArgMatches, name: &str) -> bool {
+    matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or_default()
+}
+
+/// To what a sealed document belongs, and what is moved into it.
+#[derive(Debug, Default)]
+struct Belonging {
+    of: Option<String>,
+    words: Vec<String>,
+    found: bool,
+}
+
+impl Belonging {
+    fn of(matches: &ArgMatches) -> Self {
+        let words = matches.try_get_many::<String>("move").ok().flatten().unwrap_or_default().cloned().collect();
+        Self { of: text(matches, "of"), words, found: flag(matches, "move-found") }
+    }
+
+    fn moves(&self) -> bool {
+        self.found || !self.words.is_empty()
     }
 }
 
@@ -270,27 +363,61 @@ async fn take(
     client: &Client,
     output: Output,
 ) -> Result<(), Failure> {
+    let personal_data_checked = text(matches, "personal-data-checked");
     let request = match step.means {
         Means::Revision => {
             let Writing { assign, fields, marking, to } = Writing::of(kind, matches)?;
-            StepRequest { fields, assign, marking, to, ..StepRequest::default() }
+            let move_to_annex = flag(matches, "move-to-annex");
+            let narrow = flag(matches, "narrow");
+            let mut request =
+                StepRequest { fields, assign, marking, narrow, to, personal_data_checked, move_to_annex, ..StepRequest::default() };
+            if !agreed(&mut request, &format!("{address}/steps/{}/preview", step.verb), flag(matches, "dry-run"), client, output).await? {
+                return Ok(());
+            }
+            request
         }
-        Means::Response => StepRequest { text: matches.get_one::<String>("text").cloned(), ..StepRequest::default() },
+        Means::Response => StepRequest { text: text(matches, "text"), personal_data_checked, ..StepRequest::default() },
         Means::Withdraw => StepRequest { reason: matches.get_one::<Reason>("reason").copied(), ..StepRequest::default() },
     };
     let answer = client.post(&format!("{address}/steps/{}", step.verb), &request).await?;
     print_document(&answer, output)
 }
 
-async fn draft(kind: &'static Kind, given: &Writing, client: &Client, output: Output) -> Result<(), Failure> {
+/// Shows who would lose or gain a role by a step, and asks if somebody would lose one. Whether to go on.
+async fn agreed(request: &mut StepRequest, preview: &str, is_dry: bool, client: &Client, output: Output) -> Result<bool, Failure> {
+    let asks = request.marking.is_some() && !request.narrow && asking::is_possible(output);
+    if !is_dry && !asks {
+        return Ok(true);
+    }
+    let answer = client.post(preview, &*request).await?;
+    if is_dry {
+        output.show(&answer, |effect: RevocationEffect| words::effect(&effect, Told::Before, ""))?;
+        return Ok(false);
+    }
+    let effect: RevocationEffect = answer.read()?;
+    if effect.losses.is_empty() {
+        return Ok(true);
+    }
+    print(&format!("By this marking:\n{}", words::effect(&effect, Told::Before, "  ")));
+    request.narrow = asking::yes("\nMark it so, and take these roles back? Type yes or no: ", "add --narrow")?;
+    if !request.narrow {
+        print("Nothing was done.\n");
+    }
+    Ok(request.narrow)
+}
+
+async fn draft(kind: &'static Kind, given: &Writing, part: &Belonging, client: &Client, output: Output) -> Result<(), Failure> {
     let request = |fields: Map<String, Value>| DraftRequest {
         kind: kind.name.to_owned(),
         fields,
         assign: given.assign.clone(),
         marking: given.marking.clone(),
         to: given.to.clone(),
+        of: part.of.clone(),
+        move_words: part.words.clone(),
+        move_found: part.found,
     };
-    if !given.assign.is_empty() || given.fields.is_some() {
+    if !given.assign.is_empty() || given.fields.is_some() || part.moves() {
         return print_document(&client.post("/documents", &request(given.fields.clone().unwrap_or_default())).await?, output);
     }
     if !std::io::stdin().is_terminal() {
@@ -387,6 +514,15 @@ mod tests {
             ("csu bulletin issue d3 --circle Ward=write --until 2026-12-24T18:00:00+00:00", true),
             ("csu bulletin issue d3 --circle =write", false),
             ("csu guide import x", false),
+            ("csu bulletin issue d3 --move-to-annex", true),
+            ("csu bulletin issue d3 --move-to-annex --personal-data-checked office", false),
+            ("csu note answer d3 --text yes --personal-data-checked office", true),
+            ("csu annex draft persons=x", false),
+            ("csu annex draft --of d3 --move x --move-found", true),
+            ("csu annex issue d3 --move-to-annex", false),
+            ("csu annex show 3fa9 --reason case", true),
+            ("csu bulletin show 3fa9 --reason case", false),
+            ("csu annex export 3fa9", false),
         ] {
             assert_eq!(crate::cli::args::command().try_get_matches_from(line.split(' ')).is_ok(), ok, "{line}");
         }

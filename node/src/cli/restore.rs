@@ -1,8 +1,10 @@
 //! `csu restore`: a node again, from a backup or from the recovery phrase alone.
 
+use super::args::NetworkArgs;
 use super::backup::Meter;
 use super::failure::Failure;
 use super::output::Output;
+use super::recovering::Neighbours;
 use super::{passphrase, phrase, screen};
 use crate::backup::{self, BackupError};
 use crate::config::Config;
@@ -10,7 +12,6 @@ use crate::keys::{Keys, Passphrase};
 use crate::restoring::{self, Origin, Recovery, RestoreError, Step};
 use csu_protocol::identity::{Name, OrganisationKind};
 use csu_protocol::time::Timestamp;
-use serde_json::json;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -39,6 +40,12 @@ pub struct RestoreArgs {
     /// Seal the new keys by the passphrase that a file holds (mode 0600)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seal", "resume"])]
     new_passphrase_file: Option<PathBuf>,
+    /// Whom to wait for.
+    #[command(flatten)]
+    pub(super) neighbours: Neighbours,
+    /// How neighbours reach it.
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
     /// With --resume: a file that holds the passphrase of the keys (mode 0600), if they are sealed
     #[arg(long, value_name = "FILE", requires = "resume")]
     pub(super) passphrase_file: Option<PathBuf>,
@@ -63,6 +70,10 @@ pub fn begin(args: &RestoreArgs, config: &Config, variables: &[(String, String)]
     restoring::refuse_occupied(&config.data).map_err(failed)?;
     match (&args.file, &args.name, args.kind) {
         (Some(file), ..) => from_backup(args, file, config, output),
+        (None, Some(_), _) if args.neighbours.tickets.is_empty() => Err(Failure::new(
+            "without a backup everything comes back from neighbours, and none is named",
+            "ring a neighbour up, have them type `csu invite`, and add --ticket with what they read or send to you (repeatable)",
+        )),
         (None, Some(name), Some(kind)) => {
             let name = Name::new(name).map_err(|error| Failure::of(&error))?;
             let root = phrase::root_key(args.phrase_file.as_deref())?;
@@ -114,7 +125,7 @@ fn now() -> Timestamp {
 
 /// What is said once the data folder is in place.
 #[must_use]
-pub fn report(recovery: &Recovery, output: Output) -> String {
+pub fn report(recovery: &Recovery) -> String {
     let card = recovery.keys.card().card();
     let from = match &recovery.origin {
         Origin::Backup(header) => format!("the backup of {}", header.written),
@@ -122,21 +133,11 @@ pub fn report(recovery: &Recovery, output: Output) -> String {
         Origin::Folder { under_way: true } => "a restore that was begun".to_owned(),
         Origin::Folder { under_way: false } => "the data folder as it was".to_owned(),
     };
-    match output {
-        Output::Json => screen::visible_json(&format!(
-            "{:#}\n",
-            json!({
-                "organisation": card.organisation, "device": card.device, "name": card.name, "kind": card.kind,
-                "generation": card.generation, "dataFolder": recovery.data,
-                "backup": if let Origin::Backup(header) = &recovery.origin { Some(crate::desk::Moment::from(header.written)) } else { None },
-            })
-        )),
-        Output::Words => screen::columns(&[
-            vec!["Organisation".into(), card.name.to_string()],
-            vec!["Fingerprint".into(), card.organisation.to_string()],
-            vec!["New device".into(), card.device.to_string()],
-            vec!["From".into(), from],
-            vec!["Data folder".into(), recovery.data.display().to_string()],
-        ]),
-    }
+    screen::columns(&[
+        vec!["Organisation".into(), card.name.to_string()],
+        vec!["Fingerprint".into(), card.organisation.to_string()],
+        vec!["New device".into(), card.device.to_string()],
+        vec!["From".into(), from],
+        vec!["Data folder".into(), recovery.data.display().to_string()],
+    ])
 }

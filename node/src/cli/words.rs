@@ -233,6 +233,10 @@ pub fn effect(effect: &RevocationEffect, told: Told, indent: &str) -> String {
             visible(&state.to)
         ));
     }
+    for annex in &effect.annexes {
+        let (who, name) = (visible(&annex.who.to_string()), visible(&annex.reference));
+        lines.push(format!("{who}: {} annex {name} with it", if before { "would lose" } else { "loses" }));
+    }
     if lines.is_empty() {
         lines.push("nobody loses anything".to_owned());
     }

@@ -62,6 +62,7 @@ pub(super) async fn play(town: &mut Town) -> Result<u32, DemoError> {
     let bulletin = bulletin(town, &mut checks).await?;
     guide(town, &mut checks).await?;
     note(town, &mut checks).await?;
+    annex(town, &mut checks).await?;
     away(town, &mut checks, &bulletin).await?;
     revoke_and_withdraw(town, &mut checks, &bulletin).await?;
     Ok(checks.0)
@@ -164,7 +165,11 @@ async fn bulletin(town: &Town, checks: &mut Checks) -> Result<String, DemoError>
             })
             .await?;
     }
-    let said = RespondRequest { remark: Remark::SeenHereToo, text: Some("One on Kennington Road, the same way in.".to_owned()) };
+    let said = RespondRequest {
+        remark: Remark::SeenHereToo,
+        text: Some("One on Kennington Road, the same way in.".to_owned()),
+        personal_data_checked: None,
+    };
     let _document: Document = kennington.post(&format!("/documents/{reference}/responses"), &said).await?;
     for node in [brixton, police] {
         checks
@@ -225,8 +230,62 @@ async fn note(town: &Town, checks: &mut Checks) -> Result<(), DemoError> {
     checks.that(kennington, none, "knows of no such note")
 }
 
+async fn annex(town: &Town, checks: &mut Checks) -> Result<(), DemoError> {
+    const NAME: &str = "Mr Jonas Wetherby";
+    let (brixton, kennington, police) = (town.node(BRIXTON)?, town.node(KENNINGTON)?, town.node(POLICE)?);
+    act(8, "A draft names a suspect: the name goes to an annex for the police, who give a reason to open it");
+    let headline = format!("headline=Van seen at both burglaries; {NAME} drove it");
+    let words = [&headline, "event=Burglary", "category=Security", "severity=Moderate", "urgency=Expected", "certainty=Likely"];
+    let draft = brixton.draft("bulletin", &words, &[("Kennington CSU", Role::Read), ("Lambeth Police", Role::Read)]).await?;
+    let issue = format!("/documents/{}/steps/issue", draft.reference);
+    let found = match brixton.refusal(&issue, &StepRequest::default()).await {
+        Some(ClientError::Refused(problem)) => problem.findings().iter().any(|found| found.words == NAME),
+        _ => false,
+    };
+    checks.that(brixton, found, "is refused when it would issue what looks like a person's name")?;
+    let moved = StepRequest { move_to_annex: true, ..StepRequest::default() };
+    let issued = brixton.step(&draft.reference, "issue", &moved).await?;
+    checks.that(brixton, issued.title.contains("[in the annex]"), &format!("issued \"{}\"", issued.title))?;
+    let annex = issued.annexes.first().map(|annex| annex.reference.clone()).unwrap_or_default();
+    let annex = id_of(&brixton.step(&annex, "issue", &to(&[("Lambeth Police", Role::Read)])).await?);
+    checks.until(kennington, &id_of(&issued), "reads the bulletin", |document| document.state == "issued").await?;
+    checks.that(kennington, kennington.document(&annex).await.is_err(), "knows of no annex")?;
+    let openings = format!("/documents/{annex}/openings");
+    let opened = wait_to_open(police, &openings, "to trace the van, case 4411").await?;
+    let told = opened.fields.get("persons").is_some_and(|persons| persons.to_string().contains(NAME));
+    checks.that(police, told, "opens the annex for a reason, and reads the name")?;
+    let silent = matches!(police.refusal(&openings, &json!({})).await, Some(ClientError::Refused(problem)) if problem.status() == 403);
+    checks.that(police, silent, "is refused without a reason")?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let lines = brixton.log(&annex, "consultation").await?;
+        if lines.iter().any(|line| line.who == "Lambeth Police" && line.why.as_deref() == Some("to trace the van, case 4411")) {
+            return checks.that(brixton, true, "has in its log who opened the annex, when and why");
+        }
+        if Instant::now() > until {
+            return checks.that(brixton, false, "has in its log who opened the annex, when and why");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Opens an annex as soon as it is there.
+async fn wait_to_open(node: &Node, openings: &str, reason: &str) -> Result<Document, DemoError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match node.post(openings, &json!({ "reason": reason })).await {
+            Err(DemoError::Refused { error: ClientError::Refused(problem), .. })
+                if matches!(problem.status(), 404 | 409) && Instant::now() < until =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 async fn away(town: &mut Town, checks: &mut Checks, bulletin: &str) -> Result<(), DemoError> {
-    act(8, "The police node is off while Brixton updates the bulletin; it catches up when it is back");
+    act(9, "The police node is off while Brixton updates the bulletin; it catches up when it is back");
     town.node_mut(POLICE)?.stop().await;
     let update = assign(&["headline=Four burglaries through rear windows in one week", "severity=Severe"]);
     town.node(BRIXTON)?.step(bulletin, "update", &update).await?;
@@ -247,14 +306,14 @@ async fn away(town: &mut Town, checks: &mut Checks, bulletin: &str) -> Result<()
 
 async fn revoke_and_withdraw(town: &Town, checks: &mut Checks, bulletin: &str) -> Result<(), DemoError> {
     let (brixton, kennington, police) = (town.node(BRIXTON)?, town.node(KENNINGTON)?, town.node(POLICE)?);
-    act(9, "Brixton takes Kennington's role back, and updates once more");
+    act(10, "Brixton takes Kennington's role back, and updates once more");
     let revoked: RevocationOutcome =
         brixton.post(&format!("/documents/{bulletin}/revocations"), &json!({ "who": "Kennington CSU" })).await?;
     checks.that(brixton, revoked.falls.iter().any(|who| who.name == "Kennington CSU"), "shows that Kennington loses it")?;
     checks.until(kennington, bulletin, "learns that its role has ended", |document| document.access == AccessLevel::Former).await?;
     brixton.step(bulletin, "update", &assign(&["headline=Two people arrested"])).await?;
     checks.until(police, bulletin, "reads the new revision", |document| first(document, "headline") == "Two people arrested").await?;
-    act(10, "Brixton withdraws the bulletin; former readers learn of it, and of nothing else");
+    act(11, "Brixton withdraws the bulletin; former readers learn of it, and of nothing else");
     let reason = StepRequest { reason: Some(Reason::NoLongerNeeded), ..StepRequest::default() };
     brixton.step(bulletin, "withdraw", &reason).await?;
     for node in [kennington, police] {

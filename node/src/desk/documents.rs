@@ -1,6 +1,6 @@
 //! Documents, drafts, steps and responses.
 
-use super::{Erased, Moment, OrgRef, Party};
+use super::{AnnexLine, Erased, Moment, OrgRef, Party};
 use core::fmt;
 use core::str::FromStr;
 use csu_protocol::entry::{Body, Reason, Remark, Role};
@@ -163,6 +163,12 @@ pub struct Document {
     pub heads: Vec<EntryId>,
     /// Warnings of concurrent entries of one author.
     pub forks: Vec<String>,
+    /// The annexes that belong to it and that this node knows of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annexes: Vec<AnnexLine>,
+    /// Whether what it says is left out here, because it is shown only for a reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
 }
 
 /// What is being written on this node.
@@ -257,6 +263,15 @@ pub struct DraftRequest {
     /// Whom it is for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<Recipient>,
+    /// Of an annex: which document or draft it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Of an annex: words of that draft which are moved into it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub move_words: Vec<String>,
+    /// Of an annex: move into it whatever in that draft looks like personal data.
+    #[serde(default)]
+    pub move_found: bool,
 }
 
 /// Changes a draft. What is left out stays.
@@ -290,6 +305,9 @@ pub struct StepRequest {
     /// Another marking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marking: Option<String>,
+    /// Take back, in the same step, the roles that this marking does not allow. Without it such a marking is refused.
+    #[serde(default)]
+    pub narrow: bool,
     /// Whom to grant the document to in the same step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<Recipient>,
@@ -299,6 +317,12 @@ pub struct StepRequest {
     /// In words, for a step that is a response: an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// That somebody looked at what looks like personal data in it, and why it may be shared. It stands in the access log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_data_checked: Option<String>,
+    /// Move what looks like personal data to the draft of an annex, and share the rest.
+    #[serde(default)]
+    pub move_to_annex: bool,
 }
 
 /// Says something about a document.
@@ -310,6 +334,9 @@ pub struct RespondRequest {
     /// In words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// That somebody looked at what looks like personal data in it, and why it may be shared. It stands in the access log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_data_checked: Option<String>,
 }
 
 /// What an entry of a history does.

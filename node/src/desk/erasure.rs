@@ -1,6 +1,6 @@
 //! Erasing a document everywhere, and who confirmed it.
 
-use super::{Moment, OrgRef};
+use super::{AnnexLine, Moment, OrgRef};
 use csu_protocol::entry::{Reason, Role};
 use csu_protocol::id::DocumentId;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct ErasureView {
     pub anyone: bool,
     /// How many of the holders have not confirmed; 0 if it is not erased.
     pub outstanding: usize,
+    /// Its annexes. Those of this organisation are erased with it; of others only their owners can erase theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annexes: Vec<AnnexLine>,
 }
 
 /// One organisation that held a document, or may have.

@@ -55,6 +55,8 @@ pub(crate) fn document(kind: &str, fields: Map<String, serde_json::Value>) -> Do
         problems: vec![],
         heads: vec![],
         forks: vec![],
+        annexes: vec![],
+        sealed: false,
     }
 }
 
@@ -120,6 +122,7 @@ pub(crate) fn erasure(erased: bool) -> ErasureView {
         holders: vec![holder(organisation(), true), holder(stranger(), false)],
         anyone: true,
         outstanding: usize::from(erased),
+        annexes: vec![],
     }
 }
 
@@ -223,6 +226,11 @@ impl Desk for FakeDesk {
         Ok(document("bulletin", Map::new()))
     }
 
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem> {
+        self.note(actor, format!("open {reference} {}", request.reason));
+        Ok(document("annex", Map::new()))
+    }
+
     fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {
         self.note(actor, format!("edit {reference} {:?}", change.assign));
         Ok(document("bulletin", change.fields.unwrap_or_default()))
@@ -236,6 +244,11 @@ impl Desk for FakeDesk {
     fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem> {
         self.note(actor, format!("{verb} {reference} {:?} {:?}", request.reason, request.to));
         Ok(document("bulletin", Map::new()))
+    }
+
+    fn preview_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<RevocationEffect, Problem> {
+        self.note(actor, format!("preview {verb} {reference} {:?}", request.marking));
+        Ok(RevocationEffect::default())
     }
 
     fn respond(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
@@ -361,6 +374,11 @@ impl Desk for FakeDesk {
         self.note(actor, format!("run {request:?}"));
         let act = RetentionAct { line: retention_line(), erased: false, outcome: "look whether it is still needed".into() };
         Ok(RetentionRun { dry_run: request.dry_run, items: vec![act], more: 0 })
+    }
+
+    fn recover(&mut self, actor: &Actor, _step: RecoveryStep) -> Result<Recovery, Problem> {
+        self.note(actor, "recover".into());
+        Ok(Recovery { stage: RecoveryStage::Done, neighbours: vec![], documents: 0, disowned: 0, silent: 0, sending: 0 })
     }
 
     fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {

@@ -1,5 +1,6 @@
 //! What went wrong, for whoever asked: RFC 9457 problem details with a remedy.
 
+use super::PersonalData;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,8 @@ impl Blame {
 
 /// A refusal or a failure, as `application/problem+json` (RFC 9457) carries it.
 ///
-/// It always says what to do next. It never quotes what a document says, for it may be logged.
+/// It always says what to do next. It never quotes what a document says, for it may be logged; what it found of personal data
+/// goes with it for whoever asked, and is not printed with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Details>);
@@ -74,6 +76,8 @@ struct Details {
     remedy: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<PersonalData>,
 }
 
 impl Problem {
@@ -85,7 +89,17 @@ impl Problem {
             detail: detail.into(),
             remedy: remedy.into(),
             field,
+            findings: Vec::new(),
         }))
+    }
+
+    /// What was to be shared holds what looks like personal data. The words are for whoever asked alone: they are no part of
+    /// what the problem says of itself.
+    #[must_use]
+    pub fn personal_data(findings: Vec<PersonalData>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let mut problem = Self::new(Blame::Invalid, detail, remedy, None);
+        problem.0.findings = findings;
+        problem
     }
 
     /// What was named is not there.
@@ -134,6 +148,7 @@ impl Problem {
             detail: detail.into(),
             remedy: remedy.into(),
             field: None,
+            findings: Vec::new(),
         }))
     }
 
@@ -167,6 +182,12 @@ impl Problem {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
+    }
+
+    /// What looks like personal data, if that is what is wrong.
+    #[must_use]
+    pub fn findings(&self) -> &[PersonalData] {
+        &self.0.findings
     }
 }
 

@@ -102,6 +102,19 @@ pub struct RevocationEffect {
     /// How the state changes, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateChange>,
+    /// The annexes of this organisation that are taken back with the document, each from whom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annexes: Vec<AnnexLoss>,
+}
+
+/// An annex that is taken back from somebody who loses what it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnnexLoss {
+    /// The annex, short.
+    pub reference: String,
+    /// From whom.
+    pub who: Party,
 }
 
 /// Somebody who loses a role or a part of it.

@@ -1,6 +1,6 @@
 //! The registry of kinds as JSON, for forms and programs.
 
-use csu_protocol::document::{Field, Form, Kind, Means, Side, Splitting, State, Step};
+use csu_protocol::document::{Field, Form, Kind, Means, Sealed, Side, Splitting, State, Step};
 use serde::Serialize;
 
 /// One kind of document.
@@ -18,6 +18,16 @@ pub struct KindView {
     steps: Vec<StepView>,
     default_marking: &'static str,
     indexed: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SealedView {
+    part_of: &'static str,
+    mildest_marking: &'static str,
+    days: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +84,7 @@ impl From<&'static Kind> for KindView {
             steps: kind.steps.iter().map(StepView::from).collect(),
             default_marking: kind.default_marking.as_str(),
             indexed: kind.indexed,
+            sealed: kind.sealed.map(|Sealed { part_of, mildest, days }| SealedView { part_of, mildest_marking: mildest.as_str(), days }),
         }
     }
 }

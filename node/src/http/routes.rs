@@ -7,9 +7,9 @@ use super::{stream, table};
 use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
     DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported,
-    Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, PauseRequest, Peer,
-    PendingPage, PendingQuery, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun,
-    RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, OpeningRequest,
+    PauseRequest, Peer, PendingPage, PendingQuery, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
+    RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -47,12 +47,18 @@ pub const OPERATIONS: &[Operation] = &[
     operation("DELETE", "/peers/{org}", "end a pairing"),
     operation("GET", "/kinds", "the kinds of documents: fields, states, steps"),
     operation("GET", "/documents", "list documents: ?kind=&state=&limit=&cursor="),
-    operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}"),
-    operation("GET", "/documents/{ref}", "one document, whole"),
+    operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}; an annex: {of, moveWords?, moveFound?}"),
+    operation("GET", "/documents/{ref}", "one document, whole; a sealed one is opened instead"),
+    operation("POST", "/documents/{ref}/openings", "open a sealed document, which its owner is told with the reason: {reason}"),
     operation("PUT", "/documents/{ref}/draft", "change a draft, or begin one on a shared document: {fields?, assign?, marking?, to?}"),
     operation("DELETE", "/documents/{ref}/draft", "throw a draft away"),
-    operation("POST", "/documents/{ref}/steps/{verb}", "take a step: {fields?, assign?, marking?, to?, reason?, text?}"),
-    operation("POST", "/documents/{ref}/responses", "say something about a document: {remark, text?}"),
+    operation(
+        "POST",
+        "/documents/{ref}/steps/{verb}",
+        "take a step: {fields?, assign?, marking?, narrow?, to?, reason?, text?, personalDataChecked?, moveToAnnex?}",
+    ),
+    operation("POST", "/documents/{ref}/steps/{verb}/preview", "who would lose or gain a role by it, without doing it: {marking?, to?}"),
+    operation("POST", "/documents/{ref}/responses", "say something about a document: {remark, text?, personalDataChecked?}"),
     operation("GET", "/documents/{ref}/history", "every entry, with whether it counts and why not"),
     operation("GET", "/documents/{ref}/grants", "every grant ever made"),
     operation("POST", "/documents/{ref}/grants", "give a role: {who, role?, until?}"),
@@ -97,8 +103,10 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/kinds", get(kinds))
         .route("/documents", get(documents).post(draft))
         .route("/documents/{ref}", get(document))
+        .route("/documents/{ref}/openings", post(open))
         .route("/documents/{ref}/draft", put(edit).delete(discard))
         .route("/documents/{ref}/steps/{verb}", post(step))
+        .route("/documents/{ref}/steps/{verb}/preview", post(preview_step))
         .route("/documents/{ref}/responses", post(respond))
         .route("/documents/{ref}/history", get(history))
         .route("/documents/{ref}/grants", get(grants).post(grant))
@@ -183,6 +191,15 @@ async fn document(State(desk): Desk, Caller(actor): Caller, Path(reference): Pat
     Ok(Json(desk.ask(move |desk| desk.document(&actor, &reference)).await?))
 }
 
+async fn open(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path(reference): Path<String>,
+    Json(request): Json<OpeningRequest>,
+) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.open(&actor, &reference, request)).await?))
+}
+
 async fn edit(
     State(desk): Desk,
     Caller(actor): Caller,
@@ -204,6 +221,15 @@ async fn step(
     Json(request): Json<StepRequest>,
 ) -> Answer<Document> {
     Ok(Json(desk.ask(move |desk| desk.step(&actor, &reference, &verb, request)).await?))
+}
+
+async fn preview_step(
+    State(desk): Desk,
+    Caller(actor): Caller,
+    Path((reference, verb)): Path<(String, String)>,
+    Json(request): Json<StepRequest>,
+) -> Answer<RevocationEffect> {
+    Ok(Json(desk.ask(move |desk| desk.preview_step(&actor, &reference, &verb, request)).await?))
 }
 
 async fn respond(

@@ -76,7 +76,7 @@ async fn a_refusal_of_the_desk_is_a_problem_with_its_status_and_remedy() {
     let Err(ClientError::Refused(problem)) = node.client().get("/documents/ffff").await else { panic!("not refused") };
     assert_eq!((problem.blame(), problem.status()), (Some(Blame::NotFound), 404));
     assert!(problem.remedy().contains("csu bulletin list"));
-    let response = RespondRequest { remark: Remark::Acknowledge, text: None };
+    let response = RespondRequest { remark: Remark::Acknowledge, text: None, personal_data_checked: None };
     let Err(ClientError::Refused(problem)) = node.client().post("/documents/abcd/responses", &response).await else {
         panic!("not refused")
     };

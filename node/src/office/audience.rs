@@ -4,11 +4,12 @@
 //! do not know them. So they bound what *this* node signs.
 
 use super::Office;
-use crate::desk::{Party, Problem};
+use super::revoking::Trial;
+use crate::desk::{Party, PassedOn, Problem};
 use csu_protocol::document::kind::{CLASSIFICATION, OFFICIAL_SENSITIVE};
 use csu_protocol::document::{Kind, Marking, Parties, Wanted};
-use csu_protocol::entry::{Grant, Role, Subject};
-use csu_protocol::id::OrganisationId;
+use csu_protocol::entry::{Body, Grant, Role, Subject};
+use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::identity::OrganisationKind;
 
 /// The strictest marking under which somebody may be given this.
@@ -27,7 +28,7 @@ impl Office {
         if kind.parties == Parties::Two && !matches!(audience, [Grant { subject: Subject::Organisation(_), .. }]) {
             return Err(Problem::invalid(
                 "to",
-                format!("a {} is between exactly two organisations, and this names {}", kind.label.to_lowercase(), audience.len()),
+                format!("{} is between exactly two organisations, and this names {}", kind.one(), audience.len()),
                 "name the other one with --to",
             ));
         }
@@ -37,15 +38,50 @@ impl Office {
     /// Whether a marking allows grants. Says which are too wide, and which marking would do. Ours are no matter: they say
     /// what we may, and not what we do.
     pub(super) fn check_marking(&self, marking: Marking, grants: &[Grant]) -> Result<(), Problem> {
-        let us = Subject::Organisation(self.machine.organisation());
-        let wide: Vec<&Grant> = grants.iter().filter(|grant| grant.subject != us && strictest(grant) < marking).collect();
-        let Some(would_do) = wide.iter().map(|grant| strictest(grant)).min() else { return Ok(()) };
+        self.refuse_wide(marking, grants, "or give less")
+    }
+
+    /// Whether a marking allows what was granted before; `remedy` says how else it could be mended.
+    fn refuse_wide(&self, marking: Marking, grants: &[Grant], remedy: &str) -> Result<(), Problem> {
+        let wide = self.wide(marking, grants);
+        let Some(would_do) = wide.iter().map(strictest).min() else { return Ok(()) };
         let who: Vec<String> = wide.iter().map(|grant| self.too_wide(grant)).collect();
         Err(Problem::invalid(
             "marking",
             format!("TLP:{marking} does not allow it to be granted to {}", who.join(", nor to ")),
-            format!("mark it {would_do} or milder, or give less; a role that was given is taken back with `csu grant revoke`"),
+            format!("mark it {would_do} or milder, {remedy}"),
         ))
+    }
+
+    /// Those of some grants that a marking does not allow.
+    fn wide(&self, marking: Marking, grants: &[Grant]) -> Vec<Grant> {
+        let us = Subject::Organisation(self.machine.organisation());
+        grants.iter().filter(|grant| grant.subject != us && strictest(grant) < marking).copied().collect()
+    }
+
+    /// Works out what a document's new marking asks for: the roles that it does not allow are taken back, and lowered where a
+    /// lower one is allowed. None if it allows all that is given.
+    pub(super) fn try_narrowing(&mut self, document: &DocumentId, marking: Marking) -> Result<Option<Trial>, Problem> {
+        let wide = self.wide(marking, &self.audience_with(document, &[])?);
+        if wide.is_empty() {
+            return Ok(None);
+        }
+        let under = self.standing(document, Role::Admin, "taking a role back")?;
+        let mut trial = self.trial(document)?;
+        for grant in wide {
+            self.try_taking(&mut trial, grant.subject, PassedOn::Stay)?;
+            let lower = Grant { role: Role::Write, ..grant };
+            if strictest(&lower) >= marking {
+                self.try_control(&mut trial, under, Body::Grant { grants: vec![lower] })?;
+            }
+        }
+        Ok(Some(trial))
+    }
+
+    /// Whether what was granted before may stay under a marking that a document is to bear from now on.
+    pub(super) fn check_remarking(&self, document: &DocumentId, marking: Marking) -> Result<(), Problem> {
+        let remedy = "or take back what it does not allow in the same step with --narrow; --dry-run shows what that would be";
+        self.refuse_wide(marking, &self.audience_with(document, &[])?, remedy)
     }
 
     fn too_wide(&self, grant: &Grant) -> String {

@@ -89,7 +89,7 @@ impl Office {
 
     /// Erases some of it. How much is left.
     fn try_erasing_what_ended(&mut self, civil: Timestamp, machine: Instant) -> Result<u64, Problem> {
-        if !self.config.erase_at_end {
+        if !self.config.erase_at_end || self.recovering.is_some() {
             return Ok(0);
         }
         let seen = self.storage.meta(SEEN)?.and_then(|text| text.parse().ok()).map(Timestamp::from_ms);

@@ -5,8 +5,9 @@ use crate::desk::{
     AccessView, Actor, Applied, ApplyRequest, BackupWork, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery,
     DocumentsPage, DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine,
     ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery,
-    MembersRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
-    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    MembersRequest, OpeningRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, Recovery, RecoveryStep, RespondRequest,
+    RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome,
+    RevocationRequest, Status, StepRequest,
 };
 
 impl Office {
@@ -66,6 +67,10 @@ impl Desk for Office {
         self.whole(|office| office.consult(actor, reference))
     }
 
+    fn open(&mut self, actor: &Actor, reference: &str, request: OpeningRequest) -> Result<Document, Problem> {
+        self.whole(|office| office.open_sealed(actor, reference, &request))
+    }
+
     fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {
         self.whole(|office| office.edit_draft(actor, reference, &change))
     }
@@ -76,6 +81,10 @@ impl Desk for Office {
 
     fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem> {
         self.whole(|office| office.take_step(actor, reference, verb, &request))
+    }
+
+    fn preview_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<RevocationEffect, Problem> {
+        self.whole(|office| office.preview_step(actor, reference, verb, &request))
     }
 
     fn respond(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
@@ -180,6 +189,10 @@ impl Desk for Office {
 
     fn run_retention(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem> {
         self.whole(|office| office.do_what_is_due(actor, request))
+    }
+
+    fn recover(&mut self, actor: &Actor, step: RecoveryStep) -> Result<Recovery, Problem> {
+        self.whole(|office| office.recover(actor, &step))
     }
 
     fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {

@@ -1,5 +1,6 @@
 //! Drafts: what is written and not yet signed. Nothing here leaves the node.
 
+use super::annexes::refuse_typed;
 use super::circles::{Wishes, circle_named_in};
 use super::opening::{Named, kind_named};
 use super::{Office, now};
@@ -57,13 +58,21 @@ impl Office {
     /// Begins a draft of what somebody here types: what it says is collected by that.
     pub(super) fn write_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
         let document = self.begin_draft(actor, request)?;
-        self.log_act(actor, LogVerb::Collection, None, None, format!("wrote draft {}, a {}", document.reference, document.kind))?;
+        self.log_act(
+            actor,
+            LogVerb::Collection,
+            None,
+            None,
+            format!("wrote draft {}, {}", document.reference, kind_named(&document.kind)?.one()),
+        )?;
         Ok(document)
     }
 
     pub(super) fn begin_draft(&mut self, actor: &Actor, request: &DraftRequest) -> Result<Document, Problem> {
         let kind = kind_named(&request.kind)?;
-        let fields = changed_fields(kind, None, Some(&request.fields), &request.assign)?;
+        let mut fields = changed_fields(kind, None, Some(&request.fields), &request.assign)?.into_map();
+        self.begin_annex(actor, kind, request, &mut fields)?;
+        let fields = kind.check(&fields).map_err(|error| field_problem(&error))?;
         let marking = request.marking.as_deref().map(marking_named).transpose()?;
         let wishes = self.recipients(&request.to)?;
         let content = DraftContent {
@@ -114,7 +123,11 @@ impl Office {
     pub(super) fn change_content(&self, content: &mut DraftContent, change: &DraftChange) -> Result<(), Problem> {
         let kind = kind_named(&content.kind)?;
         let fields = changed_fields(kind, Some(&content.fields), change.fields.as_ref(), &change.assign)?;
-        content.fields = fields.into_map();
+        let mut fields = fields.into_map();
+        if let Some(sealed) = &kind.sealed {
+            refuse_typed(sealed, content.fields.get(sealed.part_of), &mut fields)?;
+        }
+        content.fields = fields;
         if let Some(marking) = &change.marking {
             content.marking = Some(marking_named(marking)?.to_string());
         }
@@ -129,6 +142,12 @@ impl Office {
     pub(super) fn draft_on(&mut self, actor: &Actor, document: &DocumentId) -> Result<DraftContent, Problem> {
         self.standing(document, Role::Write, "editing")?;
         let open = self.open_document(document)?;
+        if open.kind.sealed.is_some() {
+            return Err(Problem::conflict(
+                "an annex that was issued is not changed: what a change takes out would stay in its history",
+                format!("have it erased with `csu erase {}` and issue another one", document.short()),
+            ));
+        }
         if open.withdrawal.is_some() {
             return Err(Problem::conflict("the document is withdrawn, for good", "begin a new one"));
         }
@@ -155,7 +174,11 @@ impl Office {
             Named::Document(_, draft) => draft,
         };
         let draft = draft.ok_or_else(|| Problem::conflict("there is no draft to discard", "the document itself can be withdrawn"))?;
+        self.check_no_annex_drafts(&draft)?;
         self.storage.delete_draft(draft.number)?;
+        if kind_named(&draft.content.kind)?.sealed.is_some() {
+            self.forget_removed()?;
+        }
         self.log_act(actor, LogVerb::Erasure, draft.content.document, None, format!("discarded draft {}", draft.number))
     }
 }

@@ -8,13 +8,14 @@
 //! Whatever is cut off between two steps goes on from there after the next start: the commit is whole or not at all, the
 //! note that rewriting is due stands in the database until it is done, and a Receipt is owed until it is signed.
 
+use super::annexes::Whole;
 use super::opening::Named;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, Check, Erased, ErasureRequest, ErasureView, Holder, Problem};
 use crate::log_verb::LogVerb;
 use crate::storage::{Listed, StorageError};
 use csu_protocol::access::{Access, Erasure};
-use csu_protocol::entry::{Body, Role, Subject};
+use csu_protocol::entry::{Body, Reason, Role, Subject};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::store::Read;
 use csu_protocol::sync::Holding;
@@ -87,13 +88,19 @@ impl Office {
                 format!("ask {owner}, who can do it with `csu erase {} --why {}`", document.short(), request.why),
             ));
         }
-        let under = self.standing(&document, Role::Admin, "erasing")?;
-        // An Erase has no room for a reason: a Withdraw before it says it, in clear, to whoever ever held the document.
-        self.sign_control(&document, under, Body::Withdraw { reason: request.why })?;
-        self.sign_control(&document, under, Body::Erase)?;
-        self.log_act(actor, LogVerb::Erasure, Some(document), Some(request.why.to_string()), "had it erased everywhere")?;
+        self.order_erasure(actor, &document, request.why, "had it erased everywhere")?;
+        self.erase_annexes(actor, &document, request.why)?;
         self.pump()?;
         self.erasure_view(&document)
+    }
+
+    /// Signs the order for a document of this organisation.
+    pub(super) fn order_erasure(&mut self, actor: &Actor, document: &DocumentId, why: Reason, detail: &str) -> Result<(), Problem> {
+        let under = self.standing(document, Role::Admin, "erasing")?;
+        // An Erase has no room for a reason: a Withdraw before it says it, in clear, to whoever ever held the document.
+        self.sign_control(document, under, Body::Withdraw { reason: why })?;
+        self.sign_control(document, under, Body::Erase)?;
+        self.log_act(actor, LogVerb::Erasure, Some(*document), Some(why.to_string()), detail)
     }
 
     /// Who holds a document and, if it is erased, who confirmed.
@@ -148,8 +155,9 @@ impl Office {
         }
         let outstanding = if erased.is_some() { holders.iter().filter(|holder| holder.confirmed.is_none()).count() } else { 0 };
         let title = if erased.is_some() { None } else { self.line_of(document)?.map(|line| line.title) };
+        let annexes = self.annex_lines(Whole::Document(*document))?;
         let owner = self.organisation(&owner);
-        Ok(ErasureView { reference: document.short(), id: *document, title, owner, erased, holders, anyone, outstanding })
+        Ok(ErasureView { reference: document.short(), id: *document, title, owner, erased, holders, anyone, outstanding, annexes })
     }
 
     /// When entries of a document came here.
@@ -239,16 +247,26 @@ impl Office {
             return Ok(());
         }
         self.pump()?;
-        let drafts = self.storage.empty_drafts(document, at)?;
+        let drafts = self.storage.empty_drafts(document, at)?.saturating_add(self.drop_annex_drafts(document)?);
         // Of what is gone nothing is due, and why it was to be kept may say what it said.
         self.storage.set_retention(document, None)?;
-        self.storage.put_meta(REWRITE, DUE)?;
-        (self.erasing.rewrite, self.erasing.empty_log) = (true, true);
+        self.forget_removed()?;
         self.erasing.owing.insert(*document);
         let by = self.name_for_log(&erasure.by);
-        let drafts = if drafts > 0 { ", and the draft on it" } else { "" };
+        let drafts = match drafts {
+            0 => "",
+            1 => ", and the draft on it",
+            _ => ", and the drafts on it",
+        };
         let detail = format!("removed what this node held of it{drafts}");
         self.log(at, LogVerb::Erasure, &by, Some(*document), None, erasure.why.map(|why| why.to_string()), detail)
+    }
+
+    /// Has what was removed from rows taken off the disk as well, after the commit.
+    pub(super) fn forget_removed(&mut self) -> Result<(), StorageError> {
+        self.storage.put_meta(REWRITE, DUE)?;
+        (self.erasing.rewrite, self.erasing.empty_log) = (true, true);
+        Ok(())
     }
 
     /// Takes up documents whose time of grace is over.

@@ -1,7 +1,9 @@
 //! One line a document, kept for lists.
 
+use super::annexes::part_of;
 use super::opening::Open;
 use super::{Office, OfficeError};
+use crate::desk::Problem;
 use crate::storage::Listed;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
@@ -31,12 +33,19 @@ impl Office {
         let news = open.stored.last().is_some_and(|stored| stored.from.is_some());
         let unread = news || before.is_some_and(|before| before.unread);
         self.storage.put_listing(&line(&open, unread))?;
+        if let Some(whole) = part_of(&open) {
+            self.storage.put_annex(document, &whole)?;
+        }
         Ok(())
     }
 
-    /// A document's line, unless it is silent.
-    pub(super) fn line_of(&self, document: &DocumentId) -> Result<Option<Listed>, OfficeError> {
-        if self.is_silent(document) { Ok(None) } else { Ok(self.storage.listed(document)?) }
+    /// A document's line as people see it, unless it is silent.
+    pub(super) fn line_of(&self, document: &DocumentId) -> Result<Option<Listed>, Problem> {
+        if self.is_silent(document) {
+            return Ok(None);
+        }
+        let Some(line) = self.storage.listed(document)? else { return Ok(None) };
+        Ok(Some(Listed { title: self.shown_title(document, line.title)?, ..line }))
     }
 
     /// Notes that somebody here has seen a document as it is now.
@@ -62,8 +71,11 @@ pub(super) fn received(open: &Open) -> Option<Timestamp> {
     open.stored.iter().filter(|stored| stored.from.is_some()).map(|stored| stored.received).max()
 }
 
-/// What stands for a document in a list.
+/// What stands for a document in a list: for a sealed one nothing of what it says.
 pub(super) fn title(open: &Open) -> String {
+    if open.kind.sealed.is_some() {
+        return part_of(open).map_or_else(|| "Annex of nothing that is known".to_owned(), |whole| format!("Annex of {}", whole.short()));
+    }
     let title = open.kind.title_of(&open.snapshot.fields).unwrap_or("");
     if title.is_empty() { format!("(untitled {})", open.kind.label.to_lowercase()) } else { title.to_owned() }
 }

@@ -178,6 +178,7 @@ static NO_KIND: Kind = Kind {
     review_months: 12,
     indexed: &[],
     parties: csu_protocol::document::Parties::Any,
+    sealed: None,
 };
 
 pub(super) fn kind_named(name: &str) -> Result<&'static Kind, Problem> {

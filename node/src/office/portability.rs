@@ -66,6 +66,7 @@ impl Office {
             }
         };
         let open = self.open_document(&document)?;
+        self.refuse_sealed(&open, "is not exported")?;
         let (media_type, bytes) = match format {
             ExportFormat::Cap => ("application/cap+xml", self.cap_of(&open)?.into_bytes()),
             ExportFormat::Json => {
@@ -89,7 +90,7 @@ impl Office {
         if open.kind.name != BULLETIN {
             return Err(Problem::invalid(
                 "format",
-                format!("a {} has no form in the Common Alerting Protocol", open.kind.label.to_lowercase()),
+                format!("{} has no form in the Common Alerting Protocol", open.kind.one()),
                 "export it as json or automerge",
             ));
         }
@@ -142,8 +143,13 @@ impl Office {
                 text: format!("this is a {} of {}; it becomes a bulletin of its own", alert.msg_type, earlier.join(" ")),
             });
         }
-        let draft =
-            DraftRequest { kind: BULLETIN.to_owned(), fields: alert.fields, assign: Vec::new(), marking: alert.marking, to: Vec::new() };
+        let draft = DraftRequest {
+            kind: BULLETIN.to_owned(),
+            fields: alert.fields,
+            assign: Vec::new(),
+            marking: alert.marking,
+            ..DraftRequest::default()
+        };
         let document = self.begin_draft(actor, &draft)?;
         // Lines of the log stay for ever: nothing that the file says, its name included, stands there.
         let detail = format!("imported an alert as draft {}", document.reference);

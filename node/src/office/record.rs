@@ -5,6 +5,7 @@ use super::opening::shown;
 use super::{Office, OfficeError, now};
 use crate::desk::{self, Actor, Check, LogCheck, LogCheckQuery, LogQuery, Moment, Problem};
 use crate::log_verb::LogVerb;
+use crate::personal;
 use crate::storage::{self, LogFilter};
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
@@ -165,6 +166,31 @@ impl Office {
             None => "all lines are being checked".to_owned(),
         };
         Ok(Check::passed(NAME, format!("newest {head}; its last lines are whole, and {whole}")))
+    }
+}
+
+/// The longest reason, in bytes.
+const REASON_BYTES: usize = 1000;
+
+/// A reason that somebody gave, fit for the log.
+pub(super) fn reason(field: &str, text: &str, remedy: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > REASON_BYTES || text.chars().any(char::is_control) {
+        return Err(Problem::invalid(field, format!("a reason has 1 to {REASON_BYTES} bytes and no control characters"), remedy));
+    }
+    Ok(text.to_owned())
+}
+
+/// The same of a reason that is given where personal data is: it must not hold any itself, since lines of the log stay.
+pub(super) fn lasting_reason(field: &str, text: &str) -> Result<String, Problem> {
+    let text = reason(field, text, "say in a sentence why, for instance \"to arrest the suspect, case 4411\"")?;
+    match personal::scan(&text).first() {
+        None => Ok(text),
+        Some(found) => Err(Problem::invalid(
+            field,
+            format!("the reason looks as if it held {}, and it stays in the access log for good", found.kind),
+            "say it without personal data, by the number of a case for instance; who acts is said with --as",
+        )),
     }
 }
 

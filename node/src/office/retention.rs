@@ -1,6 +1,7 @@
 //! Until when documents are kept, what is due, and doing it.
 
 use super::erasing::ERASED;
+use super::record::reason;
 use super::{Office, count, now};
 use crate::config::MONTHS;
 use crate::desk::{
@@ -9,13 +10,11 @@ use crate::desk::{
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Kept, OwnDates};
+use csu_protocol::document::kind;
 use csu_protocol::entry::Reason;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
-
-/// The longest reason, in bytes.
-const WHY_BYTES: usize = 1000;
 
 /// When a document is reviewed and when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +33,7 @@ impl Dates {
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
             Some(own) => Self { review: own.review, ends: own.ends },
-            None => Self { review: review_months.map(after), ends: erase_months.map(after) },
+            None => Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(kept)) },
         }
     }
 
@@ -42,6 +41,13 @@ impl Dates {
     fn first(self) -> Option<Timestamp> {
         self.review.into_iter().chain(self.ends).min()
     }
+}
+
+/// When a sealed part of another document is erased if no setting says otherwise. It is never changed, so this counts from
+/// when it was issued, at every node that holds it and after every restoration.
+fn end_of_sealed(kept: &Kept) -> Option<Timestamp> {
+    let sealed = kind::find(&kept.kind)?.sealed?;
+    Some(kept.updated.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
 }
 
 /// The moment so many calendar months later, in UTC: from 31 January one month later is the last of
@@ -54,19 +60,6 @@ fn months_after(at: Timestamp, months: u32) -> Timestamp {
         u64::try_from(later.timestamp().as_millisecond()).ok()
     };
     Timestamp::from_ms(later().unwrap_or(u64::MAX))
-}
-
-/// A reason that somebody gave, fit for the log.
-fn reason(why: &str) -> Result<String, Problem> {
-    let why = why.trim();
-    if why.is_empty() || why.len() > WHY_BYTES || why.chars().any(char::is_control) {
-        return Err(Problem::invalid(
-            "why",
-            format!("a reason has 1 to {WHY_BYTES} bytes and no control characters"),
-            "say in a sentence why, for instance --why \"needed for the trial in May\"",
-        ));
-    }
-    Ok(why.to_owned())
 }
 
 /// The dates that a request asks for; none if those of its kind are to hold again.
@@ -107,7 +100,7 @@ fn asked(request: &RetentionRequest, now: Timestamp) -> Result<Option<Dates>, Pr
 }
 
 impl Office {
-    fn retention_line(&self, kept: Kept, now: Timestamp) -> RetentionLine {
+    fn retention_line(&self, kept: Kept, now: Timestamp) -> Result<RetentionLine, Problem> {
         let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
         let passed = |date: Option<Timestamp>| date.is_some_and(|date| date <= now);
         let ours = kept.owner == self.machine.organisation();
@@ -119,11 +112,11 @@ impl Office {
         };
         let own = kept.own.is_some();
         let (why, by) = kept.own.map(|own| (own.why, own.person)).unzip();
-        RetentionLine {
+        Ok(RetentionLine {
             reference: kept.document.short(),
             document: kept.document,
             kind: kept.kind,
-            title: kept.title,
+            title: self.shown_title(&kept.document, kept.title)?,
             state: kept.state,
             owner: self.organisation(&kept.owner),
             updated: kept.updated.into(),
@@ -133,7 +126,12 @@ impl Office {
             own,
             why,
             by: by.flatten(),
-        }
+        })
+    }
+
+    /// When a document is due for erasure.
+    pub(super) fn end_of(&self, document: &DocumentId) -> Result<Option<Timestamp>, Problem> {
+        Ok(self.storage.kept(document)?.and_then(|kept| Dates::of(&kept, self.config.keeps(&kept.kind)).ends))
     }
 
     /// What is due until a moment, soonest first, at most so many, and how many more there are.
@@ -168,7 +166,8 @@ impl Office {
             }
         })?;
         let now = now();
-        Ok((soonest.into_values().map(|kept| self.retention_line(kept, now)).collect(), more))
+        let lines = soonest.into_values().map(|kept| self.retention_line(kept, now)).collect::<Result<_, _>>()?;
+        Ok((lines, more))
     }
 
     pub(super) fn what_is_due(&self, query: &RetentionQuery) -> Result<RetentionList, Problem> {
@@ -200,7 +199,7 @@ impl Office {
     /// Sets a document's own dates.
     pub(super) fn keep(&mut self, actor: &Actor, reference: &str, request: &RetentionRequest) -> Result<RetentionLine, Problem> {
         let document = self.find_shared(reference)?;
-        let why = reason(&request.why)?;
+        let why = reason("why", &request.why, "say in a sentence why, for instance --why \"needed for the trial in May\"")?;
         let now = now();
         let dates = asked(request, now)?;
         let own = dates.map(|dates| OwnDates {
@@ -223,7 +222,7 @@ impl Office {
         let kept = self.storage.kept(&document)?.ok_or_else(|| {
             Problem::not_found(format!("document {} is in no list", document.short()), "wait until a neighbour has sent the whole of it")
         })?;
-        Ok(self.retention_line(kept, now))
+        self.retention_line(kept, now)
     }
 
     /// Does what is due with each document, or says what it would do.
@@ -233,6 +232,8 @@ impl Office {
         for line in lines {
             let (erased, outcome) = match line.due {
                 Due::Erasure if request.dry_run => (false, "would be erased, everywhere and for good".to_owned()),
+                // An annex goes with what it belongs to, which may have been due before it.
+                Due::Erasure if self.erased(&line.document)?.is_some() => (true, "erased with what it belongs to".to_owned()),
                 Due::Erasure => self.erase_at_its_end(actor, &line)?,
                 Due::ErasureByOwner => (false, format!("only {} can erase it everywhere: ask them to", line.owner)),
                 Due::Review | Due::Nothing => {
@@ -291,8 +292,8 @@ mod tests {
         ] {
             assert_eq!(asked(&request, now).unwrap_err().field(), Some(field), "{request:?}");
         }
-        for why in ["", "  ", "a\u{1b}b", &"x".repeat(WHY_BYTES + 1)] {
-            reason(why).unwrap_err();
+        for why in ["", "  ", "a\u{1b}b", &"x".repeat(1001)] {
+            reason("why", why, "").unwrap_err();
         }
     }
 
@@ -314,6 +315,10 @@ mod tests {
         kept.own = Some(OwnDates { review: Some(review), ends: None, why: "trial".to_owned(), person: None, set_at: updated });
         // What somebody will look at then is not erased before.
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))), Dates { review: Some(review), ends: None });
+        // A sealed part ends by itself, unless a setting or a person says when.
+        (kept.kind, kept.own) = ("annex".to_owned(), None);
+        assert_eq!(Dates::of(&kept, (None, None)), Dates { review: None, ends: Some(at("2026-01-29T00:00:00Z")) });
+        assert_eq!(Dates::of(&kept, (None, Some(2))).ends, Some(at("2026-03-01T00:00:00Z")));
         kept.state = ERASED.to_owned();
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))).first(), None, "it is gone already");
     }

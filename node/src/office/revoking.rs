@@ -81,7 +81,7 @@ impl Office {
     }
 
     /// Works out how to take back what `subject` has.
-    fn try_revocation(&mut self, document: &DocumentId, subject: Subject, passed_on: PassedOn) -> Result<Trial, Problem> {
+    pub(super) fn try_revocation(&mut self, document: &DocumentId, subject: Subject, passed_on: PassedOn) -> Result<Trial, Problem> {
         let mut trial = self.trial(document)?;
         self.try_taking(&mut trial, subject, passed_on)?;
         Ok(trial)
@@ -255,6 +255,7 @@ impl Office {
             }
         }
         effect.changed = old.snapshot.changed_paths(&new.snapshot);
+        effect.annexes = self.annexes_lost(document, after)?;
         if old.state != new.state {
             effect.state = Some(StateChange { from: old.state.to_owned(), to: new.state.to_owned() });
         }

@@ -55,6 +55,7 @@ impl Office {
                 }
                 let grants = grants_of(&needed);
                 Self::check_audience(open.kind, &self.audience_with(&document, &grants)?)?;
+                self.check_part(&open, &grants)?;
                 self.check_marking(marking, &grants)?;
                 self.grant_roles(actor, &document, needed, &wishes.circles)?;
                 self.show_document(&document)

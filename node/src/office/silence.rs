@@ -1,9 +1,10 @@
 //! After an organisation lost a device: documents that are silent since they came back from a backup, documents that
 //! nobody answers for, and keeping replaced devices out of documents in which they never acted.
 
-use super::Office;
+use super::{Office, now};
 use crate::desk::Problem;
-use csu_protocol::entry::{Body, Principal};
+use crate::log_verb::LogVerb;
+use csu_protocol::entry::{Body, Principal, Reason, Role};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::sync::Holding;
 use csu_protocol::time::Timestamp;
@@ -53,6 +54,20 @@ impl Office {
             format!("document {} came back from a backup and waits until a neighbour has confirmed it", document.short()),
             "connect to a neighbour that holds it: `csu status` says how many wait, and `csu peer list` who is not connected",
         ))
+    }
+
+    /// Signs anew an order to erase that the lost device gave and that fell, because nobody had brought it when the root key
+    /// spoke: a backup must not bring back what its owner had erased.
+    pub(super) fn erase_anew(&mut self, document: &DocumentId) -> Result<(), Problem> {
+        let us = self.machine.organisation();
+        let Some(access) = self.machine.document(document).map(Holding::access) else { return Ok(()) };
+        let Some(fallen) = access.fallen_erasure().filter(|_| access.owner() == Some(us) && !access.is_erased()) else { return Ok(()) };
+        let under = self.standing(document, Role::Admin, "erasing")?;
+        let reason = fallen.why.unwrap_or(Reason::Other);
+        self.sign_control(document, under, Body::Withdraw { reason })?;
+        self.sign_control(document, under, Body::Erase)?;
+        let detail = "had it erased everywhere, as the lost device had ordered without its being known when it was disowned".to_owned();
+        Ok(self.log(now(), LogVerb::Erasure, "this node", Some(*document), None, Some(reason.to_string()), detail)?)
     }
 
     /// How many documents are silent.

@@ -1,12 +1,14 @@
 //! Steps of a document's lifecycle: what is signed, sealed and shared.
 
+use super::annexes::check_mildest;
 use super::circles::{Wishes, batches, grants_of};
 use super::drafting::marking_named;
 use super::opening::{Named, kind_named, shown};
 use super::portability::check_writable;
+use super::screening::Screened;
 use super::view::possible_steps;
 use super::{Office, now};
-use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, StepRequest};
+use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondRequest, RevocationEffect, StepRequest};
 use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
@@ -17,6 +19,7 @@ use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading;
 use csu_protocol::sync::CommandError;
+use serde_json::Map;
 
 pub(super) fn author_problem(error: &AuthorError) -> Problem {
     Problem::invalid("document", error.to_string(), "make it smaller, or name fewer organisations at once")
@@ -49,6 +52,15 @@ fn revise_problem(error: &ReviseError) -> Problem {
     }
 }
 
+/// For whom a response is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressees {
+    /// Whoever may read the document.
+    Readers,
+    /// Its owner alone.
+    Owner,
+}
+
 impl Office {
     pub(super) fn acting(&self, under: EntryId) -> Acting<'_> {
         Acting { organisation: self.machine.organisation(), signer: Signer::Device(self.keys.device()), under: Some(under) }
@@ -69,6 +81,63 @@ impl Office {
     }
 
     pub(super) fn take_step(&mut self, actor: &Actor, reference: &str, verb: &str, request: &StepRequest) -> Result<Document, Problem> {
+        let (kind, step, named) = self.find_step(reference, verb)?;
+        match (step.means, named) {
+            (Means::Revision, Named::Draft(draft)) => self.publish_first(actor, kind, step, draft, request),
+            (Means::Revision, Named::Document(document, draft)) => self.publish_next(actor, kind, step, &document, draft, request),
+            (Means::Response, Named::Document(document, _)) => {
+                let text = request.text.clone().unwrap_or_default();
+                let screened = Self::screen_text(&text, request.personal_data_checked.as_ref())?;
+                self.send_response(actor, &document, Remark::Step, step.verb, text, Addressees::Readers)?;
+                self.log_screened(actor, &document, screened)?;
+                self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
+                self.show_document(&document)
+            }
+            (Means::Withdraw, Named::Document(document, _)) => self.withdraw(actor, &document, request),
+            (Means::Response | Means::Withdraw, Named::Draft(draft)) => {
+                Err(Problem::conflict(format!("{} is a draft that nobody else has", draft.number), "discard it, or share it first"))
+            }
+        }
+    }
+
+    /// Who would lose or gain a role by a step: by the marking that the document would bear, and by whom it would be for.
+    pub(super) fn preview_step(
+        &mut self,
+        actor: &Actor,
+        reference: &str,
+        verb: &str,
+        request: &StepRequest,
+    ) -> Result<RevocationEffect, Problem> {
+        let (kind, step, named) = self.find_step(reference, verb)?;
+        let (Means::Revision, Named::Document(document, draft)) = (step.means, named) else {
+            // Nobody has learned of a draft, and nothing else changes what was granted.
+            return Ok(RevocationEffect::default());
+        };
+        let mut content = match draft {
+            Some(draft) => draft.content,
+            None => self.draft_on(actor, &document)?,
+        };
+        self.changed_by(&mut content, request)?;
+        let marking = content.marking.as_deref().map_or(Ok(kind.default_marking), marking_named)?;
+        let mut trial = match self.try_narrowing(&document, marking)? {
+            Some(trial) => trial,
+            None => self.trial(&document)?,
+        };
+        let owner = self.open_document(&document)?.owner;
+        let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
+        let givings = self.needed(&document, self.expand(&wishes, &owner)?)?;
+        self.check_marking(marking, &grants_of(&givings))?;
+        if !givings.is_empty() {
+            let under = self.standing(&document, Role::Admin, "granting")?;
+            for batch in batches(givings) {
+                self.try_control(&mut trial, under, Body::Grant { grants: grants_of(&batch) })?;
+            }
+        }
+        self.effect(&document, self.access_of(&document)?, trial.access())
+    }
+
+    /// A step by its verb, if it can be taken with this document now.
+    fn find_step(&mut self, reference: &str, verb: &str) -> Result<(&'static Kind, &'static Step, Named), Problem> {
         let named = self.find(reference)?;
         let (kind, state, level) = match &named {
             Named::Draft(draft) => {
@@ -82,11 +151,7 @@ impl Office {
         };
         let step = kind.step(verb).ok_or_else(|| {
             let known: Vec<&str> = kind.steps.iter().map(|step| step.verb).collect();
-            Problem::invalid(
-                "step",
-                format!("a {} has no step '{}'", kind.label.to_lowercase(), shown(verb)),
-                format!("use {}", known.join(", ")),
-            )
+            Problem::invalid("step", format!("{} has no step '{}'", kind.one(), shown(verb)), format!("use {}", known.join(", ")))
         })?;
         let possible = possible_steps(kind, state, level);
         if !possible.iter().any(|possible| possible == verb) {
@@ -102,20 +167,7 @@ impl Office {
             }
             return Err(not_now(kind, step, state, &possible));
         }
-        match (step.means, named) {
-            (Means::Revision, Named::Draft(draft)) => self.publish_first(actor, kind, step, draft, request),
-            (Means::Revision, Named::Document(document, draft)) => self.publish_next(actor, kind, step, &document, draft, request),
-            (Means::Response, Named::Document(document, _)) => {
-                let text = request.text.clone().unwrap_or_default();
-                self.send_response(actor, &document, Remark::Step, step.verb, text)?;
-                self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
-                self.show_document(&document)
-            }
-            (Means::Withdraw, Named::Document(document, _)) => self.withdraw(actor, &document, request),
-            (Means::Response | Means::Withdraw, Named::Draft(draft)) => {
-                Err(Problem::conflict(format!("{} is a draft that nobody else has", draft.number), "discard it, or share it first"))
-            }
-        }
+        Ok((kind, step, named))
     }
 
     fn changed_by(&self, content: &mut DraftContent, request: &StepRequest) -> Result<(), Problem> {
@@ -142,6 +194,7 @@ impl Office {
             None => kind.default_marking,
         };
         let wanted = Wanted { kind, marking, state: moves.then(|| step.to.to_owned()), fields };
+        check_mildest(kind, &wanted)?;
         check_writable(step, &wanted)?;
         Ok(wanted)
     }
@@ -157,10 +210,15 @@ impl Office {
     ) -> Result<Document, Problem> {
         let mut content = draft.content;
         self.changed_by(&mut content, request)?;
-        let wanted = Self::wanted(kind, step, &content, true)?;
         let us = self.machine.organisation();
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.expand(&wishes, &us)?;
+        let part = match &kind.sealed {
+            Some(sealed) => Some(self.check_annex(sealed, &mut content, &grants_of(&givings))?),
+            None => None,
+        };
+        let screened = Self::screen(kind, &mut content.fields, &Map::new(), request)?;
+        let wanted = Self::wanted(kind, step, &content, true)?;
         Self::check_audience(kind, &grants_of(&givings))?;
         self.check_marking(wanted.marking, &grants_of(&givings))?;
         self.check_classification(&us, &wanted)?;
@@ -187,7 +245,23 @@ impl Office {
         self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), change.bytes())?;
         self.storage.close_draft(draft.number, &document, now())?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
+        self.log_screened(actor, &document, screened)?;
+        if let Some(whole) = part {
+            self.annex_issued(&document, &whole)?;
+        }
         self.show_document(&document)
+    }
+
+    /// Notes what somebody said of what looks like personal data, and keeps apart what was taken out.
+    fn log_screened(&mut self, actor: &Actor, document: &DocumentId, screened: Screened) -> Result<(), Problem> {
+        match screened {
+            Screened::Clean => Ok(()),
+            Screened::Checked(places, why) => {
+                let detail = format!("looked at {} that may be personal data, and shared it", super::count(places, "place", "places"));
+                self.log_act(actor, LogVerb::Alteration, Some(*document), Some(why), detail)
+            }
+            Screened::TakenOut(pieces) => self.draft_annex(actor, document, &pieces),
+        }
     }
 
     /// Publishes a document's next version, over what its author had before them.
@@ -207,6 +281,7 @@ impl Office {
         };
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
+        let screened = Self::screen(kind, &mut content.fields, open.snapshot.fields.as_map(), request)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
@@ -215,8 +290,12 @@ impl Office {
         if !grants.is_empty() {
             Self::check_audience(kind, &audience)?;
         }
+        self.check_marking(wanted.marking, &grants)?;
         let remarked = open.snapshot.marking != Some(wanted.marking);
-        self.check_marking(wanted.marking, if remarked { &audience } else { &grants })?;
+        let narrowing = if remarked && request.narrow { self.try_narrowing(document, wanted.marking)? } else { None };
+        if remarked && !request.narrow {
+            self.check_remarking(document, wanted.marking)?;
+        }
         self.check_classification(&open.owner, &wanted)?;
         // What the draft was begun on. If a revocation took that away meanwhile, what counts now.
         let base = match open.opened.changes_of(&content.base) {
@@ -225,6 +304,10 @@ impl Office {
         };
         // Nothing is signed before the change is known to be one.
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
+        if let Some(narrowing) = narrowing {
+            self.carry_out(narrowing)?;
+            self.log_act(actor, LogVerb::Access, Some(*document), None, format!("took back what TLP:{} does not allow", wanted.marking))?;
+        }
         if !givings.is_empty() || self.shares_more(document, &wishes.circles)? {
             self.grant_roles(actor, document, givings, &wishes.circles)?;
         }
@@ -240,6 +323,7 @@ impl Office {
             self.log_act(actor, LogVerb::Combination, Some(*document), None, detail)?;
         }
         self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
+        self.log_screened(actor, document, screened)?;
         self.show_document(document)
     }
 
@@ -307,6 +391,7 @@ impl Office {
         let under = self.standing(document, Role::Admin, "withdrawing")?;
         self.sign_control(document, under, Body::Withdraw { reason })?;
         self.log_act(actor, LogVerb::Alteration, Some(*document), Some(reason.to_string()), "withdrew it")?;
+        self.withdraw_annexes(actor, document, reason)?;
         self.show_document(document)
     }
 
@@ -324,12 +409,22 @@ impl Office {
         if text.is_empty() && matches!(request.remark, Remark::Comment | Remark::StepTaken) {
             return Err(Problem::invalid("text", format!("a {} needs words", request.remark), "give them with --text"));
         }
-        self.send_response(actor, &document, request.remark, "", text)?;
+        let screened = Self::screen_text(&text, request.personal_data_checked.as_ref())?;
+        self.send_response(actor, &document, request.remark, "", text, Addressees::Readers)?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("responded: {}", request.remark))?;
+        self.log_screened(actor, &document, screened)?;
         self.show_document(&document)
     }
 
-    fn send_response(&mut self, actor: &Actor, document: &DocumentId, remark: Remark, step: &str, text: String) -> Result<(), Problem> {
+    pub(super) fn send_response(
+        &mut self,
+        actor: &Actor,
+        document: &DocumentId,
+        remark: Remark,
+        step: &str,
+        text: String,
+        to: Addressees,
+    ) -> Result<(), Problem> {
         if text.len() > limits::RESPONSE_TEXT_BYTES {
             let limit = limits::RESPONSE_TEXT_BYTES;
             return Err(Problem::invalid("text", format!("the text has {} bytes, where {limit} are allowed", text.len()), "shorten it"));
@@ -337,9 +432,19 @@ impl Office {
         let under = self.standing(document, Role::Read, "responding")?;
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
-        let audience: Audience = reading::audience(access, self.machine.directory(), now());
-        // What a reader says is for the readers by name, even where anyone may read the document.
-        let audience = Audience { openness: Openness::Recipients, ..audience };
+        let directory = self.machine.directory();
+        let recipients = match to {
+            Addressees::Readers => reading::audience(access, directory, now()).recipients,
+            Addressees::Owner => access.owner().and_then(|owner| directory.recipient(&owner)).into_iter().collect(),
+        };
+        if recipients.is_empty() {
+            return Err(Problem::conflict(
+                "this node has no card of those it is for, so nothing can be sealed for them",
+                "try again later",
+            ));
+        }
+        // What a reader says is for organisations by name, even where anyone may read the document.
+        let audience = Audience { openness: Openness::Recipients, recipients };
         let payload = ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
         let entry = author::response(access, &self.acting(under), &audience, &payload, &mut entropy);
         let entry = entry.map_err(|error| author_problem(&error))?;

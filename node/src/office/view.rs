@@ -1,5 +1,6 @@
 //! Documents and their history as people see them.
 
+use super::annexes::Whole;
 use super::erasing::ERASED;
 use super::listing::title;
 use super::opening::{Named, Open, kind_named};
@@ -48,7 +49,7 @@ impl Office {
                 reference: line.document.short(),
                 id: Some(line.document),
                 kind: line.kind,
-                title: line.title,
+                title: self.shown_title(&line.document, line.title)?,
                 state: line.state,
                 marking: line.marking.unwrap_or_default(),
                 owner: self.organisation(&line.owner),
@@ -88,6 +89,7 @@ impl Office {
             }
             Named::Document(document, draft) => {
                 let open = self.open_document(&document)?;
+                self.refuse_sealed(&open, "was not shown")?;
                 self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
                 self.mark_read(&document)?;
                 self.document_view(&open, draft.as_ref())
@@ -99,19 +101,27 @@ impl Office {
     pub(super) fn show_document(&mut self, document: &DocumentId) -> Result<Document, Problem> {
         let open = self.open_document(document)?;
         let draft = self.storage.draft_of(document)?.filter(|draft| draft.open);
-        self.document_view(&open, draft.as_ref())
+        let mut view = self.document_view(&open, draft.as_ref())?;
+        if open.kind.sealed.is_some() {
+            // What readers say of it may repeat it.
+            (view.fields, view.responses, view.sealed) = (serde_json::Map::new(), Vec::new(), true);
+        }
+        Ok(view)
     }
 
     pub(super) fn draft_document(&self, draft: &Draft) -> Result<Document, Problem> {
         let kind = kind_named(&draft.content.kind)?;
         let fields = kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
         let marking = draft.content.marking.clone().unwrap_or_else(|| kind.default_marking.to_string());
-        let title = kind.title_of(&fields).unwrap_or("");
+        let title = match &kind.sealed {
+            Some(sealed) => self.draft_title(sealed, fields.as_map())?,
+            None => kind.title_of(&fields).unwrap_or("").to_owned(),
+        };
         Ok(Document {
             reference: draft.number.to_string(),
             id: None,
             kind: kind.name.to_owned(),
-            title: if title.is_empty() { format!("(untitled {})", kind.label.to_lowercase()) } else { title.to_owned() },
+            title: if title.is_empty() { format!("(untitled {})", kind.label.to_lowercase()) } else { title },
             state: kind.draft_state().to_owned(),
             marking: marking.clone(),
             owner: self.organisation(&self.machine.organisation()),
@@ -126,6 +136,8 @@ impl Office {
             problems: Vec::new(),
             heads: Vec::new(),
             forks: Vec::new(),
+            annexes: self.annex_lines(Whole::Draft(draft.number))?,
+            sealed: false,
         })
     }
 
@@ -146,7 +158,7 @@ impl Office {
         Ok(DraftView { fields: fields.as_map().clone(), marking, to, changed: published.changed_paths(fields) })
     }
 
-    fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
+    pub(super) fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
         let access = self.access_of(&open.id)?;
         let arrived: BTreeMap<EntryId, Timestamp> =
             open.stored.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
@@ -176,7 +188,7 @@ impl Office {
             reference: open.id.short(),
             id: Some(open.id),
             kind: open.kind.name.to_owned(),
-            title: title(open),
+            title: self.shown_title(&open.id, title(open))?,
             state: open.state.to_owned(),
             marking,
             owner: self.organisation(&open.owner),
@@ -197,6 +209,8 @@ impl Office {
                 .forks()
                 .map(|(one, other)| format!("one author signed two entries for one place: {one} and {other}; ask it why"))
                 .collect(),
+            annexes: self.annex_lines(Whole::Document(open.id))?,
+            sealed: false,
         })
     }
 

@@ -7,7 +7,7 @@ use super::{
     Cursor, Draft, DraftContent, DraftNumber, Kept, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine, OwnDates,
     Page, Storage, StorageError,
 };
-use super::{drafts, entries, erasing, listing, log, meta, neighbours, retention};
+use super::{annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention};
 use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
 
@@ -147,6 +147,33 @@ impl Storage {
     /// When storage fails.
     pub fn counts(&self) -> Result<Counts, StorageError> {
         self.read(|db| Ok(Counts { documents: entries::count(db)?, drafts: drafts::count(db)?, unread: listing::count_unread(db)? }))
+    }
+}
+
+/// Which document is a sealed part of which.
+impl Storage {
+    /// Notes that one is a part of another.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_annex(&mut self, annex: &DocumentId, part_of: &DocumentId) -> Result<(), StorageError> {
+        self.write(|db| annexes::put(db, annex, part_of))
+    }
+
+    /// What a document is a part of; none if it is none, or nobody here could ever read it.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn part_of(&self, annex: &DocumentId) -> Result<Option<DocumentId>, StorageError> {
+        self.read(|db| annexes::part_of(db, annex))
+    }
+
+    /// The annexes of a document that this node could ever read, erased ones among them.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn annexes(&self, document: &DocumentId) -> Result<Vec<DocumentId>, StorageError> {
+        self.read(|db| annexes::of(db, document))
     }
 }
 

@@ -8,6 +8,7 @@
 //! Left out: access (grants decide who may write at all) and what a field means to another format
 //! (exports know their own).
 
+mod annex;
 mod bulletin;
 mod guide;
 mod note;
@@ -16,7 +17,7 @@ use super::fields::{Fields, items};
 use super::marking::Marking;
 
 /// Every kind, in the order in which screens list them.
-static REGISTRY: [&Kind; 3] = [&bulletin::BULLETIN, &guide::GUIDE, &note::NOTE];
+static REGISTRY: [&Kind; 4] = [&bulletin::BULLETIN, &guide::GUIDE, &note::NOTE, &annex::ANNEX];
 
 /// Every kind, in the order in which screens list them.
 #[must_use]
@@ -58,12 +59,25 @@ pub struct Kind {
     pub steps: &'static [Step],
     /// The marking of a new draft.
     pub default_marking: Marking,
-    /// After how many months without a change somebody looks whether it is still needed, if no setting says.
+    /// After how many months without a change somebody looks whether it is still needed, if no setting says. 0: never.
     pub review_months: u32,
     /// The paths of the fields that search looks in.
     pub indexed: &'static [&'static str],
     /// Between how many organisations one of it may be.
     pub parties: Parties,
+    /// How it is a sealed part of another document, if it is one.
+    pub sealed: Option<Sealed>,
+}
+
+/// A kind whose documents are sealed parts of others: shown only to whoever gives a reason, which their owner learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    /// The path of the field that names the document which it is a part of. Nodes write it, not people.
+    pub part_of: &'static str,
+    /// The mildest marking that it may bear.
+    pub mildest: Marking,
+    /// For how many days it is kept once it is issued, unless somebody sets other dates.
+    pub days: u32,
 }
 
 /// Between how many organisations a document may be.
@@ -88,19 +102,28 @@ pub struct Field {
     pub form: Form,
     /// How several values are written in one assignment on a command line.
     pub splitting: Splitting,
+    /// For whom its values are.
+    pub readers: Readers,
 }
 
 impl Field {
     /// A field; lists of it are written with commas on a command line.
     #[must_use]
     pub const fn new(name: &'static str, label: &'static str, hint: &'static str, form: Form) -> Self {
-        Self { name, label, hint, form, splitting: Splitting::Commas }
+        Self { name, label, hint, form, splitting: Splitting::Commas, readers: Readers::People }
     }
 
     /// The same field, whose values contain commas of their own: one value each assignment.
     #[must_use]
     pub const fn one_each_time(mut self) -> Self {
         self.splitting = Splitting::Whole;
+        self
+    }
+
+    /// The same field, whose values are for programs.
+    #[must_use]
+    pub const fn for_programs(mut self) -> Self {
+        self.readers = Readers::Programs;
         self
     }
 }
@@ -123,6 +146,15 @@ pub enum Form {
     List(&'static Form),
     /// Several records of these fields, up to [`super::limits::MAX_ITEMS`].
     Records(&'static [Field]),
+}
+
+/// For whom a field's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// People: what they hold is searched for personal data before it is shared.
+    People,
+    /// Programs: codes, digests, coordinates and names of files, which look like anything.
+    Programs,
 }
 
 /// How several values of a list are written in one assignment on a command line.
@@ -222,6 +254,14 @@ pub const CLASSIFICATION: Field = Field::new(
 pub const OFFICIAL_SENSITIVE: &str = "OFFICIAL-SENSITIVE";
 
 impl Kind {
+    /// One of it, in a sentence: "a liaison note", "an annex".
+    #[must_use]
+    pub fn one(&self) -> String {
+        let label = self.label.to_lowercase();
+        let article = if label.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        format!("{article} {label}")
+    }
+
     /// The field at `path`. Positions are ignored: `info[2].severity` and `info.severity` are the same field.
     #[must_use]
     pub fn field(&self, path: &str) -> Option<&'static Field> {
@@ -348,6 +388,11 @@ mod tests {
                 }
             }
             assert!(kind.step("withdraw").is_some());
+            if let Some(sealed) = kind.sealed {
+                assert!(kind.title == sealed.part_of && kind.indexed.is_empty(), "{}: what it says shows in lists", kind.name);
+                assert!(kind.default_marking >= sealed.mildest && !sealed.mildest.may_be_passed_on(), "{}", kind.name);
+                assert!(kind.steps.iter().all(|step| step.means != Means::Revision || step.from == [kind.draft_state()]), "{}", kind.name);
+            }
             assert!(kind.states[1..].iter().all(|state| kind.steps.iter().any(|step| step.to == state.name)));
         }
     }
@@ -361,10 +406,18 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_named_in_a_sentence_as_people_would() {
+        assert_eq!((find("note").unwrap().one(), find("annex").unwrap().one()), ("a liaison note".to_owned(), "an annex".to_owned()));
+    }
+
+    #[test]
     fn the_examples_are_accepted_as_typed() {
         for kind in all() {
             let mut fields = Fields::default();
             let words = shell_words(kind.example);
+            if let Some(sealed) = kind.sealed {
+                kind.assign_all(&mut fields, [format!("{}=d1", sealed.part_of).as_str()]).unwrap();
+            }
             kind.assign_all(&mut fields, words.iter().map(String::as_str)).unwrap();
             assert!(kind.title_of(&fields).is_some(), "{}", kind.example);
         }

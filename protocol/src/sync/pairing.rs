@@ -17,6 +17,15 @@ impl Peer {
         matches!(self.pairing, Pairing::Confirmed | Pairing::Waiting { we_confirmed: true, .. })
     }
 
+    /// Shows another number, of a ticket used again. What was confirmed before covered the same root key, and stays once
+    /// complete; half a confirmation is begun anew.
+    fn show(&mut self, number: SecurityNumber) {
+        if self.number != number && self.pairing != Pairing::Confirmed {
+            self.pairing = Pairing::Waiting { we_confirmed: false, they_confirmed: false };
+        }
+        self.number = number;
+    }
+
     /// Whether the other side says its operator did.
     #[must_use]
     pub const fn they_confirmed(&self) -> bool {
@@ -232,12 +241,7 @@ impl Machine {
         let ours = self.card.card();
         let number = SecurityNumber::of((ours.organisation, ours.device), (organisation, device), &secret);
         if let Some(peer) = self.peers.get_mut(&organisation) {
-            // Both screens show the new number. What was confirmed before covered the same keys, and stays
-            // once complete; half a confirmation is begun anew.
-            peer.number = number;
-            if peer.pairing != Pairing::Confirmed {
-                peer.pairing = Pairing::Waiting { we_confirmed: false, they_confirmed: false };
-            }
+            peer.show(number);
             self.write_peer(&organisation);
         }
     }
@@ -275,8 +279,9 @@ impl Machine {
             // An older device of an organisation that acts through another one now, stolen perhaps.
             return self.fault_and_end(device, Fault::WrongCard);
         }
-        // An organisation that is paired stays as it was confirmed, whatever tickets are shown.
-        self.peers.entry(organisation).or_insert(peer);
+        // An organisation that is paired stays as it was confirmed, whatever tickets are shown; both screens show the new number.
+        let number = peer.number.clone();
+        self.peers.entry(organisation).or_insert(peer).show(number);
         self.write_peer(&organisation);
         self.outputs.push_back(Output::Targets);
         if let Some(session) = self.sessions.get_mut(&device) {

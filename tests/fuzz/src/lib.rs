@@ -9,7 +9,6 @@
 mod cap {
     mod error;
     mod geo;
-    mod personal;
     mod read;
     mod reference;
     mod schema;
@@ -28,6 +27,10 @@ mod cap {
     const PARAMETER_PREFIX: &str = "csu:";
     const PROFILE_CODE: &str = "csu-link:0";
 }
+
+#[path = "../../../node/src/personal.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the node uses the rest")]
+mod personal;
 
 #[path = "targets.rs"]
 mod targets;

@@ -41,7 +41,7 @@ pub(in super::super) struct Giving {
 }
 
 /// Whether whoever has the one lacks nothing of the other.
-pub(super) fn covers(one: &Grant, other: &Grant) -> bool {
+pub(in super::super) fn covers(one: &Grant, other: &Grant) -> bool {
     let outlasts = one.until.is_none_or(|end| other.until.is_some_and(|wanted| wanted <= end));
     one.subject == other.subject && one.role >= other.role && outlasts
 }

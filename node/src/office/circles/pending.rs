@@ -112,6 +112,7 @@ impl Office {
         let marking = open.snapshot.marking.unwrap_or(Marking::Red);
         let grants = grants_of(givings);
         Self::check_audience(open.kind, &self.audience_with(document, &grants)?)?;
+        self.check_part(&open, &grants)?;
         self.check_marking(marking, &grants)
     }
 

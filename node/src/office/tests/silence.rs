@@ -108,7 +108,7 @@ fn a_node_whose_organisation_was_restored_elsewhere_stops_and_does_not_start_aga
     let flags = Flags { data: Some(folder.path().to_owned()), ..Flags::default() };
     let (config, storage) = (Config::load(&flags, []).unwrap(), Storage::open(folder.path(), Options::default()).unwrap().storage);
     let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), Name::new("Brixton").unwrap(), OrganisationKind::Union);
-    let again = Office::open(birth.unwrap().keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok);
+    let again = Office::open(birth.unwrap().keys, config, storage, Box::new(Nowhere), Vec::new(), IntegrityResult::Ok, None);
     assert!(matches!(again, Err(OfficeError::Replaced(_))));
 }
 

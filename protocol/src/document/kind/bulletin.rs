@@ -70,6 +70,7 @@ pub(super) static BULLETIN: Kind = Kind {
         "note",
     ],
     parties: Parties::Any,
+    sealed: None,
 };
 
 const NEEDS: &[&str] = &["info.headline", "info.category", "info.urgency", "info.severity", "info.certainty"];
@@ -96,7 +97,7 @@ const FIELDS: &[Field] = &[
     ),
     Field::new("restriction", "Restriction", "Who may have it, if the scope is Restricted.", Form::Line),
     Field::new("addresses", "Addresses", "Whom it is for, if the scope is Private.", Form::List(&Form::Line)),
-    Field::new("code", "Codes", "Codes that special handling needs.", Form::List(&Form::Line)),
+    Field::new("code", "Codes", "Codes that special handling needs.", Form::List(&Form::Line)).for_programs(),
     Field::new("source", "Source", "Who or what reported it, without naming a person.", Form::Line),
     Field::new("sourceGrade", "Source grade", "1 reliable, 2 untested, 3 not reliable.", Form::Choice(&["1", "2", "3"])),
     Field::new(
@@ -109,7 +110,7 @@ const FIELDS: &[Field] = &[
     Field::new("handlingConditions", "Handling conditions", "The conditions, if the handling code is C.", Form::Line),
     Field::new("note", "Note", "What recipients should know about this bulletin itself.", Form::Text),
     Field::new("incidents", "Incidents", "References of related incidents, such as crime numbers.", Form::List(&Form::Line)),
-    Field::new("origin", "Origin", "The alert that was imported: sender, identifier and time sent.", Form::Line),
+    Field::new("origin", "Origin", "The alert that was imported: sender, identifier and time sent.", Form::Line).for_programs(),
     PURPOSE,
     LAWFUL_BASIS,
     CLASSIFICATION,
@@ -162,7 +163,7 @@ const INFO: &[Field] = &[
     Field::new("effective", "Effective", "From when this information holds.", Form::Time),
     Field::new("expires", "Expires", "After when this information no longer holds.", Form::Time),
     Field::new("audience", "Audience", "Whom it is meant for.", Form::Line),
-    Field::new("language", "Language", "The language of this block, such as en-GB.", Form::Line),
+    Field::new("language", "Language", "The language of this block, such as en-GB.", Form::Line).for_programs(),
     Field::new("senderName", "Sender's name", "The name that readers know the sender by.", Form::Line),
     Field::new("web", "Web page", "Where more can be read.", Form::Line),
     Field::new("contact", "Contact", "Whom to turn to; an office, not a person.", Form::Line),
@@ -180,8 +181,11 @@ const AREA: &[Field] = &[
         "Points as latitude,longitude with spaces between, the last one equal to the first.",
         Form::List(&Form::Line),
     )
-    .one_each_time(),
-    Field::new("circle", "Circles", "Latitude,longitude, a space, and the radius in kilometres.", Form::List(&Form::Line)).one_each_time(),
+    .one_each_time()
+    .for_programs(),
+    Field::new("circle", "Circles", "Latitude,longitude, a space, and the radius in kilometres.", Form::List(&Form::Line))
+        .for_programs()
+        .one_each_time(),
     Field::new("geocode", "Codes", "Codes of wards or beats.", Form::Records(PAIR)),
     Field::new("altitude", "Altitude", "The lowest height in feet above sea level.", Form::Line),
     Field::new("ceiling", "Ceiling", "The greatest height in feet above sea level.", Form::Line),
@@ -194,8 +198,8 @@ const PAIR: &[Field] = &[
 
 const RESOURCE: &[Field] = &[
     Field::new("resourceDesc", "Description", "What the file shows.", Form::Line),
-    Field::new("mimeType", "Media type", "Such as image/jpeg.", Form::Line),
+    Field::new("mimeType", "Media type", "Such as image/jpeg.", Form::Line).for_programs(),
     Field::new("size", "Size", "In bytes.", Form::Number),
     Field::new("uri", "Address", "Where the file is.", Form::Line),
-    Field::new("digest", "Digest", "SHA-1 of the file in hexadecimal, as CAP asks.", Form::Line),
+    Field::new("digest", "Digest", "SHA-1 of the file in hexadecimal, as CAP asks.", Form::Line).for_programs(),
 ];

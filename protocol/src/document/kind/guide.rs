@@ -48,6 +48,7 @@ pub(super) static GUIDE: Kind = Kind {
     review_months: 36,
     indexed: &["title", "problem", "summary", "mechanism", "moderators", "implementation"],
     parties: Parties::Any,
+    sealed: None,
 };
 
 const FIELDS: &[Field] = &[

@@ -59,6 +59,7 @@ pub(super) static NOTE: Kind = Kind {
     review_months: 24,
     indexed: &["subject", "text", "asks.text"],
     parties: Parties::Two,
+    sealed: None,
 };
 
 const FIELDS: &[Field] = &[

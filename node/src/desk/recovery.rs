@@ -1,0 +1,74 @@
+//! Coming back after the server was lost or stolen.
+
+use super::OrgRef;
+use serde::{Deserialize, Serialize};
+
+/// How far a node is that comes back from a backup, or from its neighbours alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// What is being done.
+    pub stage: RecoveryStage,
+    /// The neighbours, and how far the node is with each.
+    pub neighbours: Vec<RecoveringWith>,
+    /// How many documents there are.
+    pub documents: usize,
+    /// In how many of them what the lost device did afterwards is void for good.
+    pub disowned: usize,
+    /// How many came back from the backup and wait for a neighbour that knows whether they were erased meanwhile.
+    pub silent: usize,
+    /// Messages that neighbours have not taken yet.
+    pub sending: usize,
+}
+
+/// The parts of coming back, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecoveryStage {
+    /// Taking in what the neighbours hold.
+    Gathering,
+    /// Signing with the root key, document by document, what stays of the lost device's work.
+    Disowning,
+    /// All of it is done.
+    Done,
+}
+
+/// One neighbour, as seen by a node that comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveringWith {
+    /// The neighbour.
+    pub organisation: OrgRef,
+    /// How far.
+    pub state: RecoveringState,
+    /// Whether it is done without.
+    pub left_out: bool,
+    /// The security number, if it is to be compared and confirmed first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+}
+
+/// How far a node that comes back is with a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecoveringState {
+    /// An operator paused the exchange with it: it is not waited for.
+    Paused,
+    /// The pairing is not confirmed.
+    ToConfirm,
+    /// It was not reached yet.
+    Connecting,
+    /// What it holds is being taken in.
+    Comparing,
+    /// All that it holds was taken in.
+    Compared,
+}
+
+/// Asks for the next piece of the work.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RecoveryStep {
+    /// Neighbours not to wait for, by name or id: what only they hold of the lost device's work is lost.
+    #[serde(default)]
+    pub without: Vec<String>,
+}

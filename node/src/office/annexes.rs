@@ -1,0 +1,572 @@
+//! Annexes: sealed parts of other documents.
+//!
+//! An annex is a document of its own. What is particular about it is kept here: it belongs to another document and is given to
+//! nobody who has not that one, it ends sooner, it is withdrawn and erased with it, and what it says is shown only for a
+//! reason. Whoever opens another organisation's annex signs that they did, and why, sealed for its owner; that is on disk before
+//! the words are answered. Every opening needs a reason of its own.
+
+use super::circles::covers;
+use super::opening::{Named, Open, kind_named, shown};
+use super::record::lasting_reason;
+use super::recovering;
+use super::screening::{MARK, Piece, found_in, put_in, take_out};
+use super::steps::Addressees;
+use super::{Office, OfficeError, now};
+use crate::desk::{Actor, AnnexLine, AnnexLoss, Document, DraftRequest, Moment, OpeningRequest, Problem};
+use crate::log_verb::LogVerb;
+use crate::storage::{Draft, DraftContent, DraftNumber};
+use csu_protocol::access::Access;
+use csu_protocol::document::{Kind, Sealed, Wanted, kind};
+use csu_protocol::entry::{Body, Grant, Plane, Reason, Remark, Role, Signer, Subject};
+use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::limits;
+use serde_json::{Map, Value};
+
+/// Annexes that a document shows.
+const MOST_LINES: usize = 200;
+/// The most of a reason that is taken over from another node, in characters.
+const REASON_CHARACTERS: usize = 1000;
+
+/// What an annex belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// A draft of a document that has not begun.
+    Draft(DraftNumber),
+    /// A document.
+    Document(DocumentId),
+}
+
+impl std::fmt::Display for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Draft(number) => number.fmt(f),
+            Self::Document(document) => document.fmt(f),
+        }
+    }
+}
+
+/// What a kind says of being sealed, by the kind's name.
+fn sealed_kind(name: &str) -> Option<Sealed> {
+    kind::find(name).and_then(|kind| kind.sealed)
+}
+
+/// What a document that was issued says it is a part of.
+pub(super) fn part_of(open: &Open) -> Option<DocumentId> {
+    let sealed = open.kind.sealed?;
+    open.snapshot.fields.get(sealed.part_of)?.as_str()?.parse().ok()
+}
+
+/// Refuses whoever types what the node writes.
+pub(super) fn refuse_typed(sealed: &Sealed, before: Option<&Value>, fields: &mut Map<String, Value>) -> Result<(), Problem> {
+    match (fields.get(sealed.part_of), before) {
+        (Some(typed), before) if Some(typed) != before => Err(Problem::invalid(
+            sealed.part_of,
+            "what an annex belongs to is not typed as a field, and does not change",
+            "name the document with --of when you begin the annex",
+        )),
+        (None, Some(before)) => {
+            // A form may leave it out.
+            fields.insert(sealed.part_of.to_owned(), before.clone());
+            Ok(())
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+impl Office {
+    /// What a draft of an annex belongs to.
+    fn whole_of(&self, sealed: &Sealed, fields: &Map<String, Value>) -> Result<Whole, Problem> {
+        let named = fields.get(sealed.part_of).and_then(Value::as_str).unwrap_or_default();
+        if let Ok(document) = named.parse::<DocumentId>() {
+            return Ok(Whole::Document(document));
+        }
+        let draft = named.parse::<DraftNumber>().ok().map(|number| self.storage.draft(number)).transpose()?.flatten();
+        let draft = draft.ok_or_else(|| {
+            Problem::conflict("what this annex belonged to is gone", "discard it, and begin another with `csu annex draft --of DOCUMENT`")
+        })?;
+        Ok(draft.content.document.map_or(Whole::Draft(draft.number), Whole::Document))
+    }
+
+    /// The drafts of annexes of a document or draft.
+    fn annex_drafts(&self, whole: Whole) -> Result<Vec<Draft>, Problem> {
+        let drafts = self.storage.open_drafts()?.into_iter();
+        let belongs = |draft: &Draft| {
+            let sealed = sealed_kind(&draft.content.kind);
+            sealed.is_some_and(|sealed| self.whole_of(&sealed, &draft.content.fields).is_ok_and(|of| of == whole))
+        };
+        Ok(drafts.filter(belongs).collect())
+    }
+
+    /// The annexes of this organisation that belong to a document and were not erased.
+    fn own_annexes(&self, whole: &DocumentId) -> Result<Vec<DocumentId>, Problem> {
+        let us = self.machine.organisation();
+        let mut own = Vec::new();
+        for annex in self.storage.annexes(whole)? {
+            let access = self.machine.document(&annex).map(csu_protocol::sync::Holding::access);
+            if access.is_some_and(|access| access.owner() == Some(us)) && self.erased(&annex)?.is_none() {
+                own.push(annex);
+            }
+        }
+        Ok(own)
+    }
+
+    /// The annexes of a document or draft, with nothing of what they say.
+    pub(super) fn annex_lines(&self, whole: Whole) -> Result<Vec<AnnexLine>, Problem> {
+        let mut lines = Vec::new();
+        for draft in self.annex_drafts(whole)? {
+            lines.push(AnnexLine {
+                reference: draft.number.to_string(),
+                id: None,
+                state: kind_named(&draft.content.kind)?.draft_state().to_owned(),
+                owner: self.organisation(&self.machine.organisation()),
+                ends: None,
+            });
+        }
+        let Whole::Document(document) = whole else { return Ok(lines) };
+        let access = self.access_of(&document)?;
+        let (owner, named) = (access.owner(), access.named());
+        for annex in self.storage.annexes(&document)? {
+            let Some(listed) = self.storage.listed(&annex)? else { continue };
+            // Whoever has nothing to do with a document may claim that something is a part of it.
+            if Some(listed.owner) != owner && !named.contains(&listed.owner) {
+                continue;
+            }
+            if lines.len() >= MOST_LINES {
+                break;
+            }
+            lines.push(AnnexLine {
+                reference: annex.short(),
+                id: Some(annex),
+                state: listed.state,
+                owner: self.organisation(&listed.owner),
+                ends: self.end_of(&annex)?.map(Into::into),
+            });
+        }
+        Ok(lines)
+    }
+
+    /// What stands for a document where people see it: for an annex the title of what it belongs to.
+    pub(super) fn shown_title(&self, document: &DocumentId, title: String) -> Result<String, Problem> {
+        if title.is_empty() {
+            return Ok(title);
+        }
+        let Some(whole) = self.storage.part_of(document)? else { return Ok(title) };
+        let listed = self.line_of(&whole)?.map(|line| line.title).filter(|title| !title.is_empty());
+        Ok(listed.map_or(title, |of| format!("Annex of {of}")))
+    }
+
+    /// The same for the draft of an annex.
+    pub(super) fn draft_title(&self, sealed: &Sealed, fields: &Map<String, Value>) -> Result<String, Problem> {
+        Ok(match self.whole_of(sealed, fields) {
+            Ok(Whole::Document(document)) => {
+                let listed = self.line_of(&document)?.map(|line| line.title).filter(|title| !title.is_empty());
+                format!("Annex of {}", listed.unwrap_or_else(|| document.short()))
+            }
+            Ok(Whole::Draft(number)) => format!("Annex of draft {number}"),
+            Err(_) => "Annex of a draft that is gone".to_owned(),
+        })
+    }
+
+    /// Finds what a new annex is to belong to, takes what is to be moved out of its draft, and puts both into the fields.
+    pub(super) fn begin_annex(
+        &mut self,
+        actor: &Actor,
+        kind: &Kind,
+        request: &DraftRequest,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), Problem> {
+        let moving = request.move_found || !request.move_words.is_empty();
+        let Some(sealed) = kind.sealed else {
+            return match (&request.of, moving) {
+                (None, false) => Ok(()),
+                _ => {
+                    Err(Problem::invalid("of", format!("{} is no part of another document", kind.one()), "begin an annex: csu annex draft"))
+                }
+            };
+        };
+        refuse_typed(&sealed, None, fields)?;
+        let Some(of) = &request.of else {
+            return Err(Problem::invalid(
+                "of",
+                "an annex belongs to a document",
+                "say to which one with --of, as `csu annex draft --of d1`",
+            ));
+        };
+        let (whole, draft) = match self.find(of)? {
+            Named::Draft(draft) => (Whole::Draft(draft.number), Some(draft)),
+            Named::Document(document, draft) => {
+                self.check_whole(&document)?;
+                (Whole::Document(document), draft)
+            }
+        };
+        if draft.as_ref().is_some_and(|draft| sealed_kind(&draft.content.kind).is_some()) {
+            return Err(no_annex_of_annex());
+        }
+        if moving {
+            let draft = draft.ok_or_else(|| {
+                Problem::conflict(
+                    "what was shared cannot be moved: it stays in the history of the document at all who have it",
+                    format!("have it erased with `csu erase {}` and issue it anew, without the words", shown(of)),
+                )
+            })?;
+            let pieces = self.move_out_of(actor, draft, request)?;
+            put_in(fields, &pieces);
+        }
+        fields.insert(sealed.part_of.to_owned(), whole.to_string().into());
+        Ok(())
+    }
+
+    /// Moves words out of a draft.
+    fn move_out_of(&mut self, actor: &Actor, draft: Draft, request: &DraftRequest) -> Result<Vec<Piece>, Problem> {
+        let Draft { number, mut content, .. } = draft;
+        let kind = kind_named(&content.kind)?;
+        for (at, words) in (1_usize..).zip(&request.move_words) {
+            // The words themselves are not repeated: what is refused may be logged.
+            if words.trim().is_empty()
+                || MARK.contains(words.as_str())
+                || take_out(kind, &mut content.fields.clone(), std::slice::from_ref(words), &[]).is_empty()
+            {
+                return Err(Problem::invalid(
+                    "moveWords",
+                    format!("the words that are to be moved (number {at}) are not in draft {number}"),
+                    "give them exactly as they stand there",
+                ));
+            }
+        }
+        let found = if request.move_found { found_in(kind, &content.fields) } else { Vec::new() };
+        let mut words = request.move_words.clone();
+        // Of words within words the longer are taken out.
+        words.sort_by_key(|words| std::cmp::Reverse(words.len()));
+        let pieces = take_out(kind, &mut content.fields, &words, &found);
+        if pieces.is_empty() {
+            return Err(Problem::conflict(
+                format!("nothing in draft {number} looks like personal data"),
+                "say which words are to be moved with --move \"WORDS\"",
+            ));
+        }
+        self.storage.update_draft(number, &content, now())?;
+        self.forget_removed()?;
+        let detail = format!("moved words out of draft {number} to the draft of an annex");
+        self.log_act(actor, LogVerb::Alteration, content.document, None, detail)?;
+        Ok(pieces)
+    }
+
+    /// Begins the draft of an annex with what was taken out of a document as it was shared.
+    pub(super) fn draft_annex(&mut self, actor: &Actor, whole: &DocumentId, pieces: &[Piece]) -> Result<(), Problem> {
+        let annexes = kind::all().iter().find_map(|kind| Some((*kind, kind.sealed?)));
+        let Some((kind, sealed)) = annexes else { return Ok(()) };
+        let mut fields = Map::new();
+        put_in(&mut fields, pieces);
+        fields.insert(sealed.part_of.to_owned(), whole.to_string().into());
+        let fields = kind.check(&fields).map_err(|error| super::drafting::field_problem(&error))?;
+        let content = DraftContent {
+            kind: kind.name.to_owned(),
+            document: None,
+            fields: fields.into_map(),
+            marking: None,
+            audience: Vec::new(),
+            circles: Vec::new(),
+            base: Vec::new(),
+            person: actor.person().map(str::to_owned),
+        };
+        let number = self.storage.add_draft(&content, now())?;
+        self.forget_removed()?;
+        let detail = format!("moved {} from it to draft {number}, an annex", super::count(pieces.len(), "piece", "pieces"));
+        self.log_act(actor, LogVerb::Alteration, Some(*whole), None, detail)
+    }
+
+    /// Whether a document can have annexes of this organisation.
+    fn check_whole(&mut self, whole: &DocumentId) -> Result<(), Problem> {
+        let open = self.open_document(whole)?;
+        if open.kind.sealed.is_some() {
+            return Err(no_annex_of_annex());
+        }
+        if open.withdrawal.is_some() {
+            return Err(Problem::conflict(
+                "what it belongs to is withdrawn, for good",
+                "discard the annex, or begin one of another document",
+            ));
+        }
+        self.standing(whole, Role::Read, "adding an annex").map(|_| ())
+    }
+
+    /// What must hold before an annex is issued: what it belongs to was shared, and whoever gets it has that. Writes that
+    /// into its fields.
+    pub(super) fn check_annex(&mut self, sealed: &Sealed, content: &mut DraftContent, grants: &[Grant]) -> Result<DocumentId, Problem> {
+        let whole = match self.whole_of(sealed, &content.fields)? {
+            Whole::Document(document) => document,
+            Whole::Draft(number) => {
+                return Err(Problem::conflict(
+                    format!("it belongs to draft {number}, which nobody else has"),
+                    format!("issue, publish or send {number} first"),
+                ));
+            }
+        };
+        if content.fields.keys().all(|name| name == sealed.part_of) {
+            return Err(Problem::invalid("fields", "there is nothing in this annex", "fill it with `csu annex edit`, or discard it"));
+        }
+        self.check_whole(&whole)?;
+        content.fields.insert(sealed.part_of.to_owned(), whole.to_string().into());
+        self.check_within(&whole, grants)?;
+        Ok(whole)
+    }
+
+    /// Whether grants on an annex are narrower than those on what it belongs to.
+    pub(super) fn check_within(&self, whole: &DocumentId, grants: &[Grant]) -> Result<(), Problem> {
+        let us = Subject::Organisation(self.machine.organisation());
+        if let Some(grant) = grants.iter().find(|grant| grant.subject != us && grant.role > Role::Read) {
+            return Err(Problem::invalid(
+                "to",
+                format!("an annex is read and not changed, and this would give {} the role {}", self.party(grant.subject), grant.role),
+                "give the role read, or relay",
+            ));
+        }
+        let outside: Vec<String> =
+            self.outside(self.access_of(whole)?, grants).iter().map(|grant| self.party(grant.subject).to_string()).collect();
+        if outside.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::invalid(
+            "to",
+            format!(
+                "an annex is for fewer than what it belongs to, and {} has not the role on {}, or not for so long",
+                outside.join(", "),
+                whole.short()
+            ),
+            format!("give it there first with `csu grant add {} WHO`, name others, or an earlier --until", whole.short()),
+        ))
+    }
+
+    /// The same for an annex that was issued; nothing for any other document.
+    pub(super) fn check_part(&self, open: &Open, grants: &[Grant]) -> Result<(), Problem> {
+        part_of(open).map_or(Ok(()), |whole| self.check_within(&whole, grants))
+    }
+
+    /// Which of these grants give somebody more than they have on another document.
+    fn outside(&self, access: &Access, grants: &[Grant]) -> Vec<Grant> {
+        let owner = access.owner().map(Subject::Organisation);
+        let us = Subject::Organisation(self.machine.organisation());
+        let live: Vec<_> = access.rows().into_iter().filter(|row| row.is_live(now())).collect();
+        let has = |grant: &&Grant| {
+            let of = |subject: Subject| {
+                live.iter()
+                    .any(|row| row.who == subject && covers(&Grant { subject: grant.subject, role: row.role, until: row.until }, grant))
+            };
+            Some(grant.subject) == owner || grant.subject == us || of(grant.subject) || of(Subject::Anyone)
+        };
+        grants.iter().filter(|grant| !has(grant)).copied().collect()
+    }
+
+    /// What follows once an annex is issued: it is known of what it is a part, and its draft is gone from the disk.
+    pub(super) fn annex_issued(&mut self, annex: &DocumentId, whole: &DocumentId) -> Result<(), Problem> {
+        self.storage.put_annex(annex, whole)?;
+        Ok(self.forget_removed()?)
+    }
+
+    /// Refuses what would show or change a sealed document without a reason.
+    pub(super) fn refuse_sealed(&self, open: &Open, what: &str) -> Result<(), Problem> {
+        if open.kind.sealed.is_none() {
+            return Ok(());
+        }
+        let (owner, name) = (self.organisation(&open.owner), open.id.short());
+        let told = if open.owner == self.machine.organisation() {
+            "the reason is logged".to_owned()
+        } else {
+            format!("{owner}, its owner, is told who opened it, when and why")
+        };
+        Err(Problem::denied(
+            format!("this is sealed, and {what}; it is opened for a reason, every time"),
+            format!("say why with `csu annex show {name} --reason \"WHY\"`; {told}"),
+        ))
+    }
+
+    /// Opens an annex for a reason.
+    pub(super) fn open_sealed(&mut self, actor: &Actor, reference: &str, request: &OpeningRequest) -> Result<Document, Problem> {
+        let document = match self.find(reference)? {
+            Named::Document(document, _) => document,
+            // What somebody here is still writing is no secret from them.
+            Named::Draft(_) => return self.consult(actor, reference),
+        };
+        let open = self.open_document(&document)?;
+        if open.kind.sealed.is_none() {
+            return Err(Problem::conflict(
+                "this is no annex that this organisation can read: it is not sealed, or not for you",
+                format!("see it with `csu {} show {}`, and with `csu access` who may read it", open.kind.name, document.short()),
+            ));
+        }
+        if request.reason.trim().is_empty() {
+            return self.refuse_sealed(&open, "no reason was given").and_then(|()| self.show_document(&document));
+        }
+        let reason = lasting_reason("reason", &request.reason)?;
+        let detail = if open.owner == self.machine.organisation() {
+            "opened it".to_owned()
+        } else {
+            self.tell_owner(actor, &open, reason.clone())?;
+            format!("opened it, and told {}", self.name_for_log(&open.owner))
+        };
+        self.log_act(actor, LogVerb::Consultation, Some(document), Some(reason), detail)?;
+        self.mark_read(&document)?;
+        let open = self.open_document(&document)?;
+        self.document_view(&open, None)
+    }
+
+    /// Signs that a document is opened here, and why, for its owner alone.
+    fn tell_owner(&mut self, actor: &Actor, open: &Open, reason: String) -> Result<(), Problem> {
+        let owner = self.organisation(&open.owner).to_string();
+        if let Some((_, by, why)) = open.withdrawal {
+            let by = self.organisation(&by);
+            return Err(Problem::conflict(
+                format!("this annex was withdrawn by {by}: {why}; it is not opened any more"),
+                format!("ask {owner}"),
+            ));
+        }
+        self.standing(&open.id, Role::Read, "opening an annex")?;
+        let author = Signer::Device(self.keys.device()).author();
+        let used = self.access_of(&open.id)?.tip(&author, Plane::Content).map_or(0, |(_, seq)| seq.saturating_add(1));
+        if used >= limits::CONTENT_CHAIN_ENTRIES {
+            return Err(Problem::conflict(
+                format!("this node has signed {used} entries in this annex, and more are not taken by others"),
+                format!("ask {owner} to issue it anew"),
+            ));
+        }
+        self.send_response(actor, &open.id, Remark::Opened, "", reason, Addressees::Owner)
+    }
+
+    /// Notes in the log who opened an annex of this organisation, as they signed it.
+    pub(super) fn note_openings(&mut self) -> Result<(), OfficeError> {
+        let us = self.machine.organisation();
+        for (document, entries) in std::mem::take(&mut self.responded) {
+            let sealed = self.storage.listed(&document)?.is_some_and(|line| line.owner == us && sealed_kind(&line.kind).is_some());
+            if !sealed {
+                continue;
+            }
+            let stored = csu_protocol::store::Read::document(&self.storage, &document)?;
+            let Ok(access) = self.access_of(&document) else { continue };
+            let open = self.read_by(&document, access, stored);
+            let said = |entry: &EntryId| open.opened.responses.iter().find(|response| response.entry == *entry);
+            for response in entries.iter().filter_map(said).filter(|response| response.payload.remark == Remark::Opened) {
+                let who = self.name_for_log(&response.organisation);
+                let person = response.payload.person.as_deref().map_or_else(|| "somebody there".to_owned(), tidy);
+                let why =
+                    Some(tidy(&response.payload.text)).filter(|why| !why.is_empty()).unwrap_or_else(|| "(no reason given)".to_owned());
+                let detail = format!("opened it: {person}, at {} by their clock", Moment::from(response.payload.at));
+                self.log(now(), LogVerb::Consultation, &who, Some(document), None, Some(why), detail)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes annexes of this organisation back from whoever lost what they belong to.
+    pub(super) fn narrow_annexes(&mut self) -> Result<(), OfficeError> {
+        // The root key speaks first. Then every document changes, and is looked at.
+        if self.recovering.as_ref().is_some_and(recovering::Recovering::is_gathering) {
+            return Ok(());
+        }
+        for whole in self.changed.clone() {
+            let Ok(annexes) = self.own_annexes(&whole) else { continue };
+            for annex in annexes {
+                if let Err(problem) = self.narrow(&whole, &annex) {
+                    tracing::warn!(document = %annex.short(), %problem, "could not take an annex back from whoever lost the document");
+                }
+            }
+        }
+        self.pump()
+    }
+
+    /// Who has a role on an annex and not, by this graph, on what it belongs to.
+    fn who_lacks(&self, whole: &Access, annex: &DocumentId) -> Result<Vec<Subject>, Problem> {
+        let live = self.access_of(annex)?.rows().into_iter().filter(|row| row.is_live(now()));
+        let grants: Vec<Grant> = live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).collect();
+        let mut lacking: Vec<Subject> = self.outside(whole, &grants).iter().map(|grant| grant.subject).collect();
+        lacking.sort();
+        lacking.dedup();
+        Ok(lacking)
+    }
+
+    /// What is taken back of a document's annexes once its graph is this one.
+    pub(super) fn annexes_lost(&self, whole: &DocumentId, after: &Access) -> Result<Vec<AnnexLoss>, Problem> {
+        let mut lost = Vec::new();
+        for annex in self.own_annexes(whole)? {
+            for subject in self.who_lacks(after, &annex)? {
+                lost.push(AnnexLoss { reference: annex.short(), who: self.party(subject) });
+            }
+        }
+        Ok(lost)
+    }
+
+    fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
+        let outside = self.who_lacks(self.access_of(whole)?, annex)?;
+        for subject in outside {
+            let trial = self.try_revocation(annex, subject, crate::desk::PassedOn::Stay)?;
+            self.carry_out(trial)?;
+            let to = self.party_for_log(subject);
+            let why = format!("it lost what this is a part of, {}", whole.short());
+            self.log(now(), LogVerb::Access, "this node", Some(*annex), Some(to), Some(why), "took its roles back".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws the annexes of this organisation with what they belong to.
+    pub(super) fn withdraw_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
+        for annex in self.own_annexes(whole)? {
+            if self.access_of(&annex)?.withdrawal().is_some() {
+                continue;
+            }
+            let under = self.standing(&annex, Role::Admin, "withdrawing")?;
+            self.sign_control(&annex, under, Body::Withdraw { reason })?;
+            self.log_act(actor, LogVerb::Alteration, Some(annex), Some(reason.to_string()), "withdrew it with what it belongs to")?;
+        }
+        Ok(())
+    }
+
+    /// Has the annexes of this organisation erased with what they belong to.
+    pub(super) fn erase_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
+        for annex in self.own_annexes(whole)? {
+            self.order_erasure(actor, &annex, reason, "had it erased everywhere with what it belongs to")?;
+        }
+        Ok(())
+    }
+
+    /// Throws the drafts of annexes of a document away; how many there were.
+    pub(super) fn drop_annex_drafts(&mut self, whole: &DocumentId) -> Result<usize, OfficeError> {
+        let drafts = self.annex_drafts(Whole::Document(*whole)).unwrap_or_default();
+        for draft in &drafts {
+            self.storage.delete_draft(draft.number)?;
+        }
+        Ok(drafts.len())
+    }
+
+    /// Refuses to discard a draft to which annexes belong.
+    pub(super) fn check_no_annex_drafts(&self, draft: &Draft) -> Result<(), Problem> {
+        if draft.content.document.is_some() {
+            return Ok(());
+        }
+        let annexes = self.annex_drafts(Whole::Draft(draft.number))?;
+        let Some(annex) = annexes.first() else { return Ok(()) };
+        Err(Problem::conflict(
+            format!("annex {} belongs to draft {}", annex.number, draft.number),
+            format!("discard that first with `csu {} discard {}`", annex.content.kind, annex.number),
+        ))
+    }
+}
+
+/// Whether a marking is strict enough for a kind.
+pub(super) fn check_mildest(kind: &Kind, wanted: &Wanted) -> Result<(), Problem> {
+    match kind.sealed {
+        Some(sealed) if wanted.marking < sealed.mildest => Err(Problem::invalid(
+            "marking",
+            format!("TLP:{} is too mild for a sealed part", wanted.marking),
+            format!("mark it {} or stricter", sealed.mildest),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn no_annex_of_annex() -> Problem {
+    Problem::conflict("an annex has no annexes", "name the document that the annex belongs to with --of")
+}
+
+/// A text that another node wrote, for the log.
+fn tidy(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_CHARACTERS).collect()
+}

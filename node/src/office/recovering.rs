@@ -1,0 +1,195 @@
+//! Coming back after the server was lost or stolen, with the root key at hand.
+//!
+//! ```text
+//!   gather: what every neighbour holds ─► disown: the root key revokes each older device in every document,
+//!                                                 keeping what is known by then ─► done; the root key is forgotten
+//! ```
+//!
+//! The order matters: what is not known when the root key speaks falls with what a thief does afterwards. Each piece of the work
+//! is one commit, and after an interruption the next run finds what is left: nothing is signed twice.
+
+use super::steps::author_problem;
+use super::{Office, count};
+use crate::desk::{Actor, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
+use crate::log_verb::LogVerb;
+use csu_protocol::author::{self, Acting};
+use csu_protocol::entry::Signer;
+use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
+use csu_protocol::identity::RootKey;
+use csu_protocol::store::Pairing;
+use csu_protocol::sync::Connection;
+use std::collections::BTreeSet;
+
+/// Documents looked at in one piece of the work: one commit, and a sign of life on the screen.
+const AT_A_TIME: usize = 256;
+
+/// What a node needs to come back, beside what every node has.
+pub(super) struct Recovering {
+    root: RootKey,
+    /// Neighbours of which all was taken in since the start.
+    compared: BTreeSet<OrganisationId>,
+    /// How far the pass through the documents is; none before it has begun.
+    pass: Option<Pass>,
+}
+
+/// One pass through all documents.
+#[derive(Debug, Default)]
+struct Pass {
+    /// The last document that was looked at.
+    last: Option<DocumentId>,
+    /// How many were.
+    seen: usize,
+}
+
+impl Recovering {
+    pub(super) const fn new(root: RootKey) -> Self {
+        Self { root, compared: BTreeSet::new(), pass: None }
+    }
+
+    /// Memory was given up: what was signed and is not on disk is signed again.
+    pub(super) fn begin_again(&mut self) {
+        self.compared.clear();
+        self.pass = None;
+    }
+
+    /// Whether the root key has not spoken yet.
+    pub(super) const fn is_gathering(&self) -> bool {
+        self.pass.is_none()
+    }
+
+    /// All that a neighbour holds was taken in.
+    pub(super) fn compared(&mut self, organisation: OrganisationId) {
+        self.compared.insert(organisation);
+    }
+}
+
+impl Office {
+    /// Does the next piece of coming back that can be done now, and says how far it is.
+    pub(super) fn recover(&mut self, actor: &Actor, step: &RecoveryStep) -> Result<Recovery, Problem> {
+        let without = step.without.iter().map(|who| self.find_organisation(who)).collect::<Result<BTreeSet<_>, _>>()?;
+        // The root key is put back whatever comes of it, until all is done.
+        let Some(mut recovering) = self.recovering.take() else { return Ok(self.recovery(None, &without)) };
+        let outcome = self.recover_with(actor, &mut recovering, &without);
+        let recovery = self.recovery(Some(&recovering), &without);
+        match outcome {
+            Ok(true) => Ok(Recovery { stage: RecoveryStage::Done, ..recovery }),
+            Ok(false) => {
+                self.recovering = Some(recovering);
+                Ok(recovery)
+            }
+            Err(problem) => {
+                self.recovering = Some(recovering);
+                Err(problem)
+            }
+        }
+    }
+
+    /// The same with the root key in hand; whether all is done.
+    fn recover_with(&mut self, actor: &Actor, recovering: &mut Recovering, without: &BTreeSet<OrganisationId>) -> Result<bool, Problem> {
+        self.open_older_wraps(recovering)?;
+        if recovering.pass.is_none() && self.waited_for(recovering, without).next().is_some() {
+            return Ok(false);
+        }
+        let mut pass = recovering.pass.take().unwrap_or_default();
+        let is_over = self.disown_some(&recovering.root, &mut pass)?;
+        let seen = pass.seen;
+        recovering.pass = Some(pass);
+        if !is_over {
+            return Ok(false);
+        }
+        self.machine.reconcile_alone();
+        self.machine.set_recovering(false);
+        self.storage.end_recovery()?;
+        let left_out: Vec<String> = without.iter().map(|organisation| self.name_for_log(organisation)).collect();
+        let left_out = if left_out.is_empty() { String::new() } else { format!(", without {}", left_out.join(" and ")) };
+        let detail =
+            format!("restored on a new device{left_out}; the root key disowned older ones in {}", count(seen, "document", "documents"));
+        self.log_act(actor, LogVerb::Access, None, None, detail)?;
+        Ok(true)
+    }
+
+    /// Neighbours that are to be waited for, and how far the node is with each.
+    fn waited_for<'o>(
+        &'o self,
+        recovering: &'o Recovering,
+        without: &'o BTreeSet<OrganisationId>,
+    ) -> impl Iterator<Item = (OrganisationId, RecoveringState)> + 'o {
+        let paired = self.machine.peers().map(|peer| (peer.organisation, self.state_with(recovering, peer)));
+        let joining = self.machine.joinings().map(|joining| (joining.organisation, RecoveringState::Connecting));
+        let is_open = |state: RecoveringState| !matches!(state, RecoveringState::Paused | RecoveringState::Compared);
+        paired.chain(joining).filter(move |(organisation, state)| is_open(*state) && !without.contains(organisation))
+    }
+
+    fn state_with(&self, recovering: &Recovering, peer: &csu_protocol::store::Peer) -> RecoveringState {
+        if peer.paused {
+            return RecoveringState::Paused;
+        }
+        let was_compared = recovering.compared.contains(&peer.organisation);
+        match self.machine.connection(&peer.organisation) {
+            _ if peer.pairing != Pairing::Confirmed => RecoveringState::ToConfirm,
+            // More may have come since; and one that went off afterwards is not waited for again.
+            Some(Connection::InSync) | None if was_compared => RecoveringState::Compared,
+            Some(Connection::Syncing | Connection::InSync) => RecoveringState::Comparing,
+            Some(Connection::Greeting) | None => RecoveringState::Connecting,
+        }
+    }
+
+    /// How far it is; without the root key it is done.
+    fn recovery(&self, recovering: Option<&Recovering>, without: &BTreeSet<OrganisationId>) -> Recovery {
+        let neighbours = recovering.into_iter().flat_map(|recovering| {
+            self.machine.peers().map(|peer| RecoveringWith {
+                organisation: self.organisation(&peer.organisation),
+                state: self.state_with(recovering, peer),
+                left_out: without.contains(&peer.organisation),
+                number: (peer.pairing != Pairing::Confirmed).then(|| peer.number.to_string()),
+            })
+        });
+        let load = self.machine.peers().filter_map(|peer| self.machine.load(&peer.organisation));
+        Recovery {
+            stage: match recovering.map(|recovering| recovering.pass.is_some()) {
+                Some(false) => RecoveryStage::Gathering,
+                Some(true) => RecoveryStage::Disowning,
+                None => RecoveryStage::Done,
+            },
+            neighbours: neighbours.collect(),
+            documents: self.machine.documents().count(),
+            disowned: recovering.and_then(|recovering| recovering.pass.as_ref()).map_or(0, |pass| pass.seen),
+            silent: self.machine.unreconciled().count(),
+            sending: load.map(|load| load.waiting_frames.saturating_add(load.frames_under_way)).sum(),
+        }
+    }
+
+    /// Keys were wrapped for cards that this node learnt of from others only now.
+    fn open_older_wraps(&mut self, recovering: &Recovering) -> Result<(), Problem> {
+        let us = self.machine.organisation();
+        let generations = self.machine.directory().cards(&us).map(|card| card.card().generation).collect::<Vec<_>>();
+        let learnt = self.keys.add_card_secrets(&self.config.data, &recovering.root, generations);
+        learnt.map(|_| ()).map_err(|error| {
+            let text = error.to_string();
+            let (detail, remedy) = text.split_once(": ").unwrap_or((&text, "look at the folder `keys`"));
+            Problem::storage(detail, remedy)
+        })
+    }
+
+    /// Signs what the root key says of older devices in some documents; whether the pass is over.
+    fn disown_some(&mut self, root: &RootKey, pass: &mut Pass) -> Result<bool, Problem> {
+        let us = self.machine.organisation();
+        let directory = self.machine.directory();
+        let lost = directory.replaced_devices(&us).into_iter();
+        let lost: Vec<(DeviceId, BTreeSet<DeviceId>)> = lost.map(|device| (device, directory.successors(&us, &device))).collect();
+        let after = |document: &DocumentId| pass.last.is_none_or(|last| *document > last);
+        let some: Vec<DocumentId> = self.machine.documents().map(|(document, _)| *document).filter(after).take(AT_A_TIME).collect();
+        for document in &some {
+            for (device, successors) in &lost {
+                let access = self.access_of(document)?;
+                let Some(body) = access.disown(&us, device, successors) else { continue };
+                let acting = Acting { organisation: us, signer: Signer::Root(root), under: None };
+                let entry = author::control(access, &acting, body).map_err(|error| author_problem(&error))?;
+                self.publish(entry)?;
+            }
+        }
+        pass.seen = pass.seen.saturating_add(some.len());
+        pass.last = some.last().copied().or(pass.last);
+        Ok(some.len() < AT_A_TIME)
+    }
+}
