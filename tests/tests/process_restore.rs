@@ -384,7 +384,7 @@ fn restore_and_kill(lost: &Node, machine: &Node, line: &[&str], after: Duration)
 }
 
 #[test]
-fn of_two_restores_from_one_backup_the_later_one_counts_and_the_other_ends() {
+fn of_several_restores_the_last_one_counts_and_the_others_end_be_it_from_an_older_backup_or_the_same() {
     let [brixton, kennington] = town::two();
     let shared = issue(&brixton, "For both", &[("Kennington CSU", "read")]);
     kennington.until_document(&shared, "got it", |document| document.state == "issued");
@@ -395,7 +395,8 @@ fn of_two_restores_from_one_backup_the_later_one_counts_and_the_other_ends() {
     assert!(brixton.terminate().success());
 
     let one = Node::on_new_machine("Brixton CSU");
-    restore(&brixton, &one, &[&newer]).good();
+    let done = restore(&brixton, &one, &[&newer, "--json"]).json();
+    assert_eq!((&done["stage"], &done["disowned"], &done["silent"]), (&json!("done"), &json!(1), &json!(0)), "{done}");
     one.up();
     town::until_connected(&kennington, &one);
     one.step(&shared, "update", &json!({ "assign": ["headline=By the first"] })).unwrap();
@@ -411,6 +412,18 @@ fn of_two_restores_from_one_backup_the_later_one_counts_and_the_other_ends() {
     other.step(&shared, "update", &json!({ "assign": ["headline=By the second"] })).unwrap();
     kennington.until_document(&shared, "follows", |document| first(document, "headline") == "By the second");
     let _ = one.up_refused().refused(&["restored on another device"]);
+    // And the same once more, while neither of them runs.
+    assert!(other.terminate().success());
+    let third = Node::on_new_machine("Brixton CSU");
+    restore(&brixton, &third, &[&older]).good();
+    third.up();
+    town::until_connected(&kennington, &third);
+    assert_eq!(first(&third.document(&shared).unwrap(), "headline"), "By the second", "what the neighbours held was lost");
+    third.step(&shared, "update", &json!({ "assign": ["headline=By the third"] })).unwrap();
+    kennington.until_document(&shared, "follows", |document| first(document, "headline") == "By the third");
+    other.up();
+    other.until("ended", |node| node.has_ended().then_some(()));
+    other.kill();
     // A folder that is there is not restored over.
     restore(&brixton, &other, &[&newer]).refused(&["keys of an organisation already", "--resume"]);
 }

@@ -218,6 +218,7 @@ fn report(recovery: &Recovery) -> String {
     if recovery.sending > 0 {
         text.push_str("Some neighbours have not taken all that was signed; they get it when the node runs.\n");
     }
+    text.push_str("What the neighbours brought that is newer than the backup: csu log --verb collection. Was all of it yours?\n");
     text.push_str("Put the recovery phrase back where it was. Start the node with `csu up`.\n");
     text
 }

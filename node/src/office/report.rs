@@ -23,6 +23,9 @@ impl Office {
         }
         let (outstanding_erasures, by) = self.outstanding_erasures();
         let mut summary = summary(&peers);
+        if self.recovering.is_some() {
+            summary = format!("this node is being restored, see the terminal of `csu restore`; {summary}");
+        }
         if outstanding_erasures > 0 {
             summary.push_str(&format!("; {} not confirmed yet by {}", count(outstanding_erasures, "erasure", "erasures"), by.join(", ")));
         }
