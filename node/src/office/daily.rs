@@ -5,7 +5,9 @@
 
 use super::{Office, count, now};
 use crate::desk::{Actor, Problem};
+use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How often it is looked what has ended.
@@ -18,40 +20,49 @@ const MOST: usize = 64;
 const PROOF: Duration = Duration::from_secs(24 * 3600);
 /// How far the civil time may leave the machine's between two looks, in ms: clocks are set right by minutes.
 const DRIFT_MS: u64 = 3_600_000;
-/// How long a node may have been off for its clock to be believed at once, in ms. A clock that is wrong by no more erases no
-/// more than this too early.
-const AWAY_MS: u64 = 31 * 24 * 3_600_000;
-/// When a clock that was believed was last looked at, in the table `meta`.
-const SEEN: &str = "clock-seen";
+/// How far a clock may have gone on unwatched, because the node was off or the machine asleep, to count as the same clock, in ms.
+const AWAY_MS: u64 = 2 * 24 * 3_600_000;
+/// When the clock was last looked at and for how long it had gone evenly, both in ms, in the table `meta`.
+const WATCH: &str = "clock-watch";
 
 /// Whether the civil time can be believed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ClockWatch {
-    last: (Timestamp, Instant),
-    /// Not before.
-    believed_from: Instant,
+    last: Timestamp,
+    /// For how long it was seen to go evenly, a little at a time.
+    proven: Duration,
+    /// When the machine's own clock stood so; none before the first look of a run.
+    machine: Option<Instant>,
 }
 
 impl ClockWatch {
-    /// At the start; `seen` is the last time at which a clock here was believed.
-    fn begin(seen: Option<Timestamp>, civil: Timestamp, machine: Instant) -> Self {
-        let in_place = seen.is_some_and(|seen| {
-            let ahead = seen.ms_since(civil);
-            ahead <= DRIFT_MS && civil.ms_since(seen) <= AWAY_MS
-        });
-        Self { last: (civil, machine), believed_from: if in_place { machine } else { machine + PROOF } }
+    /// As it was left by the run before, or of a clock that nobody knows.
+    fn recall(text: Option<&str>, civil: Timestamp) -> Self {
+        let numbers = text.and_then(|text| text.split_once(' '));
+        let known = numbers.and_then(|(last, proven)| Some((last.parse().ok()?, proven.parse().ok()?)));
+        let (last, proven) = known.map_or((civil, 0), |(last, proven)| (Timestamp::from_ms(last), proven));
+        Self { last, proven: Duration::from_millis(proven).min(PROOF), machine: None }
+    }
+
+    fn to_text(self) -> String {
+        format!("{} {}", self.last.as_ms(), self.proven.as_millis())
     }
 
     /// Looks at both clocks. Whether the civil one is believed.
     fn look(&mut self, civil: Timestamp, machine: Instant) -> bool {
-        let (before, then) = self.last;
-        let passed = u64::try_from(machine.saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX);
-        let expected = before.plus_ms(passed);
-        if civil.ms_since(expected).max(expected.ms_since(civil)) > DRIFT_MS {
-            self.believed_from = machine + PROOF;
-        }
-        self.last = (civil, machine);
-        machine >= self.believed_from
+        // The machine's own time stands still while it sleeps, and is another one after every start.
+        let passed = self.machine.map_or(Duration::ZERO, |then| machine.saturating_duration_since(then));
+        let expected = self.last.plus_ms(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
+        let (ahead, behind) = (civil.ms_since(expected), expected.ms_since(civil));
+        self.proven = match (ahead, behind) {
+            (0..=DRIFT_MS, 0..=DRIFT_MS) => self.proven.saturating_add(passed).min(PROOF),
+            // Nobody watched it meanwhile, and it may be as it should: what was proven before holds, and nothing is added.
+            (0..=AWAY_MS, 0..=DRIFT_MS) => self.proven,
+            _ => Duration::ZERO,
+        };
+        self.last = civil;
+        self.machine = Some(machine);
+        self.proven >= PROOF
     }
 }
 
@@ -61,6 +72,8 @@ pub(super) struct Daily {
     watch: Option<ClockWatch>,
     next: Option<Instant>,
     believed: bool,
+    /// What could not be erased in this run: it does not keep others from their end.
+    refused: BTreeSet<DocumentId>,
 }
 
 impl Daily {
@@ -92,20 +105,27 @@ impl Office {
         if !self.config.erase_at_end || self.recovering.is_some() {
             return Ok(0);
         }
-        let seen = self.storage.meta(SEEN)?.and_then(|text| text.parse().ok()).map(Timestamp::from_ms);
-        let watch = self.daily.watch.get_or_insert_with(|| ClockWatch::begin(seen, civil, machine));
+        let kept = self.storage.meta(WATCH)?;
+        let watch = self.daily.watch.get_or_insert_with(|| ClockWatch::recall(kept.as_deref(), civil));
         self.daily.believed = watch.look(civil, machine);
+        let text = watch.to_text();
+        self.storage.put_meta(WATCH, &text)?;
         if !self.daily.believed {
             return Ok(0);
         }
-        self.storage.put_meta(SEEN, &civil.as_ms().to_string())?;
-        let (ended, left) = self.ended(civil, MOST)?;
+        let (ended, left) = self.ended(civil, MOST, &self.daily.refused)?;
         let actor = Actor::named("this node, at its end")?;
         for line in ended {
-            // One that cannot be erased must not keep the others.
+            // An annex goes with what it belongs to.
+            if self.erased(&line.document)?.is_some() {
+                continue;
+            }
             match self.erase_at_its_end(&actor, &line) {
                 Ok((_, outcome)) => tracing::info!(document = line.reference, outcome, "came to its end"),
-                Err(problem) => tracing::warn!(document = line.reference, %problem, "came to its end and was not erased"),
+                Err(problem) => {
+                    tracing::warn!(document = line.reference, %problem, "came to its end and was not erased");
+                    self.daily.refused.insert(line.document);
+                }
             }
         }
         Ok(left)
@@ -131,7 +151,11 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_370_400_000);
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    /// A clock that was believed when the node was stopped.
+    fn believed(last: Timestamp) -> ClockWatch {
+        ClockWatch::recall(Some(&format!("{} {}", last.as_ms(), PROOF.as_millis())), last)
+    }
 
     /// Looks every hour for a day at a clock that goes evenly; whether it was believed at the end, and ever before.
     fn day(watch: &mut ClockWatch, civil: Timestamp, machine: Instant) -> (bool, bool) {
@@ -142,37 +166,59 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_nobody_knows_is_believed_after_a_day() {
+    fn a_clock_that_nobody_knows_is_believed_after_a_day_also_in_parts() {
         let start = Instant::now();
-        let mut watch = ClockWatch::begin(None, NOW, start);
+        let mut watch = ClockWatch::recall(None, NOW);
+        assert!(!watch.look(NOW, start));
         assert_eq!(day(&mut watch, NOW, start), (true, false));
+        // Eight hours a day, for three days.
+        let mut kept = None;
+        let mut looks = Vec::new();
+        for day in 0..4_u64 {
+            let morning = NOW.plus_ms(day * 86_400_000);
+            let mut watch = ClockWatch::recall(kept.as_deref(), morning);
+            for hour in 0..=8_u32 {
+                looks.push(watch.look(morning.plus_ms(u64::from(hour) * 3_600_000), start + EVERY * hour));
+            }
+            kept = Some(watch.to_text());
+        }
+        assert_eq!(looks.iter().position(|believed| *believed), Some(26), "{looks:?}");
+        assert!(looks[26..].iter().all(|believed| *believed));
     }
 
     #[test]
-    fn a_clock_is_believed_at_once_after_a_month_and_not_after_years_or_if_it_went_back() {
+    fn a_clock_is_believed_at_once_after_two_days_and_not_after_more_or_if_it_went_back() {
         let start = Instant::now();
-        for (seen, believed) in [
+        for (last, is_believed) in [
             (NOW, true),
             (Timestamp::from_ms(NOW.as_ms() - AWAY_MS), true),
             (Timestamp::from_ms(NOW.as_ms() - AWAY_MS - 1), false),
             (NOW.plus_ms(DRIFT_MS), true),
             (NOW.plus_ms(DRIFT_MS + 1), false),
         ] {
-            assert_eq!(ClockWatch::begin(Some(seen), NOW, start).look(NOW, start), believed, "{seen}");
+            assert_eq!(believed(last).look(NOW, start), is_believed, "{last}");
         }
     }
 
     #[test]
-    fn a_clock_that_jumps_is_believed_again_after_a_day() {
+    fn a_clock_that_jumps_is_believed_again_after_a_day_and_one_that_slept_at_once() {
         let start = Instant::now();
-        for jumped in [NOW.plus_ms(DRIFT_MS + 1), Timestamp::from_ms(NOW.as_ms() - DRIFT_MS - 1), NOW.plus_ms(10 * 365 * 86_400_000)] {
-            let mut watch = ClockWatch::begin(Some(NOW), NOW, start);
+        for jumped in [NOW.plus_ms(AWAY_MS + 1), Timestamp::from_ms(NOW.as_ms() - DRIFT_MS - 1), NOW.plus_ms(10 * 365 * 86_400_000)] {
+            let mut watch = believed(NOW);
             assert!(watch.look(NOW, start));
             assert!(!watch.look(jumped, start), "{jumped}");
             assert_eq!(day(&mut watch, jumped, start), (true, false), "{jumped}");
         }
-        let mut watch = ClockWatch::begin(Some(NOW), NOW, start);
-        // Set right by some minutes, twice, or asleep for as long.
-        assert!(watch.look(NOW.plus_ms(600_000), start) && watch.look(NOW, start) && watch.look(NOW.plus_ms(86_400_000), start + DAY));
+        // Set right by some minutes, twice; and asleep for a night, in which the machine's own time stands still.
+        let mut watch = believed(NOW);
+        assert!(watch.look(NOW.plus_ms(600_000), start) && watch.look(NOW, start) && watch.look(NOW.plus_ms(8 * 3_600_000), start + EVERY));
+    }
+
+    #[test]
+    fn what_was_noted_of_a_clock_and_makes_no_sense_is_of_a_clock_that_nobody_knows() {
+        for text in ["", "x y", "5", "-1 5", "99999999999999999999999 1"] {
+            assert_eq!(ClockWatch::recall(Some(text), NOW), ClockWatch::recall(None, NOW), "{text}");
+        }
+        assert_eq!(ClockWatch::recall(Some(&format!("{} {}", NOW.as_ms(), u64::MAX)), NOW).proven, PROOF);
     }
 }

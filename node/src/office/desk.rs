@@ -15,10 +15,15 @@ impl Office {
     /// goes back to what is on disk before anybody hears of it.
     fn whole<T>(&mut self, request: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
         let outcome = request(self);
-        if outcome.is_err() && (self.storage.is_dirty() || !self.held.is_empty() || !self.machine.is_idle()) {
+        if outcome.is_err() && self.is_tainted() {
             self.spoiled = true;
         }
         outcome
+    }
+
+    /// Whether something was written or signed that is not on disk yet.
+    pub(super) fn is_tainted(&self) -> bool {
+        self.storage.is_dirty() || !self.held.is_empty() || !self.machine.is_idle()
     }
 }
 

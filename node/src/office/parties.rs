@@ -25,7 +25,12 @@ impl Office {
         };
         let card = known.card.card();
         let by = match known.brought_by {
-            Some(by) => self.organisation(&by).name,
+            // Only who was confirmed has a name of our own; cards may have come through one another.
+            Some(by) => self
+                .machine
+                .peer(&by)
+                .filter(|peer| peer.pairing == Pairing::Confirmed)
+                .map_or_else(|| by.short(), |peer| peer.name.to_string()),
             None => "itself".to_owned(),
         };
         let called = format!("called \"{}\" by {by}", card.name);

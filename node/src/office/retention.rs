@@ -14,7 +14,7 @@ use csu_protocol::document::kind;
 use csu_protocol::entry::Reason;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When a document is reviewed and when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Dates {
         }
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
-            Some(own) => Self { review: own.review, ends: own.ends },
+            // What is kept short stays so unless somebody says until when.
+            Some(own) => Self { review: own.review, ends: own.ends.or_else(|| end_of_sealed(kept)) },
             None => Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(kept)) },
         }
     }
@@ -139,10 +140,16 @@ impl Office {
         self.soonest(until, usize::try_from(limit).unwrap_or(usize::MAX), |_, dates| dates.first())
     }
 
-    /// Documents of this organisation whose end came before a moment, soonest first, at most so many, and how many more there are.
-    pub(super) fn ended(&self, until: Timestamp, limit: usize) -> Result<(Vec<RetentionLine>, u64), Problem> {
+    /// Documents of this organisation whose end came before a moment, soonest first, at most so many and `without` some, and how many more
+    /// there are.
+    pub(super) fn ended(
+        &self,
+        until: Timestamp,
+        limit: usize,
+        without: &BTreeSet<DocumentId>,
+    ) -> Result<(Vec<RetentionLine>, u64), Problem> {
         let us = self.machine.organisation();
-        self.soonest(until, limit, |kept, dates| dates.ends.filter(|_| kept.owner == us))
+        self.soonest(until, limit, |kept, dates| dates.ends.filter(|_| kept.owner == us && !without.contains(&kept.document)))
     }
 
     /// Documents by a date of theirs that comes before a moment, at most so many, and how many more there are.
@@ -227,14 +234,28 @@ impl Office {
 
     /// Does what is due with each document, or says what it would do.
     pub(super) fn do_what_is_due(&mut self, actor: &Actor, request: RetentionRunRequest) -> Result<RetentionRun, Problem> {
-        let (lines, more) = self.due_until(now(), RetentionQuery::MAX_LIMIT)?;
+        let most = usize::try_from(RetentionQuery::MAX_LIMIT).unwrap_or(usize::MAX);
+        let at = now();
+        // What this organisation can do comes first: reminders of other things must not keep it from being done.
+        let (mut lines, _) = self.ended(at, most, &BTreeSet::new())?;
+        let (due, beyond) = self.due_until(at, RetentionQuery::MAX_LIMIT)?;
+        let all = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(beyond);
+        let ended: BTreeSet<DocumentId> = lines.iter().map(|line| line.document).collect();
+        let room = most.saturating_sub(lines.len());
+        lines.extend(due.into_iter().filter(|line| !ended.contains(&line.document)).take(room));
+        let more = all.saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         let mut items = Vec::with_capacity(lines.len());
         for line in lines {
             let (erased, outcome) = match line.due {
                 Due::Erasure if request.dry_run => (false, "would be erased, everywhere and for good".to_owned()),
                 // An annex goes with what it belongs to, which may have been due before it.
                 Due::Erasure if self.erased(&line.document)?.is_some() => (true, "erased with what it belongs to".to_owned()),
-                Due::Erasure => self.erase_at_its_end(actor, &line)?,
+                Due::Erasure => match self.erase_at_its_end(actor, &line) {
+                    Ok(done) => done,
+                    // What was signed of it goes back with all the rest; what is refused before that keeps no other from its end.
+                    Err(problem) if self.is_tainted() => return Err(problem),
+                    Err(problem) => (false, format!("not erased: {problem}")),
+                },
                 Due::ErasureByOwner => (false, format!("only {} can erase it everywhere: ask them to", line.owner)),
                 Due::Review | Due::Nothing => {
                     let name = &line.reference;

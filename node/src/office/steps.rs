@@ -120,7 +120,7 @@ impl Office {
         self.changed_by(&mut content, request)?;
         let marking = content.marking.as_deref().map_or(Ok(kind.default_marking), marking_named)?;
         let mut trial = match self.try_narrowing(&document, marking)? {
-            Some(trial) => trial,
+            Some(narrowing) => narrowing.into_trial(),
             None => self.trial(&document)?,
         };
         let owner = self.open_document(&document)?.owner;
@@ -292,7 +292,7 @@ impl Office {
         }
         self.check_marking(wanted.marking, &grants)?;
         let remarked = open.snapshot.marking != Some(wanted.marking);
-        let narrowing = if remarked && request.narrow { self.try_narrowing(document, wanted.marking)? } else { None };
+        let narrowing = if request.narrow { self.try_narrowing(document, wanted.marking)? } else { None };
         if remarked && !request.narrow {
             self.check_remarking(document, wanted.marking)?;
         }
@@ -305,7 +305,7 @@ impl Office {
         // Nothing is signed before the change is known to be one.
         let change = open.opened.content.revise(document, &base, &wanted).map_err(|error| revise_problem(&error))?;
         if let Some(narrowing) = narrowing {
-            self.carry_out(narrowing)?;
+            self.narrow_to(narrowing, wanted.marking)?;
             self.log_act(actor, LogVerb::Access, Some(*document), None, format!("took back what TLP:{} does not allow", wanted.marking))?;
         }
         if !givings.is_empty() || self.shares_more(document, &wishes.circles)? {

@@ -47,7 +47,7 @@ pub(in super::super) fn covers(one: &Grant, other: &Grant) -> bool {
 }
 
 /// A live row as a grant.
-pub(super) fn as_grant(row: &Row) -> Grant {
+pub(in super::super) fn as_grant(row: &Row) -> Grant {
     Grant { subject: row.who, role: row.role, until: row.until }
 }
 
@@ -149,7 +149,7 @@ impl Office {
 }
 
 /// Whether a row was given for some circle's sake.
-pub(super) fn is_gift(gifts: &[Gift], row: &Row) -> bool {
+pub(in super::super) fn is_gift(gifts: &[Gift], row: &Row) -> bool {
     gifts.iter().any(|gift| gift.entry == row.entry && row.who == Subject::Organisation(gift.organisation))
 }
 

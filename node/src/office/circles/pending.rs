@@ -242,7 +242,12 @@ impl Office {
     }
 
     /// What was given before is gone; what was given again is known by its new entries.
-    fn remember_taking(&mut self, document: &DocumentId, who: &OrganisationId, again: &[(EntryId, Vec<Giving>)]) -> Result<(), Problem> {
+    pub(in super::super) fn remember_taking(
+        &mut self,
+        document: &DocumentId,
+        who: &OrganisationId,
+        again: &[(EntryId, Vec<Giving>)],
+    ) -> Result<(), Problem> {
         for gift in self.storage.gifts(document)?.into_iter().filter(|gift| gift.organisation == *who) {
             self.storage.forget_gifts(document, gift.circle, who)?;
         }
