@@ -69,7 +69,7 @@ impl Erasing {
 impl Office {
     /// Signs the order to erase a document, which every holder obeys.
     pub(super) fn erase_document(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
-        let document = match self.find(reference)? {
+        let document = match self.find_to_erase(reference)? {
             Named::Document(document, _) => document,
             Named::Draft(draft) => {
                 return Err(Problem::conflict(
@@ -105,7 +105,10 @@ impl Office {
 
     /// Who holds a document and, if it is erased, who confirmed.
     pub(super) fn erasure_of(&self, reference: &str) -> Result<ErasureView, Problem> {
-        let document = self.find_shared(reference)?;
+        let document = match self.find_to_erase(reference)? {
+            Named::Document(document, _) => document,
+            Named::Draft(_) => self.find_shared(reference)?,
+        };
         self.erasure_view(&document)
     }
 

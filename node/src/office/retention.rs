@@ -187,6 +187,9 @@ impl Office {
     pub(super) fn check_of_retention(&self) -> Result<Check, Problem> {
         let (now, mut reviews, mut ends) = (now(), 0_usize, 0_usize);
         self.storage.every_kept(&mut |kept| {
+            if self.is_silent(&kept.document) {
+                return;
+            }
             let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
             if dates.ends.is_some_and(|ends| ends <= now) {
                 ends = ends.saturating_add(1);
@@ -336,6 +339,10 @@ mod tests {
         kept.own = Some(OwnDates { review: Some(review), ends: None, why: "trial".to_owned(), person: None, set_at: updated });
         // What somebody will look at then is not erased before.
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))), Dates { review: Some(review), ends: None });
+        // But for an annex, which somebody must say an end for.
+        kept.kind = "annex".to_owned();
+        assert_eq!(Dates::of(&kept, (None, None)), Dates { review: Some(review), ends: Some(updated.plus_ms(28 * 24 * 3_600_000)) });
+        kept.kind = "bulletin".to_owned();
         // A sealed part ends by itself, unless a setting or a person says when.
         (kept.kind, kept.own) = ("annex".to_owned(), None);
         assert_eq!(Dates::of(&kept, (None, None)), Dates { review: None, ends: Some(at("2026-01-29T00:00:00Z")) });

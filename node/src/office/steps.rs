@@ -327,7 +327,7 @@ impl Office {
         self.show_document(document)
     }
 
-    fn publish_change(
+    pub(super) fn publish_change(
         &mut self,
         actor: &Actor,
         document: &DocumentId,

@@ -19,6 +19,7 @@ use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
 mod erasing;
+mod narrowing;
 mod silence;
 
 struct Nowhere;

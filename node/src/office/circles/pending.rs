@@ -42,9 +42,10 @@ struct Scene {
 }
 
 impl Office {
-    /// None where nothing is to be changed any more: the document is withdrawn or erased, or not here.
+    /// None where nothing is to be changed any more, or nothing may be told: the document is withdrawn or erased, silent, or not here.
     fn scene(&self, document: &DocumentId, circle: &CircleRow, sharing: Sharing) -> Result<Option<Scene>, Problem> {
-        let Some(access) = self.machine.document(document).map(csu_protocol::sync::Holding::access) else { return Ok(None) };
+        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
+        let Some(access) = access.filter(|_| !self.is_silent(document)) else { return Ok(None) };
         let Some(owner) = access.owner().filter(|_| access.withdrawal().is_none() && !access.is_erased()) else { return Ok(None) };
         let mut shares = self.storage.shares(document)?;
         shares.retain(|share| share.until.is_none_or(|until| now() < until));
