@@ -50,10 +50,14 @@ fn sealed_kind(name: &str) -> Option<Sealed> {
     kind::find(name).and_then(|kind| kind.sealed)
 }
 
-/// What a document that was issued says it is a part of.
+/// What a document that was issued says it is a part of, in the first revision of its owner: what somebody else adds
+/// takes it to no other document. None if that is itself.
 pub(super) fn part_of(open: &Open) -> Option<DocumentId> {
     let sealed = open.kind.sealed?;
-    open.snapshot.fields.get(sealed.part_of)?.as_str()?.parse().ok()
+    let first = open.opened.revisions.iter().find(|revision| revision.organisation == open.owner)?;
+    let said = open.opened.content.snapshot_at(&[first.change])?;
+    let whole: DocumentId = said.fields.get(sealed.part_of)?.as_str()?.parse().ok()?;
+    (whole != open.id).then_some(whole)
 }
 
 /// Refuses whoever types what the node writes.
@@ -151,16 +155,23 @@ impl Office {
             return Ok(title);
         }
         let Some(whole) = self.storage.part_of(document)? else { return Ok(title) };
-        let listed = self.line_of(&whole)?.map(|line| line.title).filter(|title| !title.is_empty());
-        Ok(listed.map_or(title, |of| format!("Annex of {of}")))
+        Ok(self.title_of_whole(&whole)?.map_or(title, |of| format!("Annex of {of}")))
+    }
+
+    /// The title of what an annex belongs to, if that can be shown. Annexes that say they are parts of each other have none.
+    fn title_of_whole(&self, whole: &DocumentId) -> Result<Option<String>, Problem> {
+        if self.is_silent(whole) {
+            return Ok(None);
+        }
+        let listed = self.storage.listed(whole)?.filter(|line| sealed_kind(&line.kind).is_none() && !line.title.is_empty());
+        Ok(listed.map(|line| line.title))
     }
 
     /// The same for the draft of an annex.
     pub(super) fn draft_title(&self, sealed: &Sealed, fields: &Map<String, Value>) -> Result<String, Problem> {
         Ok(match self.whole_of(sealed, fields) {
             Ok(Whole::Document(document)) => {
-                let listed = self.line_of(&document)?.map(|line| line.title).filter(|title| !title.is_empty());
-                format!("Annex of {}", listed.unwrap_or_else(|| document.short()))
+                format!("Annex of {}", self.title_of_whole(&document)?.unwrap_or_else(|| document.short()))
             }
             Ok(Whole::Draft(number)) => format!("Annex of draft {number}"),
             Err(_) => "Annex of a draft that is gone".to_owned(),
