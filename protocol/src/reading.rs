@@ -350,6 +350,15 @@ fn open_response(document: &DocumentId, sealed: &Sealed<'_>, reader: &Reader<'_>
     Ok(ResponsePayload::from_canonical(&plain)?)
 }
 
+/// Opens one response, whether or not it counts: what was signed in good time may come after its author's role ended. None if
+/// it is no response, or not open to the reader.
+#[must_use]
+pub fn response(document: &DocumentId, stored: &StoredEntry, reader: &Reader<'_>) -> Option<OpenResponse> {
+    let sealed = Sealed { header: Header::from_canonical(&stored.entry.header).ok()?, stored };
+    let payload = open_response(document, &sealed, reader).ok()?;
+    Some(OpenResponse { entry: sealed.header.id(), organisation: sealed.header.organisation, payload, received: stored.received })
+}
+
 /// The readers of a document at `now`, at their current cards. An organisation without a card here
 /// cannot be wrapped for; the next epoch after its card arrives includes it.
 #[must_use]

@@ -4,7 +4,7 @@
 mod giving;
 mod pending;
 
-pub(super) use giving::{Giving, Wishes, batches, covers, grants_of, highest_of};
+pub(super) use giving::{Giving, Wishes, batches, covers, each_grant, grants_of, highest_of};
 
 use super::opening::shown;
 use super::{Office, now};
