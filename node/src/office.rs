@@ -535,7 +535,7 @@ impl Office {
         }
         self.pump()?;
         self.note_openings()?;
-        self.narrow_annexes()?;
+        self.follow_wholes()?;
         let changed = std::mem::take(&mut self.changed);
         for document in &changed {
             self.obey(document)?;

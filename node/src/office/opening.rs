@@ -122,8 +122,14 @@ impl Office {
         let us = self.machine.organisation();
         let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
         let opened = reading::open(access, &stored, &reader);
-        let snapshot = opened.content.snapshot();
+        let mut snapshot = opened.content.snapshot();
         let owner = access.owner().unwrap_or(us);
+        if snapshot.kind.is_some_and(|kind| kind.sealed.is_some())
+            && !opened.revisions.iter().any(|revision| revision.organisation == owner)
+        {
+            // A sealed part ends by itself and goes with another document: nobody but the owner makes one of it.
+            snapshot = Snapshot { problems: snapshot.problems, ..Snapshot::default() };
+        }
         let withdrawal = access.withdrawal();
         let level = self.level(access, owner);
         let kind = snapshot.kind.unwrap_or(&NO_KIND);

@@ -33,8 +33,10 @@ impl Dates {
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
             // What is kept short stays so unless somebody says until when.
-            Some(own) => Self { review: own.review, ends: own.ends.or_else(|| end_of_sealed(kept)) },
-            None => Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(kept)) },
+            Some(own) => Self { review: own.review, ends: own.ends.or_else(|| end_of_sealed(&kept.kind, kept.updated)) },
+            None => {
+                Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(&kept.kind, kept.updated)) }
+            }
         }
     }
 
@@ -46,9 +48,9 @@ impl Dates {
 
 /// When a sealed part of another document is erased if no setting says otherwise. It is never changed, so this counts from
 /// when it was issued, at every node that holds it and after every restoration.
-fn end_of_sealed(kept: &Kept) -> Option<Timestamp> {
-    let sealed = kind::find(&kept.kind)?.sealed?;
-    Some(kept.updated.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
+fn end_of_sealed(kind: &str, issued: Timestamp) -> Option<Timestamp> {
+    let sealed = kind::find(kind)?.sealed?;
+    Some(issued.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
 }
 
 /// The moment so many calendar months later, in UTC: from 31 January one month later is the last of
@@ -133,6 +135,12 @@ impl Office {
     /// When a document is due for erasure.
     pub(super) fn end_of(&self, document: &DocumentId) -> Result<Option<Timestamp>, Problem> {
         Ok(self.storage.kept(document)?.and_then(|kept| Dates::of(&kept, self.config.keeps(&kept.kind)).ends))
+    }
+
+    /// When a document of a kind that is issued at a moment ends, if nobody says otherwise.
+    pub(super) fn end_by_kind(&self, kind: &str, issued: Timestamp) -> Option<Timestamp> {
+        let (_, months) = self.config.keeps(kind);
+        months.map(|months| months_after(issued, months)).or_else(|| end_of_sealed(kind, issued))
     }
 
     /// What is due until a moment, soonest first, at most so many, and how many more there are.
