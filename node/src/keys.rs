@@ -281,6 +281,20 @@ impl Keys {
         Ok(unknown.len())
     }
 
+    /// Replaces the card by one of this generation for the same device. Its secret is on disk before the card is, so that the two
+    /// fit whenever this is interrupted; it may be done again then.
+    ///
+    /// # Errors
+    /// When `root` is another organisation's, or the folder cannot be written.
+    pub fn replace_card(&mut self, data: &Path, root: &RootKey, generation: u64) -> Result<(), KeysError> {
+        self.add_card_secrets(data, root, [generation])?;
+        let own = self.card.card();
+        let card = SignedCard::sign(root, generation, own.device, own.name.clone(), own.kind);
+        file::replace_file(&folder(data).join(CARD_FILE), CARD_FORMAT, &card_lines(&card))?;
+        self.card = card;
+        Ok(())
+    }
+
     /// Destroys what an interrupted [`Self::seal`] left beside the keys.
     ///
     /// # Errors
@@ -308,9 +322,8 @@ impl Keys {
     fn files(&self, folder: &Path, passphrase: Option<&Passphrase>) -> Result<Vec<file::Draft<'static>>, KeysError> {
         let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
         let (device, secrets) = (vec![hex(self.seed.as_slice())], self.card_secret_lines());
-        let card = vec![hex(&self.card.card().to_canonical()), hex(self.card.signature().as_bytes())];
         let recovery = self.recovery.as_ref().map(|key| (RECOVERY_FILE, RECOVERY_FORMAT, recovery::lines(key)));
-        let public = std::iter::once((CARD_FILE, CARD_FORMAT, card)).chain(recovery);
+        let public = std::iter::once((CARD_FILE, CARD_FORMAT, card_lines(&self.card))).chain(recovery);
         let Some(passphrase) = passphrase else {
             let secret = [(DEVICE_FILE, DEVICE_FORMAT, device), (CARD_SECRETS_FILE, CARD_SECRETS_FORMAT, secrets)];
             return Ok(secret.into_iter().chain(public).collect());
@@ -347,6 +360,11 @@ fn read_card_secrets(lines: &[Zeroizing<String>], path: &Path) -> Result<BTreeMa
         Some((generation.parse().ok()?, CardSecret::from_bytes(*bytes(secret)?)))
     };
     lines.iter().map(|line| parse(line).ok_or_else(|| KeysError::damaged(path, "a line is no generation and secret"))).collect()
+}
+
+fn card_lines(card: &SignedCard) -> Vec<Zeroizing<String>> {
+    let hex = |bytes: &[u8]| Zeroizing::new(data_encoding::HEXLOWER.encode(bytes));
+    vec![hex(&card.card().to_canonical()), hex(card.signature().as_bytes())]
 }
 
 fn read_card(path: &Path) -> Result<SignedCard, KeysError> {

@@ -15,11 +15,15 @@
 //! - Whatever is restored twice gets two devices, and two cards of different generations, of which the greater counts.
 
 mod error;
+mod rehearsing;
 mod staging;
+mod superseding;
 #[cfg(test)]
 mod tests;
 
 pub use error::RestoreError;
+pub use rehearsing::{rehearse, sweep_opened};
+pub use superseding::{knows_no_other_card, newer_card, supersede};
 
 use crate::backup::{BackupError, Content, Header, Part};
 use crate::config;
@@ -263,24 +267,6 @@ fn check(folder: &Path) -> Result<(), RestoreError> {
     Storage::open(folder, Options::default())?.storage.close()?;
     let found = storage::check_now(folder)?;
     if found.is_empty() { Ok(()) } else { Err(RestoreError::Unsound(found.join("; "))) }
-}
-
-/// Opens a backup wholly and checks its database, as restoring it would, and keeps nothing. For that long it lies open in a
-/// private folder where this computer keeps such.
-///
-/// # Errors
-/// As [`from_backup`].
-pub fn rehearse(file: &Path, root: &RootKey, watch: &mut dyn FnMut(Step)) -> Result<Header, RestoreError> {
-    let mut from = std::io::BufReader::new(File::open(file).map_err(BackupError::Unreadable)?);
-    let content = Content::open(&mut from, root)?;
-    let place = std::env::temp_dir();
-    let folder = tempfile::Builder::new().prefix("csu-").tempdir().map_err(RestoreError::system(&place, "written to"))?;
-    let header = unpack(content, folder.path(), &mut |step| {
-        watch(step);
-        Ok(())
-    })?;
-    check(folder.path())?;
-    Ok(header)
 }
 
 /// Marks the database of a folder, and finds the generations that are known of this organisation's cards.

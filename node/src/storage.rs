@@ -51,7 +51,7 @@ pub use log::chain::{LogBreak, LogHead, LogWalk};
 pub use log::{LogFilter, LogLine, LoggedLine};
 pub use open::FILE;
 pub use records::Counts;
-pub use recovery::is_recovering_now;
+pub use recovery::{cards_now, is_recovering_now};
 pub use retention::{Kept, OwnDates};
 pub use snapshot::{Snapshot, snapshot, sweep_snapshots};
 

@@ -64,6 +64,10 @@ pub async fn run(
     variables: &[(String, String)],
     output: Output,
 ) -> Result<(), Failure> {
+    if args.open || args.set_key || args.phrase_file.is_some() {
+        phrase::keep_memory_private();
+    }
+    restoring::sweep_opened();
     if let (true, Some(file)) = (args.check, &args.file) {
         return check(args, file, config, output);
     }

@@ -5,7 +5,7 @@
 //! organisation whose phrase nobody has could never be recovered.
 
 use super::failure::Failure;
-use super::{passphrase, screen};
+use super::{passphrase, phrase, screen};
 use crate::config::Config;
 use crate::keys::{Birth, Keys, KeysError, Passphrase, write_new_private};
 use csu_protocol::identity::{Name, OrganisationKind, RecoveryPhrase};
@@ -55,6 +55,7 @@ struct Made {
 /// When the folder has an organisation already, the phrase was not given back, or the disk refuses;
 /// nothing is kept then.
 pub fn init(config: &Config, args: &InitArgs, as_json: bool) -> Result<String, Failure> {
+    phrase::keep_memory_private();
     let made = match &args.phrase_file {
         Some(file) => in_silence(&config.data, args, file)?,
         None => {

@@ -9,6 +9,17 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 use zeroize::Zeroizing;
 
+/// Keeps what is in this process's memory, the root secret for perhaps days among it, out of core dumps, and from other programs
+/// of this user, which could attach to it otherwise. It keeps nothing from whoever administers the machine, nor out of swap.
+pub(super) fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let core = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let dumped = core.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = dumped {
+        tracing::warn!(%error, "the system does not let this process keep its memory out of core dumps");
+    }
+}
+
 /// How often the phrase may be mistyped.
 const TRIES: u32 = 3;
 /// More than the longest phrase: 24 words of at most 8 letters.

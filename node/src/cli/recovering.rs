@@ -1,17 +1,21 @@
 //! The second half of `csu restore`: the node is up again, takes in what its neighbours hold, and disowns the lost device.
 
-use super::asking;
+mod questions;
+
 use super::failure::Failure;
 use super::output::Output;
+use super::restore::generation_in_words;
 use super::screen::{print, visible, visible_json};
 use crate::config::Config;
-use crate::desk::{
-    Actor, ConfirmRequest, DeskHandle, JoinRequest, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep,
-};
-use crate::driver;
-use crate::restoring;
+use crate::desk::{Actor, DeskHandle, JoinRequest, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
+use crate::driver::{self, DriverError};
+use crate::office::OfficeError;
+use crate::restoring::{self, Origin};
 use crate::storage::Options;
 use clap::Args;
+use csu_protocol::identity::SignedCard;
+use questions::Questions;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,7 +46,8 @@ pub(super) async fn recover(
     output: Output,
 ) -> Result<(), Failure> {
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| Failure::of(&error))?;
-    let running = driver::start_recovering(config, Options::default(), recovery).await.map_err(|error| Failure::of(&error))?;
+    let going_on = GoingOn::of(&recovery, neighbours)?;
+    let running = driver::start_recovering(config, Options::default(), recovery).await.map_err(|error| going_on.after(&error))?;
     let desk = running.desk.clone();
     let mut outcome = None;
     let work = async {
@@ -52,7 +57,7 @@ pub(super) async fn recover(
             result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending().await },
         }
     };
-    running.until(work).await.map_err(|error| Failure::of(&error))?;
+    running.until(work).await.map_err(|error| going_on.after(&error))?;
     match outcome {
         Some(Ok(recovery)) => {
             print(&match output {
@@ -61,9 +66,66 @@ pub(super) async fn recover(
             });
             Ok(())
         }
-        Some(Err(failure)) => Err(failure.and("what was done is done: go on with `csu restore --resume`")),
-        None => Err(Failure::new("the restore was interrupted", "what was done is done: go on with `csu restore --resume`")),
+        Some(Err(failure)) => Err(failure.and(&going_on.advice())),
+        None => Err(Failure::new("the restore was interrupted", going_on.advice())),
     }
+}
+
+/// What is said of going on, when the restore ended before it was done.
+struct GoingOn {
+    data: PathBuf,
+    own: SignedCard,
+    /// Whether nothing comes back but by tickets.
+    by_ticket: bool,
+}
+
+impl GoingOn {
+    fn of(recovery: &restoring::Recovery, neighbours: &Neighbours) -> Result<Self, Failure> {
+        let own = recovery.keys.card().clone();
+        let phrase_alone = match recovery.origin {
+            Origin::Phrase => true,
+            Origin::Backup(_) => false,
+            // Until a neighbour was heard, whoever begins from the phrase knows no card but its own.
+            Origin::Folder { under_way } => {
+                under_way && restoring::knows_no_other_card(&recovery.data, &own).map_err(|error| Failure::of(&error))?
+            }
+        };
+        let by_ticket = phrase_alone || !neighbours.tickets.is_empty();
+        Ok(Self { data: recovery.data.clone(), own, by_ticket })
+    }
+
+    fn advice(&self) -> String {
+        let command = if self.by_ticket {
+            "`csu restore --resume --ticket …`, with a ticket of each neighbour that is still to be heard"
+        } else {
+            "`csu restore --resume`"
+        };
+        format!("what was done is done: go on with {command}")
+    }
+
+    /// After the node could not start or had to stop.
+    fn after(&self, error: &DriverError) -> Failure {
+        match error {
+            DriverError::Office(OfficeError::Replaced(_)) => replaced(&self.data, &self.own).unwrap_or_else(|| Failure::of(error)),
+            error => Failure::of(error).and(&self.advice()),
+        }
+    }
+}
+
+/// Another device counts: which, since when, and what that may mean.
+fn replaced(data: &Path, own: &SignedCard) -> Option<Failure> {
+    let newer = restoring::newer_card(data, own).ok().flatten()?;
+    Some(Failure::new(
+        format!(
+            "another device of {} counts before this one: its card is of {}, this one's of {}",
+            own.card().name,
+            generation_in_words(&newer),
+            generation_in_words(own)
+        ),
+        "if one of you restored it later on another computer, go on there and put this data folder away; if the clock of an earlier \
+         restore was ahead and that computer is not used any more, put this device above it with `csu restore --resume --supersede`; if \
+         nobody of yours did either, your recovery phrase is in other hands: tell your neighbours",
+    ))
 }
 
 async fn bring_back(desk: &DeskHandle, actor: &Actor, neighbours: &Neighbours, output: Output) -> Result<Recovery, Failure> {
@@ -76,7 +138,7 @@ async fn bring_back(desk: &DeskHandle, actor: &Actor, neighbours: &Neighbours, o
         }
     }
     let mut progress = Progress::default();
-    let mut asked = Vec::new();
+    let mut questions = Questions::new(output);
     loop {
         let recovery = next(desk, actor, &neighbours.without).await?;
         if output == Output::Words {
@@ -86,9 +148,7 @@ async fn bring_back(desk: &DeskHandle, actor: &Actor, neighbours: &Neighbours, o
             RecoveryStage::Done => return farewell(desk, actor, recovery).await,
             RecoveryStage::Disowning => {}
             RecoveryStage::Gathering => {
-                for neighbour in &recovery.neighbours {
-                    confirm(desk, actor, neighbour, &mut asked, output).await?;
-                }
+                questions.go_on(desk, actor, &recovery.neighbours).await?;
                 tokio::time::sleep(EVERY).await;
             }
         }
@@ -109,30 +169,6 @@ async fn farewell(desk: &DeskHandle, actor: &Actor, done: Recovery) -> Result<Re
         left = next(desk, actor, &[]).await?.sending;
     }
     Ok(Recovery { sending: left, ..done })
-}
-
-/// Has a person compare the security number of a neighbour that was paired anew.
-async fn confirm(desk: &DeskHandle, actor: &Actor, with: &RecoveringWith, asked: &mut Vec<String>, output: Output) -> Result<(), Failure> {
-    let name = with.organisation.to_string();
-    let Some(number) = with.number.clone().filter(|_| !asked.contains(&name)) else { return Ok(()) };
-    asked.push(name.clone());
-    let shown = visible(&name);
-    if !asking::is_possible(output) {
-        if output == Output::Words {
-            print(&format!(
-                "{shown}: ring them up and compare the security number {number}. If theirs is the same, type on another terminal:\n  csu peer confirm \"{shown}\" --number \"{number}\"\n"
-            ));
-        }
-        return Ok(());
-    }
-    let question = format!("{shown}: ring them up. Is the security number on their screen {number}? Type yes or no: ");
-    let same = tokio::task::spawn_blocking(move || asking::yes(&question, "confirm with `csu peer confirm`"));
-    if !same.await.map_err(|error| Failure::of(&error))?? {
-        print("Then somebody may be between you. Nothing is exchanged with them; ask for a new ticket.\n");
-        return Ok(());
-    }
-    let (actor, request) = (actor.clone(), ConfirmRequest { number: Some(number) });
-    desk.ask(move |desk| desk.confirm_peer(&actor, &name, request)).await.map(|_| ()).map_err(refused)
 }
 
 fn is_paired(problem: &Problem) -> bool {

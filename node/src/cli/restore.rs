@@ -5,12 +5,12 @@ use super::backup::Meter;
 use super::failure::Failure;
 use super::output::Output;
 use super::recovering::Neighbours;
-use super::{passphrase, phrase, screen};
+use super::{asking, passphrase, phrase, screen};
 use crate::backup::{self, BackupError};
 use crate::config::Config;
 use crate::keys::{Keys, Passphrase};
 use crate::restoring::{self, Origin, Recovery, RestoreError, Step};
-use csu_protocol::identity::{Name, OrganisationKind};
+use csu_protocol::identity::{Name, OrganisationKind, RootKey, SignedCard, Ticket};
 use csu_protocol::time::Timestamp;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,12 @@ pub struct RestoreArgs {
     /// Go on with a restore that was begun in this data folder
     #[arg(long)]
     resume: bool,
+    /// With --resume: put this device above another that counts, as after a restore under a clock that was ahead
+    #[arg(long, requires = "resume")]
+    supersede: bool,
+    /// With --name: do not ask whether the phrase is that of your organisation
+    #[arg(long, requires = "name")]
+    yes: bool,
     /// A file that holds the recovery phrase (mode 0600), or `-` for the standard input, if it is not to be asked for
     #[arg(long, value_name = "FILE")]
     phrase_file: Option<PathBuf>,
@@ -58,18 +64,26 @@ pub struct RestoreArgs {
 /// When there is an organisation already, the phrase or the file is another's, or the disk refuses. Nothing is kept then.
 pub fn begin(args: &RestoreArgs, config: &Config, variables: &[(String, String)], output: Output) -> Result<Recovery, Failure> {
     let failed = |error: RestoreError| Failure::of(&error);
+    phrase::keep_memory_private();
+    restoring::sweep_opened();
+    let tickets = tickets(args)?;
     if args.resume {
         if !Keys::exist(&config.data) {
             return Err(failed(RestoreError::NothingBegun { data: config.data.clone() }));
         }
         let root = phrase::root_key(args.phrase_file.as_deref())?;
+        refuse_own(args, &tickets, &root)?;
         let passphrase = passphrase::find(config, variables)?;
-        return restoring::resume(&config.data, root, passphrase.as_ref()).map_err(failed);
+        let mut recovery = restoring::resume(&config.data, root, passphrase.as_ref()).map_err(failed)?;
+        if args.supersede {
+            supersede(&mut recovery, output)?;
+        }
+        return Ok(recovery);
     }
     // Whoever cannot restore here is told before anything is asked for.
     restoring::refuse_occupied(&config.data).map_err(failed)?;
     match (&args.file, &args.name, args.kind) {
-        (Some(file), ..) => from_backup(args, file, config, output),
+        (Some(file), ..) => from_backup(args, file, &tickets, config, output),
         (None, Some(_), _) if args.neighbours.tickets.is_empty() => Err(Failure::new(
             "without a backup everything comes back from neighbours, and none is named",
             "ring a neighbour up, have them type `csu invite`, and add --ticket with what they read or send to you (repeatable)",
@@ -77,6 +91,8 @@ pub fn begin(args: &RestoreArgs, config: &Config, variables: &[(String, String)]
         (None, Some(name), Some(kind)) => {
             let name = Name::new(name).map_err(|error| Failure::of(&error))?;
             let root = phrase::root_key(args.phrase_file.as_deref())?;
+            refuse_own(args, &tickets, &root)?;
+            ask_whose(&root, args, output)?;
             let passphrase = new_passphrase(args)?;
             restoring::from_phrase(&config.data, root, name, kind, passphrase.as_ref(), now()).map_err(failed)
         }
@@ -84,7 +100,80 @@ pub fn begin(args: &RestoreArgs, config: &Config, variables: &[(String, String)]
     }
 }
 
-fn from_backup(args: &RestoreArgs, file: &Path, config: &Config, output: Output) -> Result<Recovery, Failure> {
+/// The tickets, all of them good: what one lacks is said before anything is written.
+fn tickets(args: &RestoreArgs) -> Result<Vec<Ticket>, Failure> {
+    let read = |(at, text): (usize, &String)| {
+        let ticket = text.parse::<Ticket>().map_err(|error| again(args, at, Failure::of(&error)))?;
+        if ticket.expires <= now() {
+            let what = format!("the ticket ended at {}", ticket.expires);
+            return Err(again(args, at, Failure::new(what, "ask for a new one, and look whether the clock of this computer is right")));
+        }
+        Ok(ticket)
+    };
+    args.neighbours.tickets.iter().enumerate().map(read).collect()
+}
+
+/// One's own ticket brings nothing back.
+fn refuse_own(args: &RestoreArgs, tickets: &[Ticket], root: &RootKey) -> Result<(), Failure> {
+    match tickets.iter().position(|ticket| ticket.organisation == root.organisation()) {
+        Some(at) => {
+            let failure = Failure::new("this is a ticket of your own organisation", "ask a neighbour for one of theirs: `csu invite`");
+            Err(again(args, at, failure))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Says which ticket it is, and how to go on with the others.
+fn again(args: &RestoreArgs, at: usize, failure: Failure) -> Failure {
+    let several = args.neighbours.tickets.len() > 1;
+    let which = if several { format!("; of these tickets number {} is meant", at.saturating_add(1)) } else { String::new() };
+    let command = match (args.resume, &args.file) {
+        (true, _) => "csu restore --resume --ticket …",
+        (false, Some(_)) => "csu restore FILE --ticket …",
+        (false, None) => "csu restore --name NAME --kind KIND --ticket …",
+    };
+    failure.and(&format!("nothing was written: then type `{command}` again, with --ticket for every neighbour{which}"))
+}
+
+/// The phrase alone names no organisation: whoever took another's paper from the safe sees it here.
+fn ask_whose(root: &RootKey, args: &RestoreArgs, output: Output) -> Result<(), Failure> {
+    if output == Output::Words {
+        screen::print(&format!("The phrase belongs to the organisation with the fingerprint {}.\n", root.organisation()));
+    }
+    let remedy = "compare the fingerprint with what a neighbour sees for you in `csu peer list`, or on your own papers";
+    if args.yes || !asking::is_possible(output) || asking::yes("Is it yours? Type yes or no: ", "add --yes")? {
+        return Ok(());
+    }
+    Err(Failure::new("the phrase is not that of your organisation, so nothing was written", remedy))
+}
+
+/// Puts the device in the folder above the one that counts.
+fn supersede(recovery: &mut Recovery, output: Output) -> Result<(), Failure> {
+    let before = restoring::supersede(recovery).map_err(|error| Failure::of(&error))?;
+    if output == Output::Words {
+        let now = generation_in_words(recovery.keys.card());
+        screen::print(&match before {
+            Some(before) => format!("This device counts now, by a card of {now}, before the one of {}.\n", generation_in_words(&before)),
+            None => format!("No other device is known that counts before this one, whose card is of {now}.\n"),
+        });
+    }
+    Ok(())
+}
+
+/// The generation of a card. Restores take it from the clock, in milliseconds since 1970.
+pub(super) fn generation_in_words(card: &SignedCard) -> String {
+    /// The year 2001: no restore is older, and nobody counts so far.
+    const FROM_A_CLOCK: u64 = 1_000_000_000_000;
+    let generation = card.card().generation;
+    match generation {
+        0 => "the beginning (generation 0)".to_owned(),
+        FROM_A_CLOCK.. => format!("{} (generation {generation})", Timestamp::from_ms(generation)),
+        1.. => format!("generation {generation}"),
+    }
+}
+
+fn from_backup(args: &RestoreArgs, file: &Path, tickets: &[Ticket], config: &Config, output: Output) -> Result<Recovery, Failure> {
     let opened = File::open(file).map_err(BackupError::Unreadable);
     let bytes = opened.as_ref().ok().and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
     let header = opened.and_then(|mut from| backup::header(&mut from)).map_err(|error| Failure::of(&error))?;
@@ -99,6 +188,8 @@ fn from_backup(args: &RestoreArgs, file: &Path, config: &Config, output: Output)
     if root.organisation() != header.card.card().organisation {
         return Err(Failure::of(&BackupError::WrongPhrase { name: header.card.card().name.to_string() }));
     }
+    refuse_own(args, tickets, &root)?;
+    warn_of_clock(&header.card);
     let passphrase = new_passphrase(args)?;
     let mut meter = Meter::new("Opening the backup", output);
     meter.total = bytes;
@@ -108,6 +199,18 @@ fn from_backup(args: &RestoreArgs, file: &Path, config: &Config, output: Output)
         }
     };
     restoring::from_backup(&config.data, file, root, passphrase.as_ref(), now(), watch).map_err(|error| Failure::of(&error))
+}
+
+/// A generation from the time to come says that this clock is wrong, or the one of an earlier restore was.
+fn warn_of_clock(card: &SignedCard) {
+    if card.card().generation > now().as_ms() {
+        eprint!(
+            "warning: the node that wrote the backup was restored under a clock that said {}, and this one says {}. If this one is behind, \
+             set it before you go on.\n",
+            generation_in_words(card),
+            now()
+        );
+    }
 }
 
 fn new_passphrase(args: &RestoreArgs) -> Result<Option<Passphrase>, Failure> {

@@ -68,6 +68,15 @@ pub enum RestoreError {
     /// No generation is left. Only an organisation's own root key can have brought it to that.
     #[error("the newest known card has the last generation there is, so that no newer one can be made: report this")]
     NoGeneration,
+    /// Another device counts, and this one may have been disowned already.
+    #[error(
+        "no restore is under way in {}, so that the device in it may be disowned already and is not put above another: write a backup of it with `csu backup`, and restore that into another folder with --data, which makes a new device",
+        .data.display()
+    )]
+    NotUnderWay {
+        /// The data folder.
+        data: PathBuf,
+    },
     /// The phrase is another organisation's.
     #[error(
         "the recovery phrase is not that of {name}, whose data folder this is: use the phrase of {name}, or name another folder with --data"

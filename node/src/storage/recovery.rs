@@ -1,7 +1,8 @@
 //! The mark that the node is being restored, and what is done to a database that comes from a backup.
 
 use super::error::Fault;
-use super::{Storage, StorageError, meta, open};
+use super::{Storage, StorageError, meta, neighbours, open};
+use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::SignedCard;
 use csu_protocol::store::Write;
 use rusqlite::Connection;
@@ -65,9 +66,23 @@ impl Storage {
 /// # Errors
 /// When there is one that cannot be read.
 pub fn is_recovering_now(folder: &Path) -> Result<bool, StorageError> {
+    look(folder, under_way)
+}
+
+/// The cards of an organisation that the database of `folder` knows; none if there is no database.
+///
+/// # Errors
+/// When there is one that cannot be read.
+pub fn cards_now(folder: &Path, organisation: &OrganisationId) -> Result<Vec<SignedCard>, StorageError> {
+    let cards = look(folder, |db| Ok(neighbours::start(db)?.cards))?;
+    Ok(cards.into_iter().map(|(card, _)| card).filter(|card| card.card().organisation == *organisation).collect())
+}
+
+/// Reads from the database of `folder`, beside whoever writes it.
+fn look<T: Default>(folder: &Path, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StorageError> {
     let path = folder.join(open::FILE);
     if !path.exists() {
-        return Ok(false);
+        return Ok(T::default());
     }
     let db = open::reader(&path).map_err(|fault| fault.at(&path))?;
     open::recognise(&db, &path)?;
@@ -75,7 +90,7 @@ pub fn is_recovering_now(folder: &Path) -> Result<bool, StorageError> {
     let tables: i64 = db
         .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0))
         .map_err(|error| Fault::Sql(error).at(&path))?;
-    if tables == 0 { Ok(false) } else { under_way(&db).map_err(|fault| fault.at(&path)) }
+    if tables == 0 { Ok(T::default()) } else { read(&db).map_err(|fault| fault.at(&path)) }
 }
 
 fn under_way(db: &Connection) -> Result<bool, Fault> {
