@@ -103,6 +103,15 @@ impl Office {
         Ok(drafts.filter(belongs).collect())
     }
 
+    /// The silent document that the draft of an annex belongs to, if it does: its words may have been meant to be gone with it.
+    pub(super) fn silent_whole(&self, draft: &Draft) -> Option<DocumentId> {
+        let sealed = sealed_kind(&draft.content.kind)?;
+        match self.whole_of(&sealed, &draft.content.fields) {
+            Ok(Whole::Document(document)) if self.is_silent(&document) => Some(document),
+            Ok(Whole::Document(_) | Whole::Draft(_)) | Err(_) => None,
+        }
+    }
+
     /// The annexes of this organisation that belong to a document and were not erased.
     fn own_annexes(&self, whole: &DocumentId) -> Result<Vec<DocumentId>, Problem> {
         let us = self.machine.organisation();
@@ -133,7 +142,7 @@ impl Office {
         let (owner, named) = (access.owner(), access.named());
         let mut others = Vec::new();
         for annex in self.storage.annexes(&document)? {
-            let Some(listed) = self.storage.listed(&annex)? else { continue };
+            let Some(listed) = self.storage.listed(&annex)?.filter(|_| !self.is_silent(&annex)) else { continue };
             if Some(listed.owner) == owner {
                 if lines.len() >= MOST_LINES {
                     break;

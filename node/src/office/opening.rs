@@ -47,7 +47,12 @@ impl Office {
         {
             return Ok(match draft.content.document {
                 Some(document) => self.named(document)?,
-                None => Named::Draft(draft),
+                None => {
+                    if let Some(whole) = self.silent_whole(&draft) {
+                        self.refuse_silent(&whole)?;
+                    }
+                    Named::Draft(draft)
+                }
             });
         }
         let hex = reference.len() >= 4 && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

@@ -32,7 +32,7 @@ impl Office {
         let mut items = Vec::new();
         if cursor.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
             for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
-                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) {
+                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) && self.silent_whole(&draft).is_none() {
                     items.push(self.draft_line(&draft)?);
                 }
             }

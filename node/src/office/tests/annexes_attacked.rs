@@ -129,7 +129,7 @@ fn a_writer_makes_no_annex_of_anothers_document() {
     }
     assert_eq!(office.storage.annexes(&other.id.unwrap()).unwrap(), []);
     assert_eq!(office.storage.listed(&document).unwrap().unwrap().kind, "bulletin");
-    let (ended, _) = office.ended(now().plus_ms(29 * 24 * 3_600_000), 10).unwrap();
+    let (ended, _) = office.ended(now().plus_ms(29 * 24 * 3_600_000), 10, &BTreeSet::new()).unwrap();
     assert!(ended.is_empty(), "{ended:?}");
     assert!(office.document(&actor, &target.reference).unwrap().problems.iter().any(|problem| problem.contains("another kind")));
     // The owner goes on in it, and it stands when the other document goes.
