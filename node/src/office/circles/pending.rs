@@ -113,7 +113,8 @@ impl Office {
         let grants = grants_of(givings);
         Self::check_audience(open.kind, &self.audience_with(document, &grants)?)?;
         self.check_part(&open, &grants)?;
-        self.check_marking(marking, &grants)
+        self.check_marking(marking, &grants)?;
+        self.screen_widening(document, open.kind, open.snapshot.fields.as_map(), &grants, None).map(|_| ())
     }
 
     /// What would be done for a document, each with why it cannot be, if it cannot.
