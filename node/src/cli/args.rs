@@ -294,6 +294,9 @@ pub struct GrantArgs {
     /// Until when, as 2026-12-24T18:00:00+00:00
     #[arg(long)]
     pub until: Option<Moment>,
+    /// You looked at what looks like personal data in it: why these may have it too, for the access log
+    #[arg(long, value_name = "WHY")]
+    pub personal_data_checked: Option<String>,
 }
 
 /// `csu grant revoke`

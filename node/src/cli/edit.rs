@@ -53,13 +53,13 @@ pub async fn edit(
         let written = std::fs::read(file.path()).map_err(|e| no_file(&e))?;
         let written = form::without_message(&String::from_utf8_lossy(&written));
         if let Err(failure) = opened {
-            return Err(if written == first { failure } else { kept(file, failure) });
+            return Err(if written == first { failure } else { kept(file, kind, failure) });
         }
         if written == shown {
             return if shown == first {
                 Ok(None)
             } else {
-                Err(kept(file, Failure::new("the form was left with its error, so nothing was changed", "take it up again later")))
+                Err(kept(file, kind, Failure::new("the form was left with its error, so nothing was changed", "take it up again later")))
             };
         }
         let message = match form::parse(kind, &written) {
@@ -74,7 +74,7 @@ pub async fn edit(
                         problem.remedy()
                     )
                 }
-                Err(error) => return Err(kept(file, Failure::from(error))),
+                Err(error) => return Err(kept(file, kind, Failure::from(error))),
             },
         };
         std::fs::write(file.path(), form::with_message(&message, &written)).map_err(|e| no_file(&e))?;
@@ -86,12 +86,28 @@ fn no_file(error: &std::io::Error) -> Failure {
     Failure::new(format!("no file for the editor can be written ({error})"), "make room in the folder for temporary files, or set TMPDIR")
 }
 
-/// Keeps what was written, and says where.
-fn kept(file: tempfile::NamedTempFile, failure: Failure) -> Failure {
+/// Keeps what was written, and says where. What is for an annex lies there open, for this user alone: to lose it would be
+/// worse, and whoever wrote it is told to delete it.
+fn kept(file: tempfile::NamedTempFile, kind: &Kind, failure: Failure) -> Failure {
+    // An editor may have put another file in its place, which others can read.
+    if let Err(error) = for_this_user(file.path()) {
+        return failure.and(&format!("what you wrote was not kept, since others could have read it ({error})"));
+    }
     match file.keep() {
+        Ok((_, path)) if kind.sealed.is_some() => failure.and(&format!(
+            "what you wrote is in {} (use it with --file); it lies there unsealed, so delete that file as soon as you used it",
+            path.display()
+        )),
         Ok((_, path)) => failure.and(&format!("what you wrote is in {} (use it with --file)", path.display())),
         Err(error) => failure.and(&format!("what you wrote could not be kept ({error})")),
     }
+}
+
+/// Lets nobody but this user read a file.
+fn for_this_user(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -167,6 +183,30 @@ mod tests {
         let path = text.split("what you wrote is in ").nth(1).unwrap().split(' ').next().unwrap();
         assert!(std::fs::read_to_string(path).unwrap().contains("Much work"));
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_was_written_for_an_annex_is_kept_for_its_writer_alone_who_is_told_to_delete_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let kind = kind::find("annex").unwrap();
+        let fields = serde_json::json!({"text": "Nobody"}).as_object().unwrap().clone();
+        let mut open = |path: &Path| {
+            // As editors do that write another file and rename it.
+            let text = std::fs::read_to_string(path).unwrap().replace("Nobody", "Zephyrine");
+            std::fs::remove_file(path).unwrap();
+            std::fs::write(path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            Ok(())
+        };
+        let gone = || ClientError::NotRunning { socket: PathBuf::from("/nowhere") };
+        let failure = edit(kind, "Annex d1", &fields, &mut open, async |_| Err(gone())).await.unwrap_err();
+        let text = failure.text();
+        let path = text.split("what you wrote is in ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(mode, 0o600);
+        assert!(text.contains("unsealed") && text.contains("delete that file"), "{text}");
     }
 
     #[tokio::test]

@@ -34,11 +34,12 @@ fn named(who: Option<String>, circle: Option<String>) -> String {
 async fn add(args: GrantArgs, client: &Client, output: Output) -> Result<(), Failure> {
     let reference = args.document.reference;
     let who = named(args.who, args.circle);
-    let request = GrantRequest { who: who.clone(), role: Some(args.role), until: args.until };
+    let GrantArgs { role, until, personal_data_checked, .. } = args;
+    let request = GrantRequest { who: who.clone(), role: Some(role), until, personal_data_checked };
     let answer = client.post(&format!("/documents/{}/grants", segment(&reference)), &request).await?;
     output.show(&answer, |document: Document| {
         let mut text = render_document(&document);
-        if args.role == Role::Admin {
+        if role == Role::Admin {
             text.push_str(&delegation(&who, &document.reference));
         }
         text

@@ -45,6 +45,9 @@ pub struct GrantRequest {
     /// Until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
+    /// That somebody looked at what looks like personal data in it, and why these may have it too. It stands in the access log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_data_checked: Option<String>,
 }
 
 /// What becomes of the roles that somebody passed on when its own is taken back.

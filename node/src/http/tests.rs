@@ -65,7 +65,7 @@ async fn a_question_reaches_the_desk_with_its_person_and_the_answer_comes_back()
     let status: Status = node.client().get("/status").await.unwrap().read().unwrap();
     assert_eq!(status.organisation.name, "Brixton CSU");
     node.client().post("/join", &JoinRequest { ticket: "csu-ticket-x".into() }).await.unwrap();
-    let request = GrantRequest { who: "anyone".into(), role: None, until: None };
+    let request = GrantRequest { who: "anyone".into(), role: None, until: None, personal_data_checked: None };
     node.client().post(&format!("/documents/{}/grants", segment("a/b?c")), &request).await.unwrap();
     assert_eq!(node.asked(), ["Jo Müller: join csu-ticket-x", "Jo Müller: grant a/b?c anyone None"]);
 }

@@ -9,7 +9,7 @@ use super::circles::{Wishes, covers};
 use super::opening::{Named, Open, kind_named, shown};
 use super::record::lasting_reason;
 use super::recovering;
-use super::screening::{MARK, Piece, found_in, put_in, take_out};
+use super::screening::{Piece, found_in, put_in, take_out};
 use super::steps::Addressees;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, AnnexLine, AnnexLoss, Document, DraftRequest, Moment, OpeningRequest, Problem};
@@ -254,10 +254,7 @@ impl Office {
         let kind = kind_named(&content.kind)?;
         for (at, words) in (1_usize..).zip(&request.move_words) {
             // The words themselves are not repeated: what is refused may be logged.
-            if words.trim().is_empty()
-                || MARK.contains(words.as_str())
-                || take_out(kind, &mut content.fields.clone(), std::slice::from_ref(words), &[]).is_empty()
-            {
+            if words.trim().is_empty() || take_out(kind, &mut content.fields.clone(), std::slice::from_ref(words), &[]).is_empty() {
                 return Err(Problem::invalid(
                     "moveWords",
                     format!("the words that are to be moved (number {at}) are not in draft {number}"),
@@ -276,6 +273,7 @@ impl Office {
                 "say which words are to be moved with --move \"WORDS\"",
             ));
         }
+        self.refuse_shared(&content, &pieces)?;
         self.storage.update_draft(number, &content, now())?;
         self.forget_removed()?;
         let detail = format!("moved words out of draft {number} to the draft of an annex");

@@ -1,7 +1,7 @@
 //! Until when documents are kept, what is due, and doing it.
 
 use super::erasing::ERASED;
-use super::record::reason;
+use super::record::lasting_reason;
 use super::{Office, count, now};
 use crate::config::MONTHS;
 use crate::desk::{
@@ -217,7 +217,7 @@ impl Office {
     /// Sets a document's own dates.
     pub(super) fn keep(&mut self, actor: &Actor, reference: &str, request: &RetentionRequest) -> Result<RetentionLine, Problem> {
         let document = self.find_shared(reference)?;
-        let why = reason("why", &request.why, "say in a sentence why, for instance --why \"needed for the trial in May\"")?;
+        let why = lasting_reason("why", &request.why)?;
         let now = now();
         let dates = asked(request, now)?;
         let own = dates.map(|dates| OwnDates {
@@ -324,8 +324,8 @@ mod tests {
         ] {
             assert_eq!(asked(&request, now).unwrap_err().field(), Some(field), "{request:?}");
         }
-        for why in ["", "  ", "a\u{1b}b", &"x".repeat(1001)] {
-            reason("why", why, "").unwrap_err();
+        for why in ["", "  ", "a\u{1b}b", &"x".repeat(1001), "Mr Quillon Byron stands trial"] {
+            lasting_reason("why", why).unwrap_err();
         }
     }
 

@@ -59,7 +59,10 @@ impl Office {
                 Self::check_audience(open.kind, &self.audience_with(&document, &grants)?)?;
                 self.check_part(&open, &each_grant(&needed))?;
                 self.check_marking(marking, &grants)?;
+                let (shared, checked) = (open.snapshot.fields.as_map(), request.personal_data_checked.as_ref());
+                let screened = self.screen_widening(&document, open.kind, shared, &grants, checked)?;
                 self.grant_roles(actor, &document, needed, &wishes.circles)?;
+                self.log_screened(actor, &document, screened)?;
                 self.show_document(&document)
             }
         }

@@ -260,7 +260,7 @@ impl Office {
     }
 
     /// Notes what somebody said of what looks like personal data, and keeps apart what was taken out.
-    fn log_screened(&mut self, actor: &Actor, document: &DocumentId, screened: Screened) -> Result<(), Problem> {
+    pub(super) fn log_screened(&mut self, actor: &Actor, document: &DocumentId, screened: Screened) -> Result<(), Problem> {
         match screened {
             Screened::Clean => Ok(()),
             Screened::Checked(places, why) => {
@@ -288,11 +288,13 @@ impl Office {
         };
         self.changed_by(&mut content, request)?;
         let open = self.open_document(document)?;
-        let screened = Self::screen(kind, &mut content.fields, open.snapshot.fields.as_map(), request)?;
+        let shared = open.snapshot.fields.as_map();
+        let screened = Self::screen(kind, &mut content.fields, shared, request)?;
         let wanted = Self::wanted(kind, step, &content, open.snapshot.state != Some(step.to))?;
         let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
         let givings = self.needed(document, self.expand(&wishes, &open.owner)?)?;
         let grants = grants_of(&givings);
+        let widened = self.screen_widening(document, kind, shared, &grants, request.personal_data_checked.as_ref())?;
         let audience = self.audience_with(document, &grants)?;
         if !grants.is_empty() {
             Self::check_audience(kind, &audience)?;
@@ -330,6 +332,7 @@ impl Office {
             self.log_act(actor, LogVerb::Combination, Some(*document), None, detail)?;
         }
         self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
+        self.log_screened(actor, document, widened)?;
         self.log_screened(actor, document, screened)?;
         self.show_document(document)
     }

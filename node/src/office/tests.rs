@@ -5,6 +5,7 @@ mod annexes_attacked;
 mod backup;
 mod circles;
 mod preview;
+mod screening;
 
 use super::*;
 use crate::config::{Config, Flags};
@@ -113,7 +114,7 @@ fn a_grant_wider_than_the_marking_is_refused_with_the_marking_that_would_do() {
         DraftRequest { kind: "guide".to_owned(), assign, to: to("Council"), marking: Some("RED".to_owned()), ..DraftRequest::default() };
     let draft = office.draft(&actor, request).unwrap();
     let published = office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap();
-    let admin = || crate::desk::GrantRequest { who: police.to_string(), role: Some(Role::Admin), until: None };
+    let admin = || crate::desk::GrantRequest { who: police.to_string(), role: Some(Role::Admin), until: None, personal_data_checked: None };
     let problem = office.grant(&actor, &published.reference, admin()).unwrap_err().to_string();
     assert!(problem.contains("TLP:RED") && problem.contains("mark it AMBER or milder"), "{problem}");
     let milder = StepRequest { marking: Some("AMBER".to_owned()), ..StepRequest::default() };

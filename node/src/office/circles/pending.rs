@@ -118,6 +118,7 @@ impl Office {
             let grant = [giving.grant];
             self.check_part(&open, &grant)?;
             self.check_marking(marking, &grant)?;
+            self.screen_widening(document, open.kind, open.snapshot.fields.as_map(), &grant, None)?;
             self.check_cards(&grant)
         };
         Ok(givings.iter().map(|giving| check(giving).err()).collect())

@@ -91,6 +91,12 @@ fn a_step_that_would_share_a_name_is_refused_and_the_name_moves_to_an_annex_or_s
     let found: Vec<(&str, &str)> = refused.findings().iter().map(|found| (found.field.as_str(), found.words.as_str())).collect();
     assert_eq!(found, [("info[0].headline", "Mr Quillon Byron"), ("info[0].description", "07700 900123")]);
     assert!(office.documents(&actor, crate::desk::DocumentQuery::default()).unwrap().items.iter().all(|line| line.id.is_none()));
+    // Nothing is shared that would still name him beside the mark.
+    let refused =
+        office.step(&actor, &draft.reference, "issue", StepRequest { move_to_annex: true, ..StepRequest::default() }).unwrap_err();
+    assert_eq!(refused.findings().iter().map(|found| found.words.as_str()).collect::<Vec<_>>(), ["Byron"]);
+    let without = DraftChange { assign: words(&["description=Ring 07700 900123 about him."]), ..DraftChange::default() };
+    office.edit(&actor, &draft.reference, without).unwrap();
     // Moved: the rest is shared, and the draft of an annex holds what was found.
     let moved = office.step(&actor, &draft.reference, "issue", StepRequest { move_to_annex: true, ..StepRequest::default() }).unwrap();
     assert_eq!(moved.title, "Van seen; [in the annex] sat in it");
@@ -162,7 +168,7 @@ fn an_annex_is_issued_after_what_it_belongs_to_and_to_nobody_who_has_not_that() 
     office.settle().unwrap();
     assert_eq!((annex.marking.as_str(), annex.sealed, annex.fields.is_empty()), ("RED", true, true));
     assert!(is_gone(&mut office, folder.path(), NAME) && is_gone(&mut office, folder.path(), "07700"), "left on the owner's disk");
-    let grant = |who: &str| GrantRequest { who: who.to_owned(), role: None, until: None };
+    let grant = |who: &str| GrantRequest { who: who.to_owned(), role: None, until: None, personal_data_checked: None };
     office.grant(&actor, &annex.reference, grant("Council")).unwrap_err();
     office.grant(&actor, &bulletin.reference, grant("Council")).unwrap();
     office.grant(&actor, &annex.reference, grant("Council")).unwrap();

@@ -180,7 +180,7 @@ fn an_annex_is_withdrawn_with_what_a_delegate_withdrew() {
     publish(&mut office, vec![withdraw]);
     let shown = opened_here(&mut office, &annex.reference).unwrap();
     assert_eq!((shown.state.as_str(), shown.withdrawn.unwrap().reason), ("withdrawn", Reason::ConsentWithdrawn));
-    let request = GrantRequest { who: "Police".to_owned(), role: None, until: None };
+    let request = GrantRequest { who: "Police".to_owned(), role: None, until: None, personal_data_checked: None };
     let refused = office.grant(&Actor::default(), &annex.reference, request).unwrap_err().to_string();
     assert!(refused.contains("is withdrawn, for good"), "{refused}");
 }
@@ -201,7 +201,7 @@ fn an_annex_of_anothers_document_is_withdrawn_and_erased_with_it() {
     say(&mut office, Body::Erase);
     assert!(opened_here(&mut office, &annex.reference).unwrap_err().to_string().contains("was erased"));
     assert_eq!(office.erased(&annex.id.unwrap()).unwrap().unwrap().why, Some(Reason::ConsentWithdrawn));
-    let request = GrantRequest { who: "Police".to_owned(), role: None, until: None };
+    let request = GrantRequest { who: "Police".to_owned(), role: None, until: None, personal_data_checked: None };
     office.grant(&Actor::default(), &annex.reference, request).unwrap_err();
 }
 
@@ -284,7 +284,12 @@ fn what_is_given_on_an_annex_ends_with_it_at_every_node() {
     assert_eq!((role(&office, police, 27), role(&office, police, 28)), (Some(Role::Read), None));
     assert_eq!((role(&office, council, 0), role(&office, council, 1)), (Some(Role::Read), None));
     // What is given later ends as well; and if it is kept longer, what is given then lasts as long.
-    let grant = |who: &str| GrantRequest { who: who.to_owned(), role: None, until: Some(now().plus_ms(400 * DAY_MS).into()) };
+    let grant = |who: &str| GrantRequest {
+        who: who.to_owned(),
+        role: None,
+        until: Some(now().plus_ms(400 * DAY_MS).into()),
+        personal_data_checked: None,
+    };
     office.grant(&actor, &annex.reference, grant("Council")).unwrap();
     office.settle().unwrap();
     assert_eq!((role(&office, council, 27), role(&office, council, 28)), (Some(Role::Read), None));
@@ -348,7 +353,7 @@ fn a_reader_who_would_change_pass_on_or_withdraw_an_annex_is_sent_to_its_owner()
     let name = document.to_string();
     let change = DraftChange { assign: words(&["text=y"]), ..DraftChange::default() };
     let withdraw = StepRequest { reason: Some(Reason::Mistaken), ..StepRequest::default() };
-    let request = GrantRequest { who: "Council".to_owned(), role: None, until: None };
+    let request = GrantRequest { who: "Council".to_owned(), role: None, until: None, personal_data_checked: None };
     for (refused, remedy) in [
         (office.edit(&actor, &name, change).unwrap_err(), "to issue another"),
         (office.step(&actor, &name, "withdraw", withdraw).unwrap_err(), "to withdraw"),

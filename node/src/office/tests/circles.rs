@@ -51,7 +51,7 @@ fn role(office: &Office, document: &DocumentId, who: OrganisationId) -> Option<R
 }
 
 fn grant(office: &mut Office, document: &DocumentId, who: &str, role: Role) -> Result<crate::desk::Document, Problem> {
-    let request = GrantRequest { who: who.to_owned(), role: Some(role), until: None };
+    let request = GrantRequest { who: who.to_owned(), role: Some(role), until: None, personal_data_checked: None };
     let outcome = office.grant(&Actor::default(), &document.to_string(), request);
     office.settle().unwrap();
     outcome

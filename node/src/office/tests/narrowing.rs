@@ -89,7 +89,7 @@ fn a_lower_role_that_lasts_longer_is_not_lost_with_the_one_that_was_too_much() {
     let bulletin = issued(&mut office, "Police", Role::Write);
     let document = bulletin.id.unwrap();
     let until = Some(now().plus_ms(3_600_000).into());
-    let request = GrantRequest { who: "Police".to_owned(), role: Some(Role::Admin), until };
+    let request = GrantRequest { who: "Police".to_owned(), role: Some(Role::Admin), until, personal_data_checked: None };
     office.grant(&Actor::default(), &bulletin.reference, request).unwrap();
     office.settle().unwrap();
     mark_red(&mut office, &bulletin.reference);

@@ -42,7 +42,7 @@ fn a_document_that_came_back_from_a_backup_is_shown_to_nobody_until_it_is_confir
     assert!(office.documents(&actor, DocumentQuery::default()).unwrap().items.is_empty());
     let far = RetentionQuery { before: Some("9999-01-01T00:00:00Z".parse().unwrap()), ..RetentionQuery::default() };
     assert!(office.retention(&actor, far).unwrap().items.is_empty());
-    let grant = GrantRequest { who: "Council".to_owned(), role: Some(Role::Read), until: None };
+    let grant = GrantRequest { who: "Council".to_owned(), role: Some(Role::Read), until: None, personal_data_checked: None };
     let refused = [
         office.document(&actor, &shared).unwrap_err(),
         office.history(&actor, &shared).unwrap_err(),
@@ -85,7 +85,7 @@ fn whoever_begins_a_document_or_lets_somebody_into_it_bars_the_devices_that_were
 
     let private = guide(&mut office, Vec::new());
     assert!(!office.access_of(&private).unwrap().is_barred(&theirs, (&private.into(), &us)));
-    let request = GrantRequest { who: "Police".to_owned(), role: Some(Role::Read), until: None };
+    let request = GrantRequest { who: "Police".to_owned(), role: Some(Role::Read), until: None, personal_data_checked: None };
     office.grant(&Actor::default(), &private.to_string(), request).unwrap();
     assert!(office.access_of(&private).unwrap().is_barred(&theirs, (&private.into(), &us)));
 }
