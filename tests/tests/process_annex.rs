@@ -177,7 +177,7 @@ fn lives_and_ends(issue: fn(&Node) -> [String; 2]) {
     }
     // Who else reads it does not learn of that; its own log says the same. Opening leaves nothing on a disk.
     let own = police.csu(&["log", "--document", &annex, "--verb", "consultation"]).good().stdout;
-    assert!(own.contains("and told Brixton CSU") && own.contains("to interview, case 4411"), "{own}");
+    assert!(own.contains("and signed for Brixton CSU that it did") && own.contains("to interview, case 4411"), "{own}");
     assert_eq!(left(police, &WORDS, &none()), BTreeSet::new(), "lies open at the police, where it was opened");
     shows_nothing(police);
 

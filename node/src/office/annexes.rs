@@ -347,7 +347,7 @@ impl Office {
         if self.access_of(whole)?.withdrawal().is_some() {
             return Err(Problem::conflict(
                 format!("what it belongs to, {}, is withdrawn, for good", whole.short()),
-                "give what is not to be forgotten as an annex of another document",
+                "begin an annex of another document",
             ));
         }
         let us = Subject::Organisation(self.machine.organisation());

@@ -141,7 +141,7 @@ impl Office {
     /// The draft of a document's next version: what it says now, and over which revisions.
     pub(super) fn draft_on(&mut self, actor: &Actor, document: &DocumentId) -> Result<DraftContent, Problem> {
         let open = self.open_document(document)?;
-        self.refuse_others_sealed(document, open.kind, "issue another")?;
+        self.refuse_others_sealed(document, open.kind, "have it erased and issue another")?;
         self.standing(document, Role::Write, "editing")?;
         if open.kind.sealed.is_some() {
             return Err(Problem::conflict(

@@ -36,6 +36,8 @@ impl Office {
         self.storage.put_listing(&line(&open, unread))?;
         match part_of(&open) {
             Some(whole) => self.storage.put_annex(document, &whole)?,
+            // What cannot be read now may be known from before.
+            None if open.opened.revisions.is_empty() => {}
             None => self.storage.remove_annex(document)?,
         }
         Ok(())

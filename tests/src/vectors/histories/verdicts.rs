@@ -289,6 +289,7 @@ fn class(why: &Unreadable) -> &'static str {
         Unreadable::Malformed(_) => "malformed",
         Unreadable::Change(_) => "change refused",
         Unreadable::Destroyed => "destroyed",
+        Unreadable::OtherKind => "other kind",
         Unreadable::Dep(_) => "builds on what is not shown",
         Unreadable::OtherKind => "another kind",
     }
