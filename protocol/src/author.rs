@@ -105,8 +105,9 @@ fn header(access: &Access, acting: &Acting<'_>, body: Body) -> Result<Header, Au
 }
 
 /// What a control entry must have in its past to be sound and to do what it says, as few names as reach it: what a
-/// revocation keeps; and what other devices of the organisation did last, since a grant gives again only what the
-/// organisation's own revocations in its past took. What the author's last entry reaches need not be named.
+/// revocation keeps; what names the organisation of a root key; and what other devices of the organisation did last, since
+/// a grant gives again only what the organisation's own revocations in its past took. What the author's last entry reaches
+/// need not be named.
 fn needed(access: &Access, acting: &Acting<'_>, body: &Body) -> Vec<EntryId> {
     let kept = match body {
         Body::Revoke { keep, .. } => keep.as_slice(),
@@ -120,8 +121,10 @@ fn needed(access: &Access, acting: &Acting<'_>, body: &Body) -> Vec<EntryId> {
         | Body::Response { .. } => &[],
     };
     let own = access.keep_all_of(&acting.organisation);
-    let wanted = kept.iter().chain(&own).filter(|keep| keep.plane == Plane::Control && access.contains(&keep.entry));
-    let wanted: Vec<EntryId> = wanted.map(|keep| keep.entry).collect();
+    let of_control = kept.iter().chain(&own).filter(|keep| keep.plane == Plane::Control && access.contains(&keep.entry));
+    // A root key is heard only after what names its organisation.
+    let naming = acting.under.is_none().then(|| access.standing_for_receipt(&acting.organisation)).flatten();
+    let wanted: Vec<EntryId> = naming.into_iter().chain(of_control.map(|keep| keep.entry)).collect();
     let previous = access.tip(&acting.signer.author(), Plane::Control).map(|(id, _)| id);
     let reached = |id: &EntryId| {
         let by_other = |other: &EntryId| other != id && access.control_reaches(other, id);

@@ -116,6 +116,8 @@ pub const STRANGER_MS: u64 = 10_000;
 pub const STRANGER_BYTES: usize = 8 * 1024;
 /// Cards of one organisation that are kept.
 pub const CARDS_EACH: usize = 64;
+/// Cards of one organisation up to which one that is newer than the others is kept if its device itself shows it.
+pub const CARDS_SHOWN: usize = 1024;
 /// Cards that one peer may bring of others.
 pub const CARDS_BROUGHT: usize = 8192;
 /// Cards for which there is no room, kept while a session lasts in case an entry needs one.

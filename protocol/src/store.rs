@@ -5,7 +5,8 @@
 //! them to durable storage *before* it releases what was handed out after them. Reading is a trait,
 //! because idle documents live on disk and not in memory.
 
-use crate::entry::SignedEntry;
+use crate::codec::Canonical;
+use crate::entry::{Author, Header, SignedEntry};
 use crate::id::DeviceId;
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
@@ -159,6 +160,20 @@ pub trait Read {
     fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
         let wanted = |stored: &StoredEntry| ids.contains(&EntryId::new(*Hash::of(&stored.entry.header).as_bytes()));
         Ok(self.document(document)?.into_iter().filter(wanted).collect())
+    }
+
+    /// The entries of a document that a device signed and nobody brought: of an older device of this organisation those that
+    /// came with the backup.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn own_entries(&self, document: &DocumentId, device: &DeviceId) -> Result<BTreeSet<EntryId>, ReadError> {
+        let author = Author::Device(*device);
+        let is_own = |stored: &StoredEntry| {
+            stored.from.is_none() && Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.author == author)
+        };
+        let id = |stored: StoredEntry| EntryId::new(*Hash::of(&stored.entry.header).as_bytes());
+        Ok(self.document(document)?.into_iter().filter(is_own).map(id).collect())
     }
 }
 

@@ -16,7 +16,7 @@ use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::Signer;
 use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
 use csu_protocol::identity::RootKey;
-use csu_protocol::store::Pairing;
+use csu_protocol::store::{Pairing, Read};
 use csu_protocol::sync::{CommandError, Connection};
 use std::collections::BTreeSet;
 
@@ -212,7 +212,13 @@ impl Office {
         for document in &some {
             for (device, successors) in &lost {
                 let access = self.access_of(document)?;
-                let Some(body) = access.disown(&us, device, successors) else { continue };
+                let mut unread = None;
+                let own = || self.storage.own_entries(document, device).map_err(|error| unread = Some(error)).unwrap_or_default();
+                let body = access.disown(&us, device, successors, own);
+                if let Some(error) = unread {
+                    return Err(error.into());
+                }
+                let Some(body) = body else { continue };
                 let acting = Acting { organisation: us, signer: Signer::Root(root), under: None };
                 let entry = author::control(access, &acting, body).map_err(|error| author_problem(&error))?;
                 match self.machine.publish(now(), entry) {

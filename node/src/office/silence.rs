@@ -9,6 +9,7 @@ use csu_protocol::entry::{Body, Principal, Role};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::sync::Holding;
 use csu_protocol::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// How many faults of strangers are noted each by itself, in so many milliseconds; of more only how many there were.
 const STRANGERS_NOTED: u32 = 50;
@@ -143,7 +144,7 @@ impl Office {
         let Some(access) = self.machine.document(document).map(Holding::access).filter(|_| !lost.is_empty()) else { return false };
         let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return false };
         let is_open = |device: &DeviceId| {
-            access.disown(&us, device, &directory.successors(&us, device)).is_some()
+            access.disown(&us, device, &directory.successors(&us, device), BTreeSet::new).is_some()
                 && !access.is_barred(device, (&under, &us))
                 && !access.is_barred_from_above(device, (&under, &us))
         };

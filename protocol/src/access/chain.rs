@@ -5,12 +5,12 @@
 //! 1983). Where a jump leads depends on the seq alone: two entries of one seq climb in step, which finds the last entry
 //! they have in common as fast.
 
-use super::graph::{Access, at};
-use super::index::{AuthorIx, NodeIx};
+use super::graph::{Access, Node, at};
+use super::index::{AuthorIx, NodeIx, OrgIx};
 use crate::entry::{Keep, Plane};
 use crate::id::{EntryId, OrganisationId};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What some revocations together leave standing of an author's chain in one plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +179,30 @@ impl Access {
     /// The tip of an author in a plane.
     pub(super) fn tip_of(&self, author: AuthorIx, plane: Plane) -> Option<NodeIx> {
         self.tips.get(author, plane).map(|tip| tip.entry)
+    }
+
+    /// An author's entries of a plane, in the order of arrival, which is causal.
+    pub(super) fn chained(&self, author: AuthorIx, plane: Plane) -> impl Iterator<Item = (NodeIx, &Node)> + '_ {
+        let nodes = self.nodes.iter().enumerate().map(|(place, node)| (NodeIx::after(place), node));
+        nodes.filter(move |(_, node)| node.author == author && node.plane() == plane)
+    }
+
+    /// The last entries that an author signed for an organisation in a plane, one for each branch. A device may sign for
+    /// several organisations, each of which may name it in a card; a chain is of one organisation alone.
+    pub(super) fn branches_of(&self, author: AuthorIx, organisation: OrgIx, plane: Plane) -> BTreeSet<NodeIx> {
+        let Some(tip) = self.tips.get(author, plane) else { return BTreeSet::new() };
+        if !tip.is_forked {
+            return BTreeSet::from_iter((self.node(tip.entry).organisation == organisation).then_some(tip.entry));
+        }
+        let mut ends = BTreeSet::new();
+        for (ix, node) in self.chained(author, plane).filter(|(_, node)| node.organisation == organisation) {
+            self.sets.step();
+            if let Some(previous) = node.previous {
+                ends.remove(&previous);
+            }
+            ends.insert(ix);
+        }
+        ends
     }
 
     /// Pairs of entries with which an author contradicts itself: of all that share author, plane and seq the one of

@@ -1,12 +1,14 @@
 //! Devices that an organisation lost: what its root key says of them, and what they began.
 
 use super::graph::Access;
-use super::index::{AuthorIx, NodeIx, Standing};
+use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
 use super::memo::View;
 use super::revocations::{Party, Right};
-use crate::entry::{Author, Body, Keep, Plane, Principal};
+use crate::entry::{Author, Body, Keep, Plane, Principal, Subject};
 use crate::id::{DeviceId, EntryId, OrganisationId};
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Access {
     /// The author of the genesis.
@@ -65,28 +67,66 @@ impl Access {
     /// The Revoke by which the root key of `organisation` disowns a device that `successors` took the place of: for
     /// [`crate::author::control`], signed by the root key under nothing. It keeps all that is known of the device, except
     /// that it keeps nothing from where the device revoked one of its successors: only a thief does that, and while such a
-    /// Revoke counted the successor could not act. None if the root key has said as much already.
+    /// Revoke counted the successor could not act. None if the root key has said as much already, or would not be heard.
+    ///
+    /// Of a device that contradicted itself only one branch can be kept in each plane. `own` names the entries of the device
+    /// that this node knows to be honest, those in its backup; it is called only if there is more than one branch.
     #[must_use]
-    pub fn disown(&self, organisation: &OrganisationId, device: &DeviceId, successors: &BTreeSet<DeviceId>) -> Option<Body> {
+    pub fn disown(
+        &self,
+        organisation: &OrganisationId,
+        device: &DeviceId,
+        successors: &BTreeSet<DeviceId>,
+        own: impl FnOnce() -> BTreeSet<EntryId>,
+    ) -> Option<Body> {
+        // Where only everybody is named a root key has no say.
+        if self.owner() != Some(*organisation) && !self.names(Subject::Organisation(*organisation)) {
+            return None;
+        }
         let author = Author::Device(*device);
         let mut keep = Vec::new();
-        let mut is_said = false;
-        if let Some(known) = self.known_author(&author) {
+        if let Some((known, organisation)) = self.known_author(&author).zip(self.known_organisation(organisation)) {
             let attacks = self.revokes_of(known, successors);
-            let root = self.known_organisation(organisation).map(Right::Root);
-            let said: Vec<_> = root.map_or(&[][..], |root| self.revocations.of(Party::Device(known), root)).iter().collect();
-            let said = || said.iter().flat_map(|group| &group.members);
+            let said = || self.revocations.of(Party::Device(known), Right::Root(organisation)).iter().flat_map(|group| &group.members);
             let is_void = |attack: &NodeIx| said().any(|revoke| !self.stands(*attack, self.kept(*revoke, known, Plane::Control)));
-            is_said = said().next().is_some() && attacks.iter().all(is_void);
+            if said().next().is_some() && attacks.iter().all(is_void) {
+                return None;
+            }
+            let own = LazyCell::new(own);
             for plane in Plane::ALL {
-                let mut last = self.tip_of(known, plane).filter(|tip| self.organisation(self.node(*tip).organisation) == *organisation);
+                let mut last = self.to_keep(known, organisation, plane, || &*own);
                 if plane == Plane::Control {
-                    last = last.and_then(|tip| self.before_all(tip, &attacks));
+                    last = last.and_then(|last| self.before_all(last, &attacks));
                 }
                 keep.extend(last.map(|last| Keep { author, plane, entry: self.node(last).id }));
             }
         }
-        (!is_said).then_some(Body::Revoke { principal: Principal::Device(*device), keep })
+        Some(Body::Revoke { principal: Principal::Device(*device), keep })
+    }
+
+    /// The last entry of the branch that is kept of what an author signed for an organisation in a plane: the branch with the
+    /// latest of its `own` entries, of those the longest, at a tie that of the lower id.
+    fn to_keep<'o>(
+        &self,
+        author: AuthorIx,
+        organisation: OrgIx,
+        plane: Plane,
+        own: impl FnOnce() -> &'o BTreeSet<EntryId>,
+    ) -> Option<NodeIx> {
+        let branches = self.branches_of(author, organisation, plane);
+        if branches.len() <= 1 {
+            return branches.into_iter().next();
+        }
+        let own = own();
+        // Of each entry the latest of `own` on the way back from it. Entries come after what they name.
+        let mut latest: BTreeMap<NodeIx, Option<u32>> = BTreeMap::new();
+        for (ix, node) in self.chained(author, plane) {
+            let before = || node.previous.and_then(|previous| latest.get(&previous).copied().flatten());
+            let here = if own.contains(&node.id) { Some(node.seq) } else { before() };
+            latest.insert(ix, here);
+        }
+        let rank = |branch: &NodeIx| (latest.get(branch).copied().flatten(), self.node(*branch).seq, Reverse(self.node(*branch).id));
+        branches.into_iter().max_by_key(rank)
     }
 
     /// The Revokes of any of `devices` by an author.

@@ -155,16 +155,24 @@ impl Machine {
         let known = self.peers.values().filter(|peer| !peer.paused).filter_map(|peer| {
             let device = self.directory.device(&peer.organisation)?;
             let announced = self.directory.addresses(&device).map_or(&[][..], |signed| &signed.record().addresses);
+            // A ticket of the peer says where it is now.
+            let joining = self.joinings.get(&peer.organisation).filter(|joining| joining.device == device);
+            let told = joining.map_or(&[][..], |joining| &joining.addresses);
             let mut addresses = Vec::new();
-            for address in peer.addresses.iter().chain(announced) {
+            for address in told.iter().chain(&peer.addresses).chain(announced) {
                 if !addresses.contains(address) {
                     addresses.push(address.clone());
                 }
             }
             Some((device, addresses))
         });
-        let joining = self.joinings.values().map(|joining| (joining.device, joining.addresses.clone()));
-        known.chain(joining).collect()
+        let mut targets: Vec<(DeviceId, Vec<Address>)> = known.collect();
+        for joining in self.joinings.values() {
+            if targets.iter().all(|(device, _)| *device != joining.device) {
+                targets.push((joining.device, joining.addresses.clone()));
+            }
+        }
+        targets
     }
 
     /// Whether a device that nobody knows may connect: an invitation is open, or a peer may come back on another device.
@@ -275,6 +283,8 @@ impl Machine {
         }
         // If several claim the device, its Hello says whose it is.
         let paired = self.peers.values().filter(known).find(|peer| !peer.paused);
+        // A ticket in use is shown also to a peer: it may have forgotten this node.
+        let paired = paired.filter(|peer| !self.rejoins(&peer.organisation, &device));
         if let Some(organisation) = paired.map(|peer| peer.organisation) {
             self.sessions.insert(device, Session::new(device, Some(organisation), Phase::Greeting, now));
             self.send_hello(device, organisation);
@@ -412,6 +422,17 @@ impl Machine {
             self.note_card(card, brought_by, device_before);
         }
         added
+    }
+
+    /// Takes the card that a device shows of itself. There is more room for the newest of an organisation than for others.
+    pub(super) fn learn_shown(&mut self, card: SignedCard) {
+        let current = self.directory.current(&card.card().organisation);
+        let is_newest = current.is_some_and(|known| card.supersedes(&known.card));
+        if is_newest && self.directory.cards(&card.card().organisation).count() < limits::CARDS_SHOWN {
+            self.keep_card(card, None);
+        } else {
+            self.learn_card(card, None);
+        }
     }
 
     /// Takes a card that an entry needs.

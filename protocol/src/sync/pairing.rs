@@ -6,6 +6,7 @@ use super::session::Phase;
 use crate::entropy::Entropy;
 use crate::id::{DeviceId, OrganisationId};
 use crate::identity::{Address, InvitationSecret, PairingProof, SecurityNumber, SignedAddresses, SignedCard, Ticket};
+use crate::limits;
 use crate::store::{Invitation, Joining, Pairing, Peer, Write};
 use crate::time::Timestamp;
 use crate::wire::Message;
@@ -45,10 +46,11 @@ impl Machine {
         Ticket { organisation: card.organisation, device: card.device, addresses, secret, expires }
     }
 
-    /// Uses a ticket: connects to whoever gave it out and shows its secret.
+    /// Uses a ticket: connects to whoever gave it out and shows its secret. One of a peer that cannot be reached where it was
+    /// says where it is now; what was confirmed with it stays.
     ///
     /// # Errors
-    /// When the ticket is one's own or over, or the organisation is paired.
+    /// When the ticket is one's own or over, or of a peer that is connected or paused or of which it says nothing new.
     pub fn join(&mut self, now: Timestamp, ticket: Ticket) -> Result<(), CommandError> {
         if self.replaced_by().is_some() {
             return Err(CommandError::Replaced);
@@ -56,11 +58,12 @@ impl Machine {
         if ticket.organisation == self.organisation() {
             return Err(CommandError::OwnTicket);
         }
+        // Whoever gives the same ticket again hears that it was used, also once it is over.
+        if self.peers.get(&ticket.organisation).is_some_and(|peer| !self.is_news(peer, &ticket)) {
+            return Err(CommandError::AlreadyPaired);
+        }
         if ticket.expires <= now {
             return Err(CommandError::TicketEnded(ticket.expires));
-        }
-        if self.peers.contains_key(&ticket.organisation) {
-            return Err(CommandError::AlreadyPaired);
         }
         let Ticket { organisation, device, addresses, secret, expires } = ticket;
         let joining = Joining { organisation, device, addresses, secret, expires };
@@ -72,6 +75,20 @@ impl Machine {
             self.end_session(device);
         }
         Ok(())
+    }
+
+    /// Whether a ticket says where a peer, which is not connected, may be reached and was not known to be.
+    fn is_news(&self, peer: &Peer, ticket: &Ticket) -> bool {
+        let is_connected = self.sessions.values().any(|session| session.organisation == Some(peer.organisation));
+        let announced = self.directory.addresses(&ticket.device).map_or(&[][..], |signed| &signed.record().addresses);
+        let is_known = |address: &Address| peer.addresses.contains(address) || announced.contains(address);
+        let is_there = self.directory.device(&peer.organisation) == Some(ticket.device) && ticket.addresses.iter().all(is_known);
+        !is_connected && !peer.paused && !is_there
+    }
+
+    /// Whether a ticket of a peer is in use that names this device.
+    pub(super) fn rejoins(&self, organisation: &OrganisationId, device: &DeviceId) -> bool {
+        self.joinings.get(organisation).is_some_and(|joining| joining.device == *device)
     }
 
     /// The operator confirms that both screens show the same number.
@@ -264,7 +281,7 @@ impl Machine {
     fn begin_pairing(&mut self, now: Timestamp, device: DeviceId, card: SignedCard, addresses: Vec<Address>, secret: &InvitationSecret) {
         let organisation = card.card().organisation;
         let ours = self.card.card();
-        let peer = Peer {
+        let mut peer = Peer {
             organisation,
             name: card.card().name.clone(),
             kind: card.card().kind,
@@ -274,14 +291,19 @@ impl Machine {
             addresses,
             since: now,
         };
-        self.learn_card(card, None);
+        self.learn_shown(card);
         if self.directory.device(&organisation) != Some(device) {
             // An older device of an organisation that acts through another one now, stolen perhaps.
             return self.fault_and_end(device, Fault::WrongCard);
         }
         // An organisation that is paired stays as it was confirmed, whatever tickets are shown; both screens show the new number.
-        let number = peer.number.clone();
-        self.peers.entry(organisation).or_insert(peer).show(number);
+        let (number, mut addresses) = (peer.number.clone(), std::mem::take(&mut peer.addresses));
+        let peer = self.peers.entry(organisation).or_insert(peer);
+        peer.show(number);
+        // Where the ticket says it is comes before where it was.
+        addresses.extend(peer.addresses.drain(..).filter(|known| !addresses.contains(known)).collect::<Vec<_>>());
+        addresses.truncate(limits::ADDRESSES);
+        peer.addresses = addresses;
         self.write_peer(&organisation);
         self.outputs.push_back(Output::Targets);
         if let Some(session) = self.sessions.get_mut(&device) {
@@ -312,7 +334,7 @@ impl Machine {
         if !fits || addresses.as_ref().is_some_and(|signed| signed.record().device != device) {
             return self.fault_and_end(device, Fault::WrongCard);
         }
-        self.learn_card(card.clone(), None);
+        self.learn_shown(card.clone());
         self.retry_waiting(now);
         if let Some(signed) = addresses
             && self.directory.add_addresses(signed.clone())

@@ -17,9 +17,11 @@ use super::session::{Phase, Session};
 use crate::entry::{Author, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{SignedAddresses, SignedCard};
+use crate::limits;
 use crate::store::Write;
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Being replaced, and meeting who was.
@@ -73,6 +75,21 @@ impl Machine {
         self.outputs.push_back(Output::Disconnect(device, Parting::Done));
     }
 
+    /// Tells a peer which other devices its own organisation has had: one that was restored may not know of all that its root
+    /// key must disown, and one that was replaced may not know that.
+    pub(super) fn send_older_cards(&mut self, device: DeviceId) {
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        let Some(organisation) = session.organisation else { return };
+        let mut cards: Vec<SignedCard> = self.directory.cards(&organisation).filter(|card| card.card().device != device).cloned().collect();
+        // The newest, if there are more than it would keep of another.
+        cards.sort_unstable_by_key(|card| (Reverse(card.card().generation), *card.id()));
+        cards.truncate(limits::CARDS_EACH);
+        if !cards.is_empty() {
+            session.sent_cards.extend(cards.iter().map(|card| *card.id()));
+            self.queue(device, &Message::Cards(cards));
+        }
+    }
+
     /// Parts from a stranger that shows a card of a peer that acts through another device since. Whether it did.
     pub(super) fn tell_if_replaced(&mut self, device: DeviceId, card: &SignedCard) -> bool {
         let organisation = card.card().organisation;
@@ -106,7 +123,7 @@ impl Machine {
             return;
         }
         if card.card().device == device {
-            self.learn_card(card.clone(), None);
+            self.learn_shown(card.clone());
         }
         // Also if there was no room for one more card of it.
         if self.directory.device(&organisation) != Some(device) {

@@ -38,6 +38,7 @@ impl Machine {
 
     /// Both sides confirmed: data moves from here on.
     pub(super) fn begin_exchange(&mut self, now: Timestamp, device: DeviceId) {
+        self.send_older_cards(device);
         self.send_declines(device);
         if self.begins_rounds(&device) {
             self.want_round(now, device);
@@ -330,17 +331,20 @@ impl Machine {
     /// A round is over, on either side.
     pub(super) fn round_over(&mut self, now: Timestamp, device: DeviceId) {
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        session.settled = true;
+        let is_first = !std::mem::replace(&mut session.settled, true);
         let silent = std::mem::take(&mut session.silent);
         let lost = std::mem::take(&mut session.lost);
-        let unfinished = lost && session.gained;
-        session.gained = false;
+        let gained = std::mem::take(&mut session.gained);
+        // What was forgotten comes with another round: if there is more room since, if content was left out of this one because
+        // of silent documents, or if this was the first, in which nothing is asked for that comes before its past.
+        session.unfinished = lost && (gained || is_first || !silent.is_empty());
+        let unfinished = session.unfinished;
         if !lost {
             // What was forgotten for lack of room may have been about these.
             self.end_silence(silent);
         }
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        if let Some(organisation) = session.organisation.filter(|_| session.is_in_sync()) {
+        if let Some(organisation) = session.organisation.filter(|_| !lost && session.is_in_sync()) {
             self.notice(Notice::InSync(organisation));
         }
         if unfinished {

@@ -142,6 +142,8 @@ pub(super) struct Session {
     pub(super) lost: bool,
     /// Something it sent was taken, since the last round.
     pub(super) gained: bool,
+    /// The last round left something out that the next one brings.
+    pub(super) unfinished: bool,
     /// Documents that are silent until the round under way is over, which compares who may do what in them.
     pub(super) silent: BTreeSet<DocumentId>,
     /// Content may be exchanged since now that no round compared.
@@ -184,6 +186,7 @@ impl Session {
             settled: false,
             lost: false,
             gained: false,
+            unfinished: false,
             silent: BTreeSet::new(),
             content_due: false,
             left_aside: BTreeSet::new(),
@@ -293,7 +296,7 @@ impl Session {
     /// Whether this side has everything the peer offered.
     pub(super) fn is_in_sync(&self) -> bool {
         let idle = matches!(self.round, Round::Idle) && self.answer.is_none() && self.early.is_none();
-        self.is_live() && self.settled && !self.content_due && idle && self.open.is_empty() && self.wanted.is_empty()
+        self.is_live() && self.settled && !self.content_due && !self.unfinished && idle && self.open.is_empty() && self.wanted.is_empty()
     }
 
     /// Whether the last round began so lately that the next must wait. A clock that was set back

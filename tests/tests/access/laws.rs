@@ -294,7 +294,7 @@ fn owner_returns(case: &Case) -> Result<(), String> {
         return Ok(());
     }
     let mut access = case.first.access.clone();
-    if let Some(word) = access.disown(&owner.id, &old, &BTreeSet::from([next])) {
+    if let Some(word) = access.disown(&owner.id, &old, &BTreeSet::from([next]), BTreeSet::new) {
         let acting = Acting { organisation: owner.id, signer: Signer::Root(&owner.root), under: None };
         let word = author::control(&access, &acting, word).map_err(|error| error.to_string())?;
         let taken = access.insert(word, |_, _| true);
@@ -306,7 +306,7 @@ fn owner_returns(case: &Case) -> Result<(), String> {
     let taken = access.insert(entry, |_, _| true);
     ensure!(matches!(taken, Insertion::Sound(_)), "the next device's entry: {taken:?}");
     ensure!(access.is_authorised(&id), "the next device's entry is void");
-    ensure!(access.disown(&owner.id, &old, &BTreeSet::from([next])).is_none(), "the root key has to say more");
+    ensure!(access.disown(&owner.id, &old, &BTreeSet::from([next]), BTreeSet::new).is_none(), "the root key has to say more");
     Ok(())
 }
 

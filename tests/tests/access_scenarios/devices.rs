@@ -200,7 +200,7 @@ fn a_thief_of_the_device_that_began_a_document_does_not_lock_the_owner_out() {
     assert_eq!(view.unsound(view.make(&second(genesis), grants(C, Role::Read))), Unsound::Revoked);
     let root_word = {
         let successors = BTreeSet::from([CAST.members[OWNER].device(1)]);
-        let body = view.access.disown(&CAST.members[OWNER].id, &CAST.members[OWNER].device(0), &successors).unwrap();
+        let body = view.access.disown(&CAST.members[OWNER].id, &CAST.members[OWNER].device(0), &successors, BTreeSet::new).unwrap();
         view.take(view.make(&root(OWNER), body))
     };
     assert!(view.counts(root_word) && view.counts(genesis) && !view.counts(word) && view.counts(unknowing));
@@ -224,11 +224,11 @@ fn a_root_key_that_kept_what_a_thief_said_of_its_successor_says_it_again_with_le
     let keep = view.access.keep_all_of(&us);
     view.take(view.make(&root(OWNER), Body::Revoke { principal: Principal::Device(old), keep }));
     assert!(view.counts(barred));
-    let again = view.access.disown(&us, &old, &successors).unwrap();
+    let again = view.access.disown(&us, &old, &successors, BTreeSet::new).unwrap();
     view.take(view.make(&root(OWNER), again));
     assert!(view.counts(honest) && !view.counts(barred));
-    assert_eq!(view.access.disown(&us, &old, &successors), None);
-    assert_eq!(view.access.disown(&us, &old, &BTreeSet::new()), None);
+    assert_eq!(view.access.disown(&us, &old, &successors, BTreeSet::new), None);
+    assert_eq!(view.access.disown(&us, &old, &BTreeSet::new(), BTreeSet::new), None);
 }
 
 #[test]
@@ -242,13 +242,13 @@ fn what_a_root_key_disowns_keeps_all_that_is_known_in_both_planes() {
     let mut harsh = view.part();
     harsh.take(harsh.make(&root(OWNER), barring(0)));
     assert!(!harsh.access.is_vouched_by_root(), "it kept nothing, not even the beginning");
-    let body = view.access.disown(&us, &old, &BTreeSet::new()).unwrap();
+    let body = view.access.disown(&us, &old, &BTreeSet::new(), BTreeSet::new).unwrap();
     view.take(view.make(&root(OWNER), body));
     let (later, words) = (thief.write(OWNER, genesis, grants(C, Role::Read)), thief.take(thief.make_key(OWNER, genesis)));
     view.meet(&mut thief);
     assert!(view.counts(key) && view.counts(given) && !view.counts(later) && !view.counts(words));
     assert!(view.access.is_vouched_by_root());
     assert!(
-        matches!(view.access.disown(&us, &CAST.members[OWNER].device(1), &BTreeSet::new()), Some(Body::Revoke { keep, .. }) if keep.is_empty())
+        matches!(view.access.disown(&us, &CAST.members[OWNER].device(1), &BTreeSet::new(), BTreeSet::new), Some(Body::Revoke { keep, .. }) if keep.is_empty())
     );
 }
