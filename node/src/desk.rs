@@ -295,6 +295,12 @@ pub trait Desk {
     /// See [`Desk`].
     fn erase(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem>;
 
+    /// Keeps a document that a lost device of this organisation had ordered to be erased, too late for the order to count.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem>;
+
     /// Who holds a document and, if it was erased, who confirmed that.
     ///
     /// # Errors

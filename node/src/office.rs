@@ -129,8 +129,6 @@ pub struct Office {
     held: Vec<Output>,
     /// Documents whose listing is out of date.
     changed: BTreeSet<DocumentId>,
-    /// Documents that came back from a backup and have just been compared with a neighbour's.
-    reconciled: Vec<DocumentId>,
     /// Entries that came in since the last commit, in which somebody may say that they opened an annex.
     responded: Vec<(DocumentId, Vec<EntryId>)>,
     /// When roles end.
@@ -205,7 +203,6 @@ impl Office {
             walked: record::Walked::default(),
             held: Vec::new(),
             changed: BTreeSet::new(),
-            reconciled: Vec::new(),
             responded: Vec::new(),
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
@@ -471,7 +468,6 @@ impl Office {
             }
             Notice::Reconciled(document) => {
                 self.changed.insert(document);
-                self.reconciled.push(document);
             }
             Notice::Declined { document, organisation } => {
                 tracing::warn!(document = document.short(), from = self.name_for_log(&organisation), "not taken: its budget is used up");
@@ -538,14 +534,8 @@ impl Office {
             return Err(error);
         }
         self.pump()?;
-        for document in std::mem::take(&mut self.reconciled) {
-            if let Err(problem) = self.erase_anew(&document) {
-                tracing::warn!(document = document.short(), %problem, "the lost device had it erased, which could not be ordered anew");
-            }
-            self.pump()?;
-        }
         self.note_openings()?;
-        self.narrow_annexes()?;
+        self.follow_wholes()?;
         let changed = std::mem::take(&mut self.changed);
         for document in &changed {
             self.obey(document)?;
@@ -610,7 +600,6 @@ impl Office {
         self.storage.rollback()?;
         self.held.clear();
         self.changed.clear();
-        self.reconciled.clear();
         self.responded.clear();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;

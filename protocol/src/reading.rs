@@ -35,6 +35,9 @@ pub enum Unreadable {
     /// The change inside is refused.
     #[error("its change is refused: {0}")]
     Change(#[from] ChangeError),
+    /// It says another kind than the document's owner.
+    #[error("it says that the document is of another kind than its owner says")]
+    OtherKind,
     /// It builds on a revision that is not shown.
     #[error("it builds on revision {0}, which cannot be shown")]
     Dep(EntryId),
@@ -175,16 +178,56 @@ impl Opened {
                         received: sealed.stored.received,
                     });
                     changes.insert(id, change);
-                    if let Body::Revision { epoch, .. } = sealed.header.body
-                        && self.used_epochs.last() != Some(&epoch)
-                    {
-                        self.used_epochs.push(epoch);
-                    }
                 }
                 Err(why) => self.unreadable.push((id, why)),
             }
         }
+        if let Some(owner) = access.owner() {
+            self.leave_out_other_kinds(&owner, sealed, &mut changes);
+        }
+        for revision in &self.revisions {
+            if let Some(Body::Revision { epoch, .. }) = sealed.get(&revision.entry).map(|sealed| &sealed.header.body)
+                && self.used_epochs.last() != Some(epoch)
+            {
+                self.used_epochs.push(*epoch);
+            }
+        }
         self.content = Content::build(changes.into_values());
+    }
+
+    /// Of what kind a document is, its owner says, at first. Beside that any writer could say another, and Automerge would take
+    /// the one or the other: what a writer says so is left out, with all that builds on it.
+    fn leave_out_other_kinds(
+        &mut self,
+        owner: &OrganisationId,
+        sealed: &BTreeMap<EntryId, Sealed<'_>>,
+        changes: &mut BTreeMap<EntryId, Change>,
+    ) {
+        let said: BTreeMap<EntryId, String> = changes.iter().filter_map(|(id, change)| Some((*id, change.kind_name()?))).collect();
+        let by_owner = self.revisions.iter().filter(|revision| revision.organisation == *owner);
+        let first =
+            by_owner.filter_map(|revision| Some((sealed.get(&revision.entry)?.header.seq, revision.entry, said.get(&revision.entry)?)));
+        let Some((_, _, kind)) = first.min() else { return };
+        if said.values().all(|other| other == kind) {
+            return;
+        }
+        for revision in std::mem::take(&mut self.revisions) {
+            let id = revision.entry;
+            let deps = match sealed.get(&id).map(|sealed| &sealed.header.body) {
+                Some(Body::Revision { deps, .. }) => deps.as_slice(),
+                _ => &[],
+            };
+            let why = match deps.iter().find(|dep| !changes.contains_key(*dep)) {
+                _ if said.get(&id).is_some_and(|other| other != kind) => Unreadable::OtherKind,
+                Some(dep) => Unreadable::Dep(*dep),
+                None => {
+                    self.revisions.push(revision);
+                    continue;
+                }
+            };
+            changes.remove(&id);
+            self.unreadable.push((id, why));
+        }
     }
 
     fn open_revision(
@@ -305,6 +348,15 @@ fn open_response(document: &DocumentId, sealed: &Sealed<'_>, reader: &Reader<'_>
     let payload = sealed.stored.entry.payload.as_deref().unwrap_or_default();
     let plain = open_payload(&key, payload, &sealed.header.associated_data())?;
     Ok(ResponsePayload::from_canonical(&plain)?)
+}
+
+/// Opens one response, whether or not it counts: what was signed in good time may come after its author's role ended. None if
+/// it is no response, or not open to the reader.
+#[must_use]
+pub fn response(document: &DocumentId, stored: &StoredEntry, reader: &Reader<'_>) -> Option<OpenResponse> {
+    let sealed = Sealed { header: Header::from_canonical(&stored.entry.header).ok()?, stored };
+    let payload = open_response(document, &sealed, reader).ok()?;
+    Some(OpenResponse { entry: sealed.header.id(), organisation: sealed.header.organisation, payload, received: stored.received })
 }
 
 /// The readers of a document at `now`, at their current cards. An organisation without a card here

@@ -115,6 +115,7 @@ fn a_database_of_a_version_without_a_chain_gets_one_when_its_node_starts() {
     let later = [
         "ALTER TABLE log DROP COLUMN hash",
         "DROP TABLE annex",
+        "DROP TABLE unreconciled",
         "DROP TABLE retention",
         "DROP TABLE circle_gift",
         "DROP TABLE circle_share",
@@ -301,11 +302,11 @@ fn what_is_due_is_listed_soonest_first_and_a_run_says_what_became_of_each() {
     assert_eq!(brixton.json(&["retention", "list", "--before", "2200-01-01"])["items"].as_array().unwrap().len(), 1);
 }
 
-/// Notes in a stopped node's database when its clock was last believed.
+/// Notes in a stopped node's database that its clock was believed when it stood so.
 fn believed(node: &Node, at: u64) {
     let database = Connection::open(node.data().join("node.sqlite")).unwrap();
-    let sql = "INSERT INTO meta (name, value) VALUES ('clock-seen', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    database.execute(sql, [at.to_string()]).unwrap();
+    let sql = "INSERT INTO meta (name, value) VALUES ('clock-watch', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    database.execute(sql, [format!("{at} 86400000")]).unwrap();
 }
 
 #[test]

@@ -248,35 +248,48 @@ fn a_document_that_only_an_absent_neighbour_could_vouch_for_stays_silent_until_i
     let shared = issue(&brixton, "For both", &[("Kennington CSU", "read"), ("Lambeth Police", "read")]);
     let only = issue(&brixton, "For the police", &[("Lambeth Police", "read")]);
     let gone = issue(&brixton, "Quillonbury", &[("Lambeth Police", "read")]);
-    for id in [&shared, &only, &gone] {
+    let spared = issue(&brixton, "Needed after all", &[("Lambeth Police", "read")]);
+    for id in [&shared, &only, &gone, &spared] {
         police.until_document(id, "got it", |document| document.state == "issued");
     }
     let file = backup(&brixton, "night.csu-backup");
-    brixton.csu(&["erase", &gone, "--why", "consent-withdrawn", "--yes"]).good();
+    for id in [&gone, &spared] {
+        brixton.csu(&["erase", id, "--why", "consent-withdrawn", "--yes"]).good();
+    }
     police.until("obeyed", |node| (!holds(node, "Quillonbury")).then_some(()));
     assert!(brixton.terminate().success());
     assert!(police.terminate().success());
 
     let machine = Node::on_new_machine("Brixton CSU");
     let said = restore(&brixton, &machine, &[&file, "--without", "Lambeth Police"]).good().stdout;
-    assert!(said.contains("not waited for") && said.contains("2 of them came from the backup and are not shown"), "{said}");
+    assert!(said.contains("not waited for") && said.contains("3 of them came from the backup and are not shown"), "{said}");
     machine.up();
     assert_eq!(machine.document(&shared).unwrap().title, "For both");
-    for id in [&only, &gone] {
+    for id in [&only, &gone, &spared] {
         for line in [vec!["bulletin", "show", id], vec!["export", id], vec!["bulletin", "update", id, "headline=New"]] {
             machine.csu(&line).refused(&["backup", "neighbour"]);
         }
     }
     assert_eq!(listed(&machine).into_iter().map(|(title, _)| title).filter(|title| !title.is_empty()).collect::<Vec<_>>(), ["For both"]);
     let status = machine.csu(&["status"]).good().stdout;
-    assert!(status.contains("2 documents"), "{status}");
+    assert!(status.contains("3 documents"), "{status}");
     police.up();
     machine.until_document(&only, "speaks again", |document| document.title == "For the police");
-    // The lost device's order to erase was not known when it was disowned; the backup does not bring it back all the same.
-    machine.until("heard that it is erased", |node| {
-        node.csu(&["bulletin", "show", &gone]).stderr.contains("erased by Brixton CSU").then_some(())
-    });
+    // The lost device's orders to erase were not known when it was disowned, and whether a thief gave them nobody knows but people.
+    for id in [&gone, &spared] {
+        machine.until("heard of the order", |node| node.csu(&["bulletin", "show", id]).stderr.contains("csu erase keep").then_some(()));
+        machine.csu(&["export", id]).refused(&["the lost device had document", "--why"]);
+    }
+    let doctor = machine.csu(&["doctor"]).stdout;
+    assert!(doctor.contains(&gone[..10]) && doctor.contains(&spared[..10]) && doctor.contains("csu erase keep"), "{doctor}");
+    machine.csu(&["erase", &gone, "--why", "consent-withdrawn", "--yes"]).good();
     machine.until("destroyed it", |node| (!holds(node, "Quillonbury")).then_some(()));
+    let kept = machine.csu(&["erase", "keep", &spared]).good().stdout;
+    assert!(kept.contains("Needed after all"), "{kept}");
+    assert_eq!(machine.document(&spared).unwrap().title, "Needed after all");
+    machine.csu(&["erase", "keep", &spared]).refused(&["nothing was ordered"]);
+    let doctor = machine.csu(&["doctor"]).stdout;
+    assert!(!doctor.contains("lost device"), "{doctor}");
     machine.step(&only, "update", &json!({ "assign": ["headline=Again"] })).unwrap();
     police.until_document(&only, "follows", |document| first(document, "headline") == "Again");
 }

@@ -410,6 +410,9 @@ pub enum EraseVerb {
     /// Show which organisations held erased documents, who confirmed, and who is outstanding
     #[command(after_help = "Example:\n  csu erase status\n  csu erase status 3fa9")]
     Status(EraseStatusArgs),
+    /// Keep a document that a lost or stolen device of yours had ordered to be erased, too late for the order to count
+    #[command(after_help = "Example:\n  csu erase keep 3fa9")]
+    Keep(DocumentArg),
 }
 
 /// `csu erase status`

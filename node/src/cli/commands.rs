@@ -10,7 +10,26 @@ use crate::config::Config;
 use crate::desk::{
     AccessView, Check, ConfirmRequest, ExportFormat, Invitation, InvitationRequest, JoinRequest, PauseRequest, Peer, RespondRequest, Status,
 };
+use crate::keys::DataLock;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a node may take to stop before nobody waits for it any more.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits until the process that has a data folder has left it, so that the next command finds it free. Whether it has.
+async fn has_stopped(data: &Path) -> bool {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    // Of a folder that one may not look into nothing is known.
+    while matches!(DataLock::held_by(data), Ok(Some(_))) {
+        if tokio::time::Instant::now() >= until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
 
 /// Asks the node what the command says.
 ///
@@ -18,7 +37,11 @@ use std::io::{IsTerminal, Write};
 /// When it refuses, or cannot be asked.
 pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -> Result<(), Failure> {
     match verb {
-        Verb::Down => output.done(&client.post("/shutdown", &serde_json::json!({})).await?, "The node is stopping.\n"),
+        Verb::Down => {
+            let answer = client.post("/shutdown", &serde_json::json!({})).await?;
+            let words = if has_stopped(&config.data).await { "The node has stopped.\n" } else { "The node is stopping.\n" };
+            output.done(&answer, words)
+        }
         Verb::Status => output.show(&client.get("/status").await?, |found: Status| words::status(&found)),
         Verb::Doctor => examine(config, client, output).await,
         Verb::Invite(args) => {

@@ -2,6 +2,7 @@
 
 use super::args::{EraseArgs, EraseVerb};
 use super::client::{Client, segment};
+use super::document::print_document;
 use super::failure::Failure;
 use super::output::Output;
 use super::screen::{self, columns, heading, short_time, visible};
@@ -22,6 +23,7 @@ pub async fn erase(args: EraseArgs, client: &Client, output: Output) -> Result<(
             }
             None => output.show(&client.get("/erasures").await?, |found: Vec<ErasureView>| render_erasures(&found)),
         },
+        (Some(EraseVerb::Keep(document)), ..) => print_document(&client.delete(&address(&document.reference)).await?, output),
         (None, Some(reference), Some(why)) => {
             let of = if args.yes { reference } else { ask(&reference, why, client, output).await? };
             let answer = client.post(&address(&of), &ErasureRequest { why }).await?;

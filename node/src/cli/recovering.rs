@@ -253,6 +253,9 @@ fn report(recovery: &Recovery) -> String {
             recovery.silent
         ));
     }
+    if recovery.refused > 0 {
+        text.push_str(&format!("In {} of them the lost device may still act: `csu doctor` names them.\n", recovery.refused));
+    }
     if recovery.sending > 0 {
         text.push_str("Some neighbours have not taken all that was signed; they get it when the node runs.\n");
     }

@@ -320,6 +320,11 @@ impl Desk for FakeDesk {
         Ok(erasure(true))
     }
 
+    fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        self.note(actor, format!("keep document {reference}"));
+        Ok(document("bulletin", Map::new()))
+    }
+
     fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
         Ok(erasure(reference != "3fa9"))
     }
@@ -378,7 +383,7 @@ impl Desk for FakeDesk {
 
     fn recover(&mut self, actor: &Actor, _step: RecoveryStep) -> Result<Recovery, Problem> {
         self.note(actor, "recover".into());
-        Ok(Recovery { stage: RecoveryStage::Done, neighbours: vec![], documents: 0, disowned: 0, silent: 0, sending: 0 })
+        Ok(Recovery { stage: RecoveryStage::Done, neighbours: vec![], documents: 0, disowned: 0, silent: 0, refused: 0, sending: 0 })
     }
 
     fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {

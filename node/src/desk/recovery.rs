@@ -17,6 +17,8 @@ pub struct Recovery {
     pub disowned: usize,
     /// How many came back from the backup and wait for a neighbour that knows whether they were erased meanwhile.
     pub silent: usize,
+    /// In how many documents the rules refused the root key's word, so that the lost device may still act there.
+    pub refused: usize,
     /// Messages that neighbours have not taken yet.
     pub sending: usize,
 }

@@ -67,6 +67,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("GET", "/documents/{ref}/access", "who may do what, and by which chain of grants"),
     operation("GET", "/documents/{ref}/erasure", "who holds a document, and who confirmed that it is erased there"),
     operation("POST", "/documents/{ref}/erasure", "have a document erased everywhere, for good: {why}"),
+    operation("DELETE", "/documents/{ref}/erasure", "keep a document that a lost device had erased, too late for it to count"),
     operation("GET", "/erasures", "every erased document, with who confirmed"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
     operation("GET", "/circles", "the circles of this node"),
@@ -113,7 +114,7 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/revocations", post(revoke))
         .route("/documents/{ref}/revocations/preview", post(preview_revocation))
         .route("/documents/{ref}/access", get(access))
-        .route("/documents/{ref}/erasure", get(erasure).post(erase))
+        .route("/documents/{ref}/erasure", get(erasure).post(erase).delete(keep_document))
         .route("/erasures", get(erasures))
         .route("/documents/{ref}/export", get(export))
         .route("/documents/{ref}/retention", put(keep))
@@ -335,6 +336,10 @@ async fn erase(
     Json(request): Json<ErasureRequest>,
 ) -> Answer<ErasureView> {
     Ok(Json(desk.ask(move |desk| desk.erase(&actor, &reference, request)).await?))
+}
+
+async fn keep_document(State(desk): Desk, Caller(actor): Caller, Path(reference): Path<String>) -> Answer<Document> {
+    Ok(Json(desk.ask(move |desk| desk.keep_document(&actor, &reference)).await?))
 }
 
 async fn erasures(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<ErasureView>> {

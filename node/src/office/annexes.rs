@@ -5,7 +5,7 @@
 //! reason. Whoever opens another organisation's annex signs that they did, and why, sealed for its owner; that is on disk before
 //! the words are answered. Every opening needs a reason of its own.
 
-use super::circles::covers;
+use super::circles::{Wishes, covers};
 use super::opening::{Named, Open, kind_named, shown};
 use super::record::lasting_reason;
 use super::recovering;
@@ -14,12 +14,14 @@ use super::steps::Addressees;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, AnnexLine, AnnexLoss, Document, DraftRequest, Moment, OpeningRequest, Problem};
 use crate::log_verb::LogVerb;
-use crate::storage::{Draft, DraftContent, DraftNumber};
+use crate::storage::{Draft, DraftContent, DraftNumber, Listed};
 use csu_protocol::access::Access;
 use csu_protocol::document::{Kind, Sealed, Wanted, kind};
 use csu_protocol::entry::{Body, Grant, Plane, Reason, Remark, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
+use csu_protocol::reading::{self, OpenResponse, Reader};
+use csu_protocol::store::Read;
 use serde_json::{Map, Value};
 
 /// Annexes that a document shows.
@@ -50,10 +52,14 @@ fn sealed_kind(name: &str) -> Option<Sealed> {
     kind::find(name).and_then(|kind| kind.sealed)
 }
 
-/// What a document that was issued says it is a part of.
+/// What a document that was issued says it is a part of, in the first revision of its owner: what somebody else adds
+/// takes it to no other document. None if that is itself.
 pub(super) fn part_of(open: &Open) -> Option<DocumentId> {
     let sealed = open.kind.sealed?;
-    open.snapshot.fields.get(sealed.part_of)?.as_str()?.parse().ok()
+    let first = open.opened.revisions.iter().find(|revision| revision.organisation == open.owner)?;
+    let said = open.opened.content.snapshot_at(&[first.change])?;
+    let whole: DocumentId = said.fields.get(sealed.part_of)?.as_str()?.parse().ok()?;
+    (whole != open.id).then_some(whole)
 }
 
 /// Refuses whoever types what the node writes.
@@ -97,6 +103,15 @@ impl Office {
         Ok(drafts.filter(belongs).collect())
     }
 
+    /// The silent document that the draft of an annex belongs to, if it does: its words may have been meant to be gone with it.
+    pub(super) fn silent_whole(&self, draft: &Draft) -> Option<DocumentId> {
+        let sealed = sealed_kind(&draft.content.kind)?;
+        match self.whole_of(&sealed, &draft.content.fields) {
+            Ok(Whole::Document(document)) if self.is_silent(&document) => Some(document),
+            Ok(Whole::Document(_) | Whole::Draft(_)) | Err(_) => None,
+        }
+    }
+
     /// The annexes of this organisation that belong to a document and were not erased.
     fn own_annexes(&self, whole: &DocumentId) -> Result<Vec<DocumentId>, Problem> {
         let us = self.machine.organisation();
@@ -125,24 +140,34 @@ impl Office {
         let Whole::Document(document) = whole else { return Ok(lines) };
         let access = self.access_of(&document)?;
         let (owner, named) = (access.owner(), access.named());
+        let mut others = Vec::new();
         for annex in self.storage.annexes(&document)? {
-            let Some(listed) = self.storage.listed(&annex)? else { continue };
-            // Whoever has nothing to do with a document may claim that something is a part of it.
-            if Some(listed.owner) != owner && !named.contains(&listed.owner) {
-                continue;
+            let Some(listed) = self.storage.listed(&annex)?.filter(|_| !self.is_silent(&annex)) else { continue };
+            if Some(listed.owner) == owner {
+                if lines.len() >= MOST_LINES {
+                    break;
+                }
+                lines.push(self.annex_line(listed)?);
+            } else if named.contains(&listed.owner) && others.len() < MOST_LINES {
+                // Whoever has nothing to do with a document may claim that something is a part of it.
+                others.push(listed);
             }
-            if lines.len() >= MOST_LINES {
-                break;
-            }
-            lines.push(AnnexLine {
-                reference: annex.short(),
-                id: Some(annex),
-                state: listed.state,
-                owner: self.organisation(&listed.owner),
-                ends: self.end_of(&annex)?.map(Into::into),
-            });
+        }
+        // However many others there are, they hide none of the owner's.
+        for listed in others.into_iter().take(MOST_LINES.saturating_sub(lines.len())) {
+            lines.push(self.annex_line(listed)?);
         }
         Ok(lines)
+    }
+
+    fn annex_line(&self, listed: Listed) -> Result<AnnexLine, Problem> {
+        Ok(AnnexLine {
+            reference: listed.document.short(),
+            id: Some(listed.document),
+            state: listed.state,
+            owner: self.organisation(&listed.owner),
+            ends: self.end_of(&listed.document)?.map(Into::into),
+        })
     }
 
     /// What stands for a document where people see it: for an annex the title of what it belongs to.
@@ -151,16 +176,23 @@ impl Office {
             return Ok(title);
         }
         let Some(whole) = self.storage.part_of(document)? else { return Ok(title) };
-        let listed = self.line_of(&whole)?.map(|line| line.title).filter(|title| !title.is_empty());
-        Ok(listed.map_or(title, |of| format!("Annex of {of}")))
+        Ok(self.title_of_whole(&whole)?.map_or(title, |of| format!("Annex of {of}")))
+    }
+
+    /// The title of what an annex belongs to, if that can be shown. Annexes that say they are parts of each other have none.
+    fn title_of_whole(&self, whole: &DocumentId) -> Result<Option<String>, Problem> {
+        if self.is_silent(whole) {
+            return Ok(None);
+        }
+        let listed = self.storage.listed(whole)?.filter(|line| sealed_kind(&line.kind).is_none() && !line.title.is_empty());
+        Ok(listed.map(|line| line.title))
     }
 
     /// The same for the draft of an annex.
     pub(super) fn draft_title(&self, sealed: &Sealed, fields: &Map<String, Value>) -> Result<String, Problem> {
         Ok(match self.whole_of(sealed, fields) {
             Ok(Whole::Document(document)) => {
-                let listed = self.line_of(&document)?.map(|line| line.title).filter(|title| !title.is_empty());
-                format!("Annex of {}", listed.unwrap_or_else(|| document.short()))
+                format!("Annex of {}", self.title_of_whole(&document)?.unwrap_or_else(|| document.short()))
             }
             Ok(Whole::Draft(number)) => format!("Annex of draft {number}"),
             Err(_) => "Annex of a draft that is gone".to_owned(),
@@ -313,6 +345,13 @@ impl Office {
 
     /// Whether grants on an annex are narrower than those on what it belongs to.
     pub(super) fn check_within(&self, whole: &DocumentId, grants: &[Grant]) -> Result<(), Problem> {
+        self.refuse_erased(whole)?;
+        if self.access_of(whole)?.withdrawal().is_some() {
+            return Err(Problem::conflict(
+                format!("what it belongs to, {}, is withdrawn, for good", whole.short()),
+                "give what is not to be forgotten as an annex of another document",
+            ));
+        }
         let us = Subject::Organisation(self.machine.organisation());
         if let Some(grant) = grants.iter().find(|grant| grant.subject != us && grant.role > Role::Read) {
             return Err(Problem::invalid(
@@ -340,6 +379,33 @@ impl Office {
     /// The same for an annex that was issued; nothing for any other document.
     pub(super) fn check_part(&self, open: &Open, grants: &[Grant]) -> Result<(), Problem> {
         part_of(open).map_or(Ok(()), |whole| self.check_within(&whole, grants))
+    }
+
+    /// What is given on an annex lasts no longer than it: then every node stops at its end, and not the owner's alone.
+    pub(super) fn end_with_annex(&self, open: &Open, wishes: &mut Wishes) -> Result<(), Problem> {
+        let Some(end) = (if open.kind.sealed.is_some() { self.end_of(&open.id)? } else { None }) else { return Ok(()) };
+        if end <= now() {
+            return Err(Problem::conflict(
+                format!("this annex came to its end on {end}"),
+                format!(
+                    "if it is still needed, first keep it longer with `csu retention set {} --keep-months 1 --why WHY`",
+                    open.id.short()
+                ),
+            ));
+        }
+        wishes.end_by(end);
+        Ok(())
+    }
+
+    /// Refuses what only the owner of an annex does: no role on it lets others do that.
+    pub(super) fn refuse_others_sealed(&self, document: &DocumentId, kind: &Kind, verb: &str) -> Result<(), Problem> {
+        let owner = self.access_of(document)?.owner().filter(|owner| *owner != self.machine.organisation());
+        let Some(owner) = owner.filter(|_| kind.sealed.is_some()) else { return Ok(()) };
+        let owner = self.organisation(&owner);
+        Err(Problem::denied(
+            format!("{} is changed, given and withdrawn by its owner alone, and this one is {owner}'s", kind.one()),
+            format!("ask {owner} to {verb}"),
+        ))
     }
 
     /// Which of these grants give somebody more than they have on another document.
@@ -402,7 +468,7 @@ impl Office {
             "opened it".to_owned()
         } else {
             self.tell_owner(actor, &open, reason.clone())?;
-            format!("opened it, and told {}", self.name_for_log(&open.owner))
+            format!("opened it, and signed for {} that it did", self.name_for_log(&open.owner))
         };
         self.log_act(actor, LogVerb::Consultation, Some(document), Some(reason), detail)?;
         self.mark_read(&document)?;
@@ -432,32 +498,44 @@ impl Office {
         self.send_response(actor, &open.id, Remark::Opened, "", reason, Addressees::Owner)
     }
 
-    /// Notes in the log who opened an annex of this organisation, as they signed it.
+    /// Notes in the log who opened an annex of this organisation, as they signed it, whether or not it still counts.
     pub(super) fn note_openings(&mut self) -> Result<(), OfficeError> {
-        let us = self.machine.organisation();
         for (document, entries) in std::mem::take(&mut self.responded) {
-            let sealed = self.storage.listed(&document)?.is_some_and(|line| line.owner == us && sealed_kind(&line.kind).is_some());
-            if !sealed {
-                continue;
-            }
-            let stored = csu_protocol::store::Read::document(&self.storage, &document)?;
-            let Ok(access) = self.access_of(&document) else { continue };
-            let open = self.read_by(&document, access, stored);
-            let said = |entry: &EntryId| open.opened.responses.iter().find(|response| response.entry == *entry);
-            for response in entries.iter().filter_map(said).filter(|response| response.payload.remark == Remark::Opened) {
+            for response in self.openings(&document, entries)? {
                 let who = self.name_for_log(&response.organisation);
                 let person = response.payload.person.as_deref().map_or_else(|| "somebody there".to_owned(), tidy);
                 let why =
                     Some(tidy(&response.payload.text)).filter(|why| !why.is_empty()).unwrap_or_else(|| "(no reason given)".to_owned());
-                let detail = format!("opened it: {person}, at {} by their clock", Moment::from(response.payload.at));
+                let counts = self.access_of(&document).is_ok_and(|access| access.is_authorised(&response.entry));
+                let late = if counts { "" } else { "; this came after its role was taken back" };
+                let detail = format!("opened it: {person}, at {} by their clock{late}", Moment::from(response.payload.at));
                 self.log(now(), LogVerb::Consultation, &who, Some(document), None, Some(why), detail)?;
             }
         }
         Ok(())
     }
 
-    /// Takes annexes of this organisation back from whoever lost what they belong to.
-    pub(super) fn narrow_annexes(&mut self) -> Result<(), OfficeError> {
+    /// What some entries say of who opened an annex of this organisation.
+    fn openings(&self, document: &DocumentId, entries: Vec<EntryId>) -> Result<Vec<OpenResponse>, OfficeError> {
+        let us = self.machine.organisation();
+        let Some(access) = self.access_of(document).ok().filter(|access| access.owner() == Some(us)) else { return Ok(Vec::new()) };
+        let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
+        let stored = self.storage.entries(document, &entries.into_iter().collect())?;
+        let said = stored.iter().filter_map(|stored| reading::response(document, stored, &reader));
+        let openings: Vec<OpenResponse> = said.filter(|said| said.payload.remark == Remark::Opened && said.organisation != us).collect();
+        if openings.is_empty() {
+            return Ok(openings);
+        }
+        // Both may have come at once: what is listed is older than what is stored.
+        let is_annex = self.storage.listed(document)?.is_some_and(|line| sealed_kind(&line.kind).is_some()) || {
+            let stored = self.storage.document(document)?;
+            self.read_by(document, access, stored).kind.sealed.is_some()
+        };
+        Ok(if is_annex { openings } else { Vec::new() })
+    }
+
+    /// Has the annexes of this organisation follow what they belong to, whoever changed that.
+    pub(super) fn follow_wholes(&mut self) -> Result<(), OfficeError> {
         // The root key speaks first. Then every document changes, and is looked at.
         if self.recovering.as_ref().is_some_and(recovering::Recovering::is_gathering) {
             return Ok(());
@@ -465,12 +543,25 @@ impl Office {
         for whole in self.changed.clone() {
             let Ok(annexes) = self.own_annexes(&whole) else { continue };
             for annex in annexes {
-                if let Err(problem) = self.narrow(&whole, &annex) {
-                    tracing::warn!(document = %annex.short(), %problem, "could not take an annex back from whoever lost the document");
+                if let Err(problem) = self.follow_whole(&whole, &annex) {
+                    tracing::warn!(document = %annex.short(), %problem, "an annex could not follow what it belongs to");
                 }
             }
         }
         self.pump()
+    }
+
+    /// Has one annex erased, withdrawn, or taken back from whoever lost what it belongs to.
+    fn follow_whole(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
+        let actor = Actor::named("this node")?;
+        if let Some(erased) = self.erased(whole)? {
+            // What its operator wants to wait for before another's document is destroyed, this waits for, too.
+            return if self.is_in_grace(whole)? { Ok(()) } else { self.erase_annex(&actor, annex, erased.why.unwrap_or(Reason::Other)) };
+        }
+        if let Some((_, _, reason)) = self.access_of(whole)?.withdrawal() {
+            self.withdraw_annex(&actor, annex, reason)?;
+        }
+        self.narrow(whole, annex)
     }
 
     /// Who has a role on an annex and not, by this graph, on what it belongs to.
@@ -496,35 +587,40 @@ impl Office {
 
     fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
         let outside = self.who_lacks(self.access_of(whole)?, annex)?;
-        for subject in outside {
-            let trial = self.try_revocation(annex, subject, crate::desk::PassedOn::Stay)?;
-            self.carry_out(trial)?;
-            let to = self.party_for_log(subject);
-            let why = format!("it lost what this is a part of, {}", whole.short());
-            self.log(now(), LogVerb::Access, "this node", Some(*annex), Some(to), Some(why), "took its roles back".to_owned())?;
-        }
-        Ok(())
+        // One that cannot be taken back from must not keep the others.
+        let failed = outside.into_iter().filter_map(|subject| self.take_annex_back(whole, annex, subject).err());
+        failed.reduce(|first, _| first).map_or(Ok(()), Err)
+    }
+
+    fn take_annex_back(&mut self, whole: &DocumentId, annex: &DocumentId, subject: Subject) -> Result<(), Problem> {
+        let trial = self.try_revocation(annex, subject, crate::desk::PassedOn::Stay)?;
+        self.carry_out(trial)?;
+        let to = self.party_for_log(subject);
+        let why = format!("it lost what this is a part of, {}", whole.short());
+        Ok(self.log(now(), LogVerb::Access, "this node", Some(*annex), Some(to), Some(why), "took its roles back".to_owned())?)
     }
 
     /// Withdraws the annexes of this organisation with what they belong to.
     pub(super) fn withdraw_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        for annex in self.own_annexes(whole)? {
-            if self.access_of(&annex)?.withdrawal().is_some() {
-                continue;
-            }
-            let under = self.standing(&annex, Role::Admin, "withdrawing")?;
-            self.sign_control(&annex, under, Body::Withdraw { reason })?;
-            self.log_act(actor, LogVerb::Alteration, Some(annex), Some(reason.to_string()), "withdrew it with what it belongs to")?;
+        self.own_annexes(whole)?.iter().try_for_each(|annex| self.withdraw_annex(actor, annex, reason))
+    }
+
+    fn withdraw_annex(&mut self, actor: &Actor, annex: &DocumentId, reason: Reason) -> Result<(), Problem> {
+        if self.access_of(annex)?.withdrawal().is_some() {
+            return Ok(());
         }
-        Ok(())
+        let under = self.standing(annex, Role::Admin, "withdrawing")?;
+        self.sign_control(annex, under, Body::Withdraw { reason })?;
+        self.log_act(actor, LogVerb::Alteration, Some(*annex), Some(reason.to_string()), "withdrew it with what it belongs to")
     }
 
     /// Has the annexes of this organisation erased with what they belong to.
     pub(super) fn erase_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        for annex in self.own_annexes(whole)? {
-            self.order_erasure(actor, &annex, reason, "had it erased everywhere with what it belongs to")?;
-        }
-        Ok(())
+        self.own_annexes(whole)?.iter().try_for_each(|annex| self.erase_annex(actor, annex, reason))
+    }
+
+    fn erase_annex(&mut self, actor: &Actor, annex: &DocumentId, reason: Reason) -> Result<(), Problem> {
+        self.order_erasure(actor, annex, reason, "had it erased everywhere with what it belongs to")
     }
 
     /// Throws the drafts of annexes of a document away; how many there were.

@@ -4,7 +4,7 @@
 mod giving;
 mod pending;
 
-pub(super) use giving::{Giving, Wishes, as_grant, batches, covers, grants_of, highest_of, is_gift};
+pub(super) use giving::{Giving, Wishes, as_grant, batches, covers, each_grant, grants_of, highest_of, is_gift};
 
 use super::opening::shown;
 use super::{Office, now};

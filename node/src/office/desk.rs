@@ -152,6 +152,10 @@ impl Desk for Office {
         self.whole(|office| office.erase_document(actor, reference, request))
     }
 
+    fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        self.whole(|office| office.keep_contested(actor, reference))
+    }
+
     fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {
         self.erasure_of(reference)
     }

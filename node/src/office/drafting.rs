@@ -140,8 +140,9 @@ impl Office {
 
     /// The draft of a document's next version: what it says now, and over which revisions.
     pub(super) fn draft_on(&mut self, actor: &Actor, document: &DocumentId) -> Result<DraftContent, Problem> {
-        self.standing(document, Role::Write, "editing")?;
         let open = self.open_document(document)?;
+        self.refuse_others_sealed(document, open.kind, "issue another")?;
+        self.standing(document, Role::Write, "editing")?;
         if open.kind.sealed.is_some() {
             return Err(Problem::conflict(
                 "an annex that was issued is not changed: what a change takes out would stay in its history",

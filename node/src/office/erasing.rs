@@ -69,7 +69,7 @@ impl Erasing {
 impl Office {
     /// Signs the order to erase a document, which every holder obeys.
     pub(super) fn erase_document(&mut self, actor: &Actor, reference: &str, request: ErasureRequest) -> Result<ErasureView, Problem> {
-        let document = match self.find(reference)? {
+        let document = match self.find_to_erase(reference)? {
             Named::Document(document, _) => document,
             Named::Draft(draft) => {
                 return Err(Problem::conflict(
@@ -105,7 +105,10 @@ impl Office {
 
     /// Who holds a document and, if it is erased, who confirmed.
     pub(super) fn erasure_of(&self, reference: &str) -> Result<ErasureView, Problem> {
-        let document = self.find_shared(reference)?;
+        let document = match self.find_to_erase(reference)? {
+            Named::Document(document, _) => document,
+            Named::Draft(_) => self.find_shared(reference)?,
+        };
         self.erasure_view(&document)
     }
 
@@ -231,13 +234,7 @@ impl Office {
             return Ok(());
         };
         let at = now();
-        let stored = self.storage.entries(document, &BTreeSet::from([erasure.entry]))?;
-        // What was ordered at this node is what its operator wants; other orders may be a thief's.
-        let received = stored.first().filter(|stored| stored.from.is_some()).map(|stored| stored.received);
-        let grace = self.config.erasure_grace_hours.saturating_mul(3_600_000);
-        if let Some(until) = received.map(|received| received.plus_ms(grace))
-            && at < until
-        {
+        if let Some(until) = self.grace_until(document, &erasure)?.filter(|until| at < *until) {
             self.erasing.waiting.insert(*document, until);
             return Ok(());
         }
@@ -260,6 +257,22 @@ impl Office {
         };
         let detail = format!("removed what this node held of it{drafts}");
         self.log(at, LogVerb::Erasure, &by, Some(*document), None, erasure.why.map(|why| why.to_string()), detail)
+    }
+
+    /// Until when an order to erase is not obeyed yet. What was ordered at this node is what its operator wants; other
+    /// orders may be a thief's.
+    fn grace_until(&self, document: &DocumentId, erasure: &Erasure) -> Result<Option<Timestamp>, OfficeError> {
+        let stored = self.storage.entries(document, &BTreeSet::from([erasure.entry]))?;
+        let received = stored.first().filter(|stored| stored.from.is_some()).map(|stored| stored.received);
+        let grace = self.config.erasure_grace_hours.saturating_mul(3_600_000);
+        Ok(received.map(|received| received.plus_ms(grace)))
+    }
+
+    /// Whether a document is hidden here, and not destroyed before a time.
+    pub(super) fn is_in_grace(&self, document: &DocumentId) -> Result<bool, Problem> {
+        let undestroyed = self.machine.document(document).filter(|holding| !holding.is_destroyed());
+        let Some(erasure) = undestroyed.and_then(|holding| holding.access().erasure()) else { return Ok(false) };
+        Ok(self.grace_until(document, &erasure)?.is_some_and(|until| now() < until))
     }
 
     /// Has what was removed from rows taken off the disk as well, after the commit.

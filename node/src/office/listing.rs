@@ -6,6 +6,7 @@ use super::{Office, OfficeError};
 use crate::desk::Problem;
 use crate::storage::Listed;
 use csu_protocol::id::DocumentId;
+use csu_protocol::reading::OpenRevision;
 use csu_protocol::time::Timestamp;
 
 impl Office {
@@ -33,8 +34,9 @@ impl Office {
         let news = open.stored.last().is_some_and(|stored| stored.from.is_some());
         let unread = news || before.is_some_and(|before| before.unread);
         self.storage.put_listing(&line(&open, unread))?;
-        if let Some(whole) = part_of(&open) {
-            self.storage.put_annex(document, &whole)?;
+        match part_of(&open) {
+            Some(whole) => self.storage.put_annex(document, &whole)?,
+            None => self.storage.remove_annex(document)?,
         }
         Ok(())
     }
@@ -62,7 +64,9 @@ impl Office {
 /// When a document last changed: the earlier of what its author claims and when it was received,
 /// so that a clock set ahead does not keep a document on top for ever.
 pub(super) fn updated(open: &Open) -> Timestamp {
-    let claimed = open.opened.revisions.iter().map(|revision| revision.at.min(revision.received)).max();
+    // A sealed part is never changed: what somebody adds to it does not make it last longer.
+    let counts = |revision: &&OpenRevision| open.kind.sealed.is_none() || revision.organisation == open.owner;
+    let claimed = open.opened.revisions.iter().filter(counts).map(|revision| revision.at.min(revision.received)).max();
     claimed.or_else(|| received(open)).unwrap_or_default()
 }
 

@@ -47,7 +47,12 @@ impl Office {
         {
             return Ok(match draft.content.document {
                 Some(document) => self.named(document)?,
-                None => Named::Draft(draft),
+                None => {
+                    if let Some(whole) = self.silent_whole(&draft) {
+                        self.refuse_silent(&whole)?;
+                    }
+                    Named::Draft(draft)
+                }
             });
         }
         let hex = reference.len() >= 4 && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -122,8 +127,14 @@ impl Office {
         let us = self.machine.organisation();
         let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
         let opened = reading::open(access, &stored, &reader);
-        let snapshot = opened.content.snapshot();
+        let mut snapshot = opened.content.snapshot();
         let owner = access.owner().unwrap_or(us);
+        if snapshot.kind.is_some_and(|kind| kind.sealed.is_some())
+            && !opened.revisions.iter().any(|revision| revision.organisation == owner)
+        {
+            // A sealed part ends by itself and goes with another document: nobody but the owner makes one of it.
+            snapshot = Snapshot { problems: snapshot.problems, ..Snapshot::default() };
+        }
         let withdrawal = access.withdrawal();
         let level = self.level(access, owner);
         let kind = snapshot.kind.unwrap_or(&NO_KIND);

@@ -8,8 +8,8 @@
 //! The order matters: what is not known when the root key speaks falls with what a thief does afterwards. Each piece of the work
 //! is one commit, and after an interruption the next run finds what is left: nothing is signed twice.
 
-use super::steps::author_problem;
-use super::{Office, count};
+use super::steps::{author_problem, command_problem};
+use super::{Office, count, now};
 use crate::desk::{Actor, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
 use crate::log_verb::LogVerb;
 use csu_protocol::author::{self, Acting};
@@ -17,11 +17,13 @@ use csu_protocol::entry::Signer;
 use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
 use csu_protocol::identity::RootKey;
 use csu_protocol::store::Pairing;
-use csu_protocol::sync::Connection;
+use csu_protocol::sync::{CommandError, Connection};
 use std::collections::BTreeSet;
 
 /// Documents looked at in one piece of the work: one commit, and a sign of life on the screen.
 const AT_A_TIME: usize = 256;
+/// Passes at most: what comes while the root key speaks is seen in the next one, and nobody keeps it speaking for ever.
+const PASSES: usize = 4;
 
 /// What a node needs to come back, beside what every node has.
 pub(super) struct Recovering {
@@ -30,6 +32,8 @@ pub(super) struct Recovering {
     compared: BTreeSet<OrganisationId>,
     /// How far the pass through the documents is; none before it has begun.
     pass: Option<Pass>,
+    /// How many passes are over.
+    passes: usize,
 }
 
 /// One pass through all documents.
@@ -39,17 +43,22 @@ struct Pass {
     last: Option<DocumentId>,
     /// How many were.
     seen: usize,
+    /// How many entries were signed.
+    signed: usize,
+    /// Documents whose rules refuse the root key's word.
+    refused: BTreeSet<DocumentId>,
 }
 
 impl Recovering {
     pub(super) const fn new(root: RootKey) -> Self {
-        Self { root, compared: BTreeSet::new(), pass: None }
+        Self { root, compared: BTreeSet::new(), pass: None, passes: 0 }
     }
 
     /// Memory was given up: what was signed and is not on disk is signed again.
     pub(super) fn begin_again(&mut self) {
         self.compared.clear();
         self.pass = None;
+        self.passes = 0;
     }
 
     /// Whether the root key has not spoken yet.
@@ -90,11 +99,23 @@ impl Office {
         if recovering.pass.is_none() && self.waited_for(recovering, without).next().is_some() {
             return Ok(false);
         }
+        if recovering.pass.is_none() && self.machine.directory().replaced_devices(&self.machine.organisation()).is_empty() {
+            return Err(Problem::conflict(
+                "no neighbour was reached that knows this organisation's device before this one, so there is nothing to restore yet",
+                "ask a neighbour for a new ticket, then `csu restore --resume --ticket TICKET`",
+            ));
+        }
         let mut pass = recovering.pass.take().unwrap_or_default();
         let is_over = self.disown_some(&recovering.root, &mut pass)?;
-        let seen = pass.seen;
+        let (seen, signed, refused) = (pass.seen, pass.signed, pass.refused.clone());
         recovering.pass = Some(pass);
         if !is_over {
+            return Ok(false);
+        }
+        recovering.passes = recovering.passes.saturating_add(1);
+        if signed > 0 && recovering.passes < PASSES {
+            // Documents came while others were looked at, and some of them sort before.
+            recovering.pass = Some(Pass { refused, ..Pass::default() });
             return Ok(false);
         }
         self.machine.reconcile_alone();
@@ -136,7 +157,7 @@ impl Office {
 
     /// How far it is; without the root key it is done.
     fn recovery(&self, recovering: Option<&Recovering>, without: &BTreeSet<OrganisationId>) -> Recovery {
-        let neighbours = recovering.into_iter().flat_map(|recovering| {
+        let paired = recovering.into_iter().flat_map(|recovering| {
             self.machine.peers().map(|peer| RecoveringWith {
                 organisation: self.organisation(&peer.organisation),
                 state: self.state_with(recovering, peer),
@@ -144,6 +165,14 @@ impl Office {
                 number: (peer.pairing != Pairing::Confirmed).then(|| peer.number.to_string()),
             })
         });
+        let unmet = self.machine.joinings().filter(|joining| recovering.is_some() && self.machine.peer(&joining.organisation).is_none());
+        let joining = unmet.map(|joining| RecoveringWith {
+            organisation: self.organisation(&joining.organisation),
+            state: RecoveringState::Connecting,
+            left_out: without.contains(&joining.organisation),
+            number: None,
+        });
+        let neighbours = paired.chain(joining);
         let load = self.machine.peers().filter_map(|peer| self.machine.load(&peer.organisation));
         Recovery {
             stage: match recovering.map(|recovering| recovering.pass.is_some()) {
@@ -155,6 +184,7 @@ impl Office {
             documents: self.machine.documents().count(),
             disowned: recovering.and_then(|recovering| recovering.pass.as_ref()).map_or(0, |pass| pass.seen),
             silent: self.machine.unreconciled().count(),
+            refused: recovering.and_then(|recovering| recovering.pass.as_ref()).map_or(0, |pass| pass.refused.len()),
             sending: load.map(|load| load.waiting_frames.saturating_add(load.frames_under_way)).sum(),
         }
     }
@@ -185,7 +215,15 @@ impl Office {
                 let Some(body) = access.disown(&us, device, successors) else { continue };
                 let acting = Acting { organisation: us, signer: Signer::Root(root), under: None };
                 let entry = author::control(access, &acting, body).map_err(|error| author_problem(&error))?;
-                self.publish(entry)?;
+                match self.machine.publish(now(), entry) {
+                    Ok(_) => pass.signed = pass.signed.saturating_add(1),
+                    // One document that somebody made unfit must not keep all the others from being saved.
+                    Err(CommandError::Refused(rule)) => {
+                        tracing::warn!(document = document.short(), %rule, "the root key's word is refused");
+                        pass.refused.insert(*document);
+                    }
+                    Err(error) => return Err(command_problem(&error)),
+                }
             }
         }
         pass.seen = pass.seen.saturating_add(some.len());

@@ -97,6 +97,7 @@ impl Office {
             });
         }
         checks.extend(self.check_erasures()?);
+        checks.extend(self.check_lost_devices());
         Ok(checks)
     }
 }

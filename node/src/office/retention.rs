@@ -33,8 +33,10 @@ impl Dates {
         let after = |months: u32| months_after(kept.updated, months);
         match &kept.own {
             // What is kept short stays so unless somebody says until when.
-            Some(own) => Self { review: own.review, ends: own.ends.or_else(|| end_of_sealed(kept)) },
-            None => Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(kept)) },
+            Some(own) => Self { review: own.review, ends: own.ends.or_else(|| end_of_sealed(&kept.kind, kept.updated)) },
+            None => {
+                Self { review: review_months.map(after), ends: erase_months.map(after).or_else(|| end_of_sealed(&kept.kind, kept.updated)) }
+            }
         }
     }
 
@@ -46,9 +48,9 @@ impl Dates {
 
 /// When a sealed part of another document is erased if no setting says otherwise. It is never changed, so this counts from
 /// when it was issued, at every node that holds it and after every restoration.
-fn end_of_sealed(kept: &Kept) -> Option<Timestamp> {
-    let sealed = kind::find(&kept.kind)?.sealed?;
-    Some(kept.updated.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
+fn end_of_sealed(kind: &str, issued: Timestamp) -> Option<Timestamp> {
+    let sealed = kind::find(kind)?.sealed?;
+    Some(issued.plus_ms(u64::from(sealed.days).saturating_mul(24 * 3_600_000)))
 }
 
 /// The moment so many calendar months later, in UTC: from 31 January one month later is the last of
@@ -135,6 +137,12 @@ impl Office {
         Ok(self.storage.kept(document)?.and_then(|kept| Dates::of(&kept, self.config.keeps(&kept.kind)).ends))
     }
 
+    /// When a document of a kind that is issued at a moment ends, if nobody says otherwise.
+    pub(super) fn end_by_kind(&self, kind: &str, issued: Timestamp) -> Option<Timestamp> {
+        let (_, months) = self.config.keeps(kind);
+        months.map(|months| months_after(issued, months)).or_else(|| end_of_sealed(kind, issued))
+    }
+
     /// What is due until a moment, soonest first, at most so many, and how many more there are.
     fn due_until(&self, until: Timestamp, limit: u32) -> Result<(Vec<RetentionLine>, u64), Problem> {
         self.soonest(until, usize::try_from(limit).unwrap_or(usize::MAX), |_, dates| dates.first())
@@ -187,6 +195,9 @@ impl Office {
     pub(super) fn check_of_retention(&self) -> Result<Check, Problem> {
         let (now, mut reviews, mut ends) = (now(), 0_usize, 0_usize);
         self.storage.every_kept(&mut |kept| {
+            if self.is_silent(&kept.document) {
+                return;
+            }
             let dates = Dates::of(&kept, self.config.keeps(&kept.kind));
             if dates.ends.is_some_and(|ends| ends <= now) {
                 ends = ends.saturating_add(1);
@@ -336,6 +347,10 @@ mod tests {
         kept.own = Some(OwnDates { review: Some(review), ends: None, why: "trial".to_owned(), person: None, set_at: updated });
         // What somebody will look at then is not erased before.
         assert_eq!(Dates::of(&kept, (Some(12), Some(18))), Dates { review: Some(review), ends: None });
+        // But for an annex, which somebody must say an end for.
+        kept.kind = "annex".to_owned();
+        assert_eq!(Dates::of(&kept, (None, None)), Dates { review: Some(review), ends: Some(updated.plus_ms(28 * 24 * 3_600_000)) });
+        kept.kind = "bulletin".to_owned();
         // A sealed part ends by itself, unless a setting or a person says when.
         (kept.kind, kept.own) = ("annex".to_owned(), None);
         assert_eq!(Dates::of(&kept, (None, None)), Dates { review: None, ends: Some(at("2026-01-29T00:00:00Z")) });

@@ -1,6 +1,6 @@
 //! Grants, revocations, and who may do what.
 
-use super::circles::{Giving, batches, grants_of, highest_of};
+use super::circles::{Giving, batches, each_grant, grants_of, highest_of};
 use super::opening::Named;
 use super::revoking::still_held;
 use super::{Office, now};
@@ -30,7 +30,7 @@ impl Office {
 
     pub(super) fn add_grant(&mut self, actor: &Actor, reference: &str, request: GrantRequest) -> Result<Document, Problem> {
         let recipient = Recipient { who: request.who, role: request.role, until: request.until };
-        let wishes = self.recipients(&[recipient])?;
+        let mut wishes = self.recipients(&[recipient])?;
         match self.find(reference)? {
             Named::Draft(draft) => {
                 // Nobody learns of a draft: the grant is signed when the document begins.
@@ -42,9 +42,11 @@ impl Office {
             }
             Named::Document(document, _) => {
                 self.refuse_erased(&document)?;
+                let open = self.open_document(&document)?;
+                self.refuse_others_sealed(&document, open.kind, "give it")?;
                 // Whoever may not give anything is told so first, and who may.
                 self.standing(&document, Role::Admin, "granting")?;
-                let open = self.open_document(&document)?;
+                self.end_with_annex(&open, &mut wishes)?;
                 let marking = open.snapshot.marking.unwrap_or(csu_protocol::document::Marking::Red);
                 let needed = self.needed(&document, self.expand(&wishes, &open.owner)?)?;
                 if needed.is_empty() && !self.shares_more(&document, &wishes.circles)? {
@@ -55,7 +57,7 @@ impl Office {
                 }
                 let grants = grants_of(&needed);
                 Self::check_audience(open.kind, &self.audience_with(&document, &grants)?)?;
-                self.check_part(&open, &grants)?;
+                self.check_part(&open, &each_grant(&needed))?;
                 self.check_marking(marking, &grants)?;
                 self.grant_roles(actor, &document, needed, &wishes.circles)?;
                 self.show_document(&document)

@@ -1,10 +1,11 @@
 //! After an organisation lost a device: documents that are silent since they came back from a backup, documents that
 //! nobody answers for, and keeping replaced devices out of documents in which they never acted.
 
-use super::{Office, now};
-use crate::desk::Problem;
+use super::opening::Named;
+use super::{Office, count, now};
+use crate::desk::{Actor, Check, Document, Problem};
 use crate::log_verb::LogVerb;
-use csu_protocol::entry::{Body, Principal, Reason, Role};
+use csu_protocol::entry::{Body, Principal, Role};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::sync::Holding;
 use csu_protocol::time::Timestamp;
@@ -12,6 +13,14 @@ use csu_protocol::time::Timestamp;
 /// How many faults of strangers are noted each by itself, in so many milliseconds; of more only how many there were.
 const STRANGERS_NOTED: u32 = 50;
 const STRANGERS_EVERY_MS: u64 = 60_000;
+
+/// How many documents are named where there may be very many.
+const NAMED: usize = 5;
+
+/// What is noted of a document that is kept although the lost device had it erased, in the table `meta`.
+fn kept_name(document: &DocumentId) -> String {
+    format!("kept {document}")
+}
 
 /// Faults of devices that showed nothing. Anybody can connect and do that, and must not fill the log.
 #[derive(Debug, Default)]
@@ -40,9 +49,10 @@ impl Strangers {
 }
 
 impl Office {
-    /// Whether a document came back from a backup and no neighbour has confirmed it since.
+    /// Whether a document is not shown: it came back from a backup and no neighbour has confirmed it since, or the lost device
+    /// had it erased and it waits for somebody to say whether that counts.
     pub(super) fn is_silent(&self, document: &DocumentId) -> bool {
-        self.machine.document(document).is_some_and(|holding| !holding.is_reconciled())
+        self.machine.document(document).is_some_and(|holding| !holding.is_reconciled()) || self.is_contested(document)
     }
 
     /// Refuses whatever needs a silent document: its owner may have had it erased since the backup was made.
@@ -50,24 +60,94 @@ impl Office {
         if !self.is_silent(document) {
             return Ok(());
         }
+        if self.is_contested(document) {
+            return Err(Problem::conflict(
+                format!("the lost device had document {} erased, and the order came too late to count", document.short()),
+                format!("if it was your own: `csu erase {0} --why REASON`; if it was a thief's: `csu erase keep {0}`", document.short()),
+            ));
+        }
         Err(Problem::conflict(
             format!("document {} came back from a backup and waits until a neighbour has confirmed it", document.short()),
             "connect to a neighbour that holds it: `csu status` says how many wait, and `csu peer list` who is not connected",
         ))
     }
 
-    /// Signs anew an order to erase that the lost device gave and that fell, because nobody had brought it when the root key
-    /// spoke: a backup must not bring back what its owner had erased.
-    pub(super) fn erase_anew(&mut self, document: &DocumentId) -> Result<(), Problem> {
+    /// Whether the lost device had ordered a document to be erased, and the order came too late to count. Whether that was this
+    /// organisation's wish or a thief's only its people know: until they say so the document is silent.
+    pub(super) fn is_contested(&self, document: &DocumentId) -> bool {
+        let Some(access) = self.machine.document(document).map(Holding::access) else { return false };
+        let ours = access.owner() == Some(self.machine.organisation());
+        // What cannot be read counts as not decided.
+        ours && !access.is_erased() && access.fallen_erasure().is_some() && !matches!(self.storage.meta(&kept_name(document)), Ok(Some(_)))
+    }
+
+    /// Keeps a document that the lost device had ordered to be erased.
+    pub(super) fn keep_contested(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        let document = match self.find_to_erase(reference)? {
+            Named::Document(document, _) if self.is_contested(&document) => document,
+            Named::Document(..) | Named::Draft(_) => {
+                return Err(Problem::conflict("nothing was ordered about it that waits for you", "`csu doctor` names what does"));
+            }
+        };
+        self.storage.put_meta(&kept_name(&document), "kept")?;
+        self.log_act(actor, LogVerb::Access, Some(document), None, "kept it, although the lost device had ordered it to be erased")?;
+        self.list_again(&document)?;
+        self.show_document(&document)
+    }
+
+    /// The document that somebody decides about who has it erased: also one that is silent because of that question.
+    pub(super) fn find_to_erase(&self, reference: &str) -> Result<Named, Problem> {
+        let is_beginning = (4..=64).contains(&reference.len()) && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_beginning
+            && let [document] = self.storage.find_by_prefix(reference, 2)?.as_slice()
+            && self.is_contested(document)
+        {
+            return Ok(Named::Document(*document, None));
+        }
+        self.find(reference)
+    }
+
+    /// What a doctor is told of what waits for a decision, and of what the lost device can still do.
+    pub(super) fn check_lost_devices(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let name_some = |documents: &[DocumentId]| {
+            let some: Vec<String> = documents.iter().take(NAMED).map(DocumentId::short).collect();
+            let more = documents.len().saturating_sub(some.len());
+            if more > 0 { format!("{} and {more} more", some.join(", ")) } else { some.join(", ") }
+        };
+        let documents = || self.machine.documents().map(|(document, _)| *document);
+        let contested: Vec<DocumentId> = documents().filter(|document| self.is_contested(document)).collect();
+        if !contested.is_empty() {
+            checks.push(Check::failed(
+                "lost device: erasure",
+                format!("it had these erased, and the order came too late to count: {}", name_some(&contested)),
+                "they are not shown until you say: `csu erase ID --why REASON` if it was yours, `csu erase keep ID` if it was a thief's",
+            ));
+        }
+        let open: Vec<DocumentId> = documents().filter(|document| self.may_still_act(document)).collect();
+        if !open.is_empty() {
+            checks.push(Check::failed(
+                "lost device",
+                format!("what it signs can still count in {}: {}", count(open.len(), "document", "documents"), name_some(&open)),
+                "run `csu restore --resume` with the recovery phrase while the neighbours are connected",
+            ));
+        }
+        checks
+    }
+
+    /// Whether a replaced device of this organisation may act in a document by rights that it has now.
+    fn may_still_act(&self, document: &DocumentId) -> bool {
         let us = self.machine.organisation();
-        let Some(access) = self.machine.document(document).map(Holding::access) else { return Ok(()) };
-        let Some(fallen) = access.fallen_erasure().filter(|_| access.owner() == Some(us) && !access.is_erased()) else { return Ok(()) };
-        let under = self.standing(document, Role::Admin, "erasing")?;
-        let reason = fallen.why.unwrap_or(Reason::Other);
-        self.sign_control(document, under, Body::Withdraw { reason })?;
-        self.sign_control(document, under, Body::Erase)?;
-        let detail = "had it erased everywhere, as the lost device had ordered without its being known when it was disowned".to_owned();
-        Ok(self.log(now(), LogVerb::Erasure, "this node", Some(*document), None, Some(reason.to_string()), detail)?)
+        let directory = self.machine.directory();
+        let lost = directory.replaced_devices(&us);
+        let Some(access) = self.machine.document(document).map(Holding::access).filter(|_| !lost.is_empty()) else { return false };
+        let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return false };
+        let is_open = |device: &DeviceId| {
+            access.disown(&us, device, &directory.successors(&us, device)).is_some()
+                && !access.is_barred(device, (&under, &us))
+                && !access.is_barred_from_above(device, (&under, &us))
+        };
+        lost.iter().any(is_open)
     }
 
     /// How many documents are silent.

@@ -1,7 +1,7 @@
 //! Steps of a document's lifecycle: what is signed, sealed and shared.
 
 use super::annexes::check_mildest;
-use super::circles::{Wishes, batches, grants_of};
+use super::circles::{Wishes, batches, each_grant, grants_of};
 use super::drafting::marking_named;
 use super::opening::{Named, kind_named, shown};
 use super::portability::check_writable;
@@ -158,6 +158,7 @@ impl Office {
             if let Named::Document(document, _) = &named
                 && step.from.contains(&state)
             {
+                self.refuse_others_sealed(document, kind, step.verb)?;
                 // Whoever lacks only the role is told which, and who can give it.
                 match (step.by, step.means) {
                     (_, Means::Withdraw) => self.standing(document, Role::Admin, step.verb).map(|_| ())?,
@@ -211,10 +212,16 @@ impl Office {
         let mut content = draft.content;
         self.changed_by(&mut content, request)?;
         let us = self.machine.organisation();
-        let wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
+        let mut wishes = Wishes { grants: content.audience.clone(), circles: content.circles.clone() };
+        if kind.sealed.is_some()
+            && let Some(end) = self.end_by_kind(kind.name, now())
+        {
+            // So that every node stops at its end, and not the owner's alone.
+            wishes.end_by(end);
+        }
         let givings = self.expand(&wishes, &us)?;
         let part = match &kind.sealed {
-            Some(sealed) => Some(self.check_annex(sealed, &mut content, &grants_of(&givings))?),
+            Some(sealed) => Some(self.check_annex(sealed, &mut content, &each_grant(&givings))?),
             None => None,
         };
         let screened = Self::screen(kind, &mut content.fields, &Map::new(), request)?;
@@ -327,7 +334,7 @@ impl Office {
         self.show_document(document)
     }
 
-    fn publish_change(
+    pub(super) fn publish_change(
         &mut self,
         actor: &Actor,
         document: &DocumentId,

@@ -1,6 +1,7 @@
 //! The office over real storage, with a network that only listens.
 
 mod annexes;
+mod annexes_attacked;
 mod backup;
 mod circles;
 mod preview;
@@ -19,6 +20,7 @@ use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
 mod erasing;
+mod narrowing;
 mod silence;
 
 struct Nowhere;

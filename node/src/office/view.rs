@@ -6,8 +6,8 @@ use super::listing::title;
 use super::opening::{Named, Open, kind_named};
 use super::{Office, now};
 use crate::desk::{
-    AccessLevel, Actor, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine, Problem,
-    Reader, Recipient, ResponseLine, Withdrawal,
+    AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine,
+    Problem, Reader, Recipient, ResponseLine, Withdrawal,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter};
@@ -32,7 +32,7 @@ impl Office {
         let mut items = Vec::new();
         if cursor.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
             for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
-                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) {
+                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) && self.silent_whole(&draft).is_none() {
                     items.push(self.draft_line(&draft)?);
                 }
             }
@@ -63,7 +63,7 @@ impl Office {
     }
 
     fn draft_line(&self, draft: &Draft) -> Result<DocumentLine, Problem> {
-        let view = self.draft_document(draft)?;
+        let view = self.draft_with(draft, Vec::new())?;
         Ok(DocumentLine {
             reference: view.reference,
             id: None,
@@ -110,6 +110,11 @@ impl Office {
     }
 
     pub(super) fn draft_document(&self, draft: &Draft) -> Result<Document, Problem> {
+        self.draft_with(draft, self.annex_lines(Whole::Draft(draft.number))?)
+    }
+
+    /// The same with these annexes: to find them all drafts are looked at, which a list of drafts has no need of.
+    fn draft_with(&self, draft: &Draft, annexes: Vec<AnnexLine>) -> Result<Document, Problem> {
         let kind = kind_named(&draft.content.kind)?;
         let fields = kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
         let marking = draft.content.marking.clone().unwrap_or_else(|| kind.default_marking.to_string());
@@ -136,7 +141,7 @@ impl Office {
             problems: Vec::new(),
             heads: Vec::new(),
             forks: Vec::new(),
-            annexes: self.annex_lines(Whole::Draft(draft.number))?,
+            annexes,
             sealed: false,
         })
     }

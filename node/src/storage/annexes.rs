@@ -14,6 +14,12 @@ pub(super) fn put(db: &Connection, annex: &DocumentId, part_of: &DocumentId) -> 
     Ok(())
 }
 
+/// Forgets that a document is a part of another.
+pub(super) fn remove(db: &Connection, annex: &DocumentId) -> Result<(), Fault> {
+    db.prepare_cached("DELETE FROM annex WHERE document = ?1")?.execute([annex.as_bytes()])?;
+    Ok(())
+}
+
 /// What an annex is a part of.
 pub(super) fn part_of(db: &Connection, annex: &DocumentId) -> Result<Option<DocumentId>, Fault> {
     Ok(select(db, "SELECT key, part_of AS found FROM annex WHERE document = ?1", annex)?.pop())

@@ -160,6 +160,14 @@ impl Storage {
         self.write(|db| annexes::put(db, annex, part_of))
     }
 
+    /// Forgets that a document is a part of another.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn remove_annex(&mut self, annex: &DocumentId) -> Result<(), StorageError> {
+        self.write(|db| annexes::remove(db, annex))
+    }
+
     /// What a document is a part of; none if it is none, or nobody here could ever read it.
     ///
     /// # Errors

@@ -50,6 +50,18 @@ impl Access {
         said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
     }
 
+    /// Whether somebody above the standing of `organisation` under `under` revoked `device` itself, and that counts.
+    #[must_use]
+    pub fn is_barred_from_above(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
+        let party = self.known_author(&Author::Device(*device)).map(Party::Device);
+        let standing = self.find(under).zip(self.known_organisation(organisation));
+        let Some((party, (grant, organisation))) = party.zip(standing) else { return false };
+        self.ancestors(Standing { grant, organisation }).any(|standing| {
+            let mut said = self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members);
+            said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
+        })
+    }
+
     /// The Revoke by which the root key of `organisation` disowns a device that `successors` took the place of: for
     /// [`crate::author::control`], signed by the root key under nothing. It keeps all that is known of the device, except
     /// that it keeps nothing from where the device revoked one of its successors: only a thief does that, and while such a

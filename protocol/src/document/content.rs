@@ -162,6 +162,13 @@ impl Change {
         self.0.parsed.bytes()
     }
 
+    /// The name of the kind that the change says the document is, if it says one: the first does, and those beside it.
+    #[must_use]
+    pub fn kind_name(&self) -> Option<String> {
+        let operations = self.operations();
+        operations.list.iter().any(|operation| operations.is_kind(operation)).then(|| self.0.parsed.text_at("kind")).flatten()
+    }
+
     fn actor(&self) -> &ActorBytes {
         &self.0.actor
     }

@@ -8,6 +8,7 @@ use csu_protocol::access::Row;
 use csu_protocol::entry::{Body, Grant, Subject};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::limits;
+use csu_protocol::time::Timestamp;
 
 /// Whom something is to be granted to, circles not yet expanded.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,14 @@ impl Wishes {
     pub(in super::super) fn add_circle(&mut self, grant: CircleGrant) {
         self.circles.retain(|known| known.circle != grant.circle);
         self.circles.push(grant);
+    }
+
+    /// Lets nothing of it last beyond a moment.
+    pub(in super::super) fn end_by(&mut self, end: Timestamp) {
+        let untils = self.grants.iter_mut().map(|grant| &mut grant.until).chain(self.circles.iter_mut().map(|grant| &mut grant.until));
+        for until in untils {
+            *until = Some(until.map_or(end, |until| until.min(end)));
+        }
     }
 
     /// Adds them to what a draft wishes.
@@ -49,6 +58,11 @@ pub(in super::super) fn covers(one: &Grant, other: &Grant) -> bool {
 /// A live row as a grant.
 pub(in super::super) fn as_grant(row: &Row) -> Grant {
     Grant { subject: row.who, role: row.role, until: row.until }
+}
+
+/// Every grant of givings, of several to one subject each: a lower one may last longer.
+pub(in super::super) fn each_grant(givings: &[Giving]) -> Vec<Grant> {
+    givings.iter().map(|giving| giving.grant).collect()
 }
 
 /// The grants of givings; of several to one subject the highest, for an audience.
@@ -157,7 +171,6 @@ pub(in super::super) fn is_gift(gifts: &[Gift], row: &Row) -> bool {
 mod tests {
     use super::*;
     use csu_protocol::entry::Role;
-    use csu_protocol::time::Timestamp;
 
     fn to(byte: u8, role: Role, until: Option<u64>) -> Giving {
         let subject = Subject::Organisation(OrganisationId::new([byte; 32]));

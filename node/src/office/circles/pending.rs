@@ -5,7 +5,7 @@
 //! a member whose role was taken back is not given it again because it is still a member, and whoever has the role from
 //! elsewhere too does not lose it.
 
-use super::super::opening::Named;
+use super::super::opening::{Named, Open};
 use super::super::revoking::{Trial, highest};
 use super::super::{Office, now};
 use super::giving::{Giving, as_grant, batches, covers, grants_of, is_gift};
@@ -42,9 +42,10 @@ struct Scene {
 }
 
 impl Office {
-    /// None where nothing is to be changed any more: the document is withdrawn or erased, or not here.
+    /// None where nothing is to be changed any more, or nothing may be told: the document is withdrawn or erased, silent, or not here.
     fn scene(&self, document: &DocumentId, circle: &CircleRow, sharing: Sharing) -> Result<Option<Scene>, Problem> {
-        let Some(access) = self.machine.document(document).map(csu_protocol::sync::Holding::access) else { return Ok(None) };
+        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
+        let Some(access) = access.filter(|_| !self.is_silent(document)) else { return Ok(None) };
         let Some(owner) = access.owner().filter(|_| access.withdrawal().is_none() && !access.is_erased()) else { return Ok(None) };
         let mut shares = self.storage.shares(document)?;
         shares.retain(|share| share.until.is_none_or(|until| now() < until));
@@ -102,31 +103,44 @@ impl Office {
         Ok(again)
     }
 
-    /// Whether what is to be given may be: by the marking, and for want of a card or a role.
-    fn check_gives(&mut self, document: &DocumentId, givings: &[Giving]) -> Result<(), Problem> {
+    /// What keeps each of these givings from being given: a role or a kind for all of them; the marking, what an annex belongs
+    /// to, or the want of a card for each by itself.
+    fn blocked_gives(&mut self, document: &DocumentId, givings: &[Giving]) -> Result<Vec<Option<Problem>>, Problem> {
         if givings.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let open = match self.check_all_gives(document, givings) {
+            Ok(open) => open,
+            Err(problem) => return Ok(vec![Some(problem); givings.len()]),
+        };
+        let marking = open.snapshot.marking.unwrap_or(Marking::Red);
+        let check = |giving: &Giving| {
+            let grant = [giving.grant];
+            self.check_part(&open, &grant)?;
+            self.check_marking(marking, &grant)?;
+            self.check_cards(&grant)
+        };
+        Ok(givings.iter().map(|giving| check(giving).err()).collect())
+    }
+
+    fn check_all_gives(&mut self, document: &DocumentId, givings: &[Giving]) -> Result<Open, Problem> {
         self.standing(document, Role::Admin, "granting")?;
         let open = self.open_document(document)?;
-        let marking = open.snapshot.marking.unwrap_or(Marking::Red);
-        let grants = grants_of(givings);
-        Self::check_audience(open.kind, &self.audience_with(document, &grants)?)?;
-        self.check_part(&open, &grants)?;
-        self.check_marking(marking, &grants)
+        Self::check_audience(open.kind, &self.audience_with(document, &grants_of(givings))?)?;
+        Ok(open)
     }
 
     /// What would be done for a document, each with why it cannot be, if it cannot.
     fn foresee(&mut self, circle: &CircleRow, document: &DocumentId) -> Result<Vec<CircleChange>, Problem> {
         let changes = self.changes(circle, document, Sharing::AsKept)?;
         let givings: Vec<Giving> = changes.iter().filter_map(Change::giving).collect();
-        let all_blocked = self.check_gives(document, &givings).err();
+        let mut blocked = self.blocked_gives(document, &givings)?.into_iter();
         let mut foreseen = Vec::new();
         for change in changes {
             foreseen.push(match change {
                 Change::Give(giving) => {
-                    let blocked = all_blocked.clone().or_else(|| self.check_cards(&[giving.grant]).err());
-                    self.giving_line(document, &giving.grant, blocked.as_ref())?
+                    // They are asked about in the order of the changes.
+                    self.giving_line(document, &giving.grant, blocked.next().flatten().as_ref())?
                 }
                 Change::Take { who, loses, keepers } => {
                     let mut trial = self.trial(document)?;
@@ -226,10 +240,9 @@ impl Office {
 
     fn apply_gives(&mut self, actor: &Actor, wanted: Vec<Giving>, applied: &mut Applied) -> Result<(), Problem> {
         let document = applied.document;
-        let blocked = self.check_gives(&document, &wanted).err();
+        let blocked = self.blocked_gives(&document, &wanted)?;
         let mut givings = Vec::new();
-        for giving in wanted {
-            let blocked = blocked.clone().or_else(|| self.check_cards(&[giving.grant]).err());
+        for (giving, blocked) in wanted.into_iter().zip(blocked) {
             let line = self.giving_line(&document, &giving.grant, blocked.as_ref())?;
             if line.blocked.is_some() {
                 applied.refused.push(line);

@@ -9,6 +9,7 @@
 
 use super::reading::{Cell, Reading};
 use crate::document::limits::MAX_COMPARED_CHARACTERS;
+use automerge::legacy::{Key, ObjectId, OpType};
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ObjType, Prop, ReadDoc, ScalarValue, TextEncoding, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +47,15 @@ impl Parsed {
     /// The change's bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         self.0.raw_bytes()
+    }
+
+    /// The text that it puts at a name of the root, if it puts one.
+    pub(super) fn text_at(&self, name: &str) -> Option<String> {
+        let text = |op: automerge::legacy::Op| match (&op.obj, &op.key, &op.action) {
+            (ObjectId::Root, Key::Map(key), OpType::Put(ScalarValue::Str(text))) if key.as_str() == name => Some(text.to_string()),
+            _ => None,
+        };
+        guarded(|| self.0.decode().operations.into_iter().find_map(text)).ok().flatten()
     }
 }
 

@@ -290,5 +290,6 @@ fn class(why: &Unreadable) -> &'static str {
         Unreadable::Change(_) => "change refused",
         Unreadable::Destroyed => "destroyed",
         Unreadable::Dep(_) => "builds on what is not shown",
+        Unreadable::OtherKind => "another kind",
     }
 }
