@@ -7,6 +7,8 @@ use csu_protocol::author::{self, Acting};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{Body, Grant, Plane, Principal, Reason, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use csu_protocol::identity::{Name, OrganisationKind, RecoveryPhrase, SignedCard, Ticket};
+use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 use csu_tests::node::{Node, Ran, files};
 use csu_tests::stranger::{Said, Stranger, View, ticket};
@@ -439,4 +441,220 @@ fn of_several_restores_the_last_one_counts_and_the_others_end_be_it_from_an_olde
     other.kill();
     // A folder that is there is not restored over.
     restore(&brixton, &other, &[&newer]).refused(&["keys of an organisation already", "--resume"]);
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap())
+}
+
+fn ticket_of(node: &Node) -> Ticket {
+    node.post::<Value>("/invitations", &json!({})).unwrap()["ticket"].as_str().unwrap().parse().unwrap()
+}
+
+const FROM_PHRASE: [&str; 4] = ["--name", "Brixton CSU", "--kind", "union"];
+
+/// Restores with tickets whose neighbours compare the security number and confirm it.
+fn restore_confirmed(lost: &Node, machine: &Node, line: &[&str], neighbour: &Node) -> Ran {
+    std::thread::scope(|scope| {
+        let restoring = scope.spawn(|| restore(lost, machine, line));
+        let peer = machine.until("saw a security number", |machine| machine.peer(neighbour.name()).filter(|peer| peer.number.is_some()));
+        let theirs = neighbour.until("shows the same", |node| node.peer(lost.name()).filter(|theirs| theirs.number == peer.number));
+        machine.csu(&["peer", "confirm", neighbour.name(), "--number", &theirs.number.unwrap()]).good();
+        restoring.join().unwrap()
+    })
+}
+
+#[test]
+fn a_ticket_that_is_damaged_ended_or_ones_own_is_refused_before_anything_is_written() {
+    let [brixton, kennington] = town::two();
+    let (good, own) = (ticket_of(&kennington).to_string(), ticket_of(&brixton).to_string());
+    let ended = Ticket { expires: Timestamp::from_ms(1_700_000_000_000), ..ticket_of(&kennington) }.to_string();
+    let mut damaged = good.clone();
+    damaged.pop();
+    let machine = Node::on_new_machine("Brixton CSU");
+    for (bad, words) in [(&damaged, "damaged"), (&ended, "ended at 2023-11-14"), (&own, "your own organisation")] {
+        let line = [&FROM_PHRASE[..], &["--ticket", &good, "--ticket", bad]].concat();
+        let again = "`csu restore --name NAME --kind KIND --ticket …`";
+        restore(&brixton, &machine, &line).refused(&[words, again, "number 2 is meant", "nothing was written"]);
+        assert!(!machine.data().exists(), "something was written before the ticket was looked at");
+        restore(&brixton, &machine, &["--resume", "--ticket", bad]).refused(&["csu restore"]);
+    }
+    // A restore that was begun is not finished by a bad ticket either.
+    let file = backup(&brixton, "night.csu-backup");
+    assert!(brixton.terminate().success());
+    assert!(!restore_and_kill(&brixton, &machine, &[&FROM_PHRASE[..], &["--ticket", &good]].concat(), Duration::from_millis(1500)));
+    assert!(is_under_way(&machine));
+    for bad in [&damaged, &ended, &own] {
+        restore(&brixton, &machine, &["--resume", "--ticket", bad]).refused(&["`csu restore --resume --ticket …`"]);
+        assert!(is_under_way(&machine));
+    }
+    restore(&brixton, &Node::on_new_machine("Brixton CSU"), &[&file, "--ticket", &damaged]).refused(&["csu restore FILE --ticket"]);
+}
+
+#[test]
+fn the_phrase_alone_is_not_done_while_nobody_was_heard_and_goes_on_with_another_ticket() {
+    let [brixton, kennington] = town::two();
+    let shared = issue(&brixton, "For both", &[("Kennington CSU", "read")]);
+    kennington.until_document(&shared, "got it", |document| document.state == "issued");
+    assert!(brixton.terminate().success());
+    // The neighbour's ticket is good for some seconds yet, and nobody answers.
+    let short = Ticket { expires: now().plus_ms(6000), ..ticket_of(&kennington) }.to_string();
+    assert!(kennington.terminate().success());
+    let machine = Node::on_new_machine("Brixton CSU");
+    let ended = restore(&brixton, &machine, &[&FROM_PHRASE[..], &["--ticket", &short]].concat());
+    assert!(ended.stdout.contains(": connecting"), "nothing is said of whom it waits for: {}", ended.stdout);
+    assert!(!ended.stdout.contains("Restored."), "{}", ended.stdout);
+    let _ = ended.refused(&["no neighbour was reached", "csu restore --resume --ticket"]);
+    let ended = restore(&brixton, &machine, &["--resume"]);
+    assert!(!ended.stdout.contains("Restored."), "{}", ended.stdout);
+    let _ = ended.refused(&["csu restore --resume --ticket"]);
+    let _ = machine.up_refused().refused(&["csu restore --resume"]);
+    // With a ticket of somebody who is there.
+    kennington.up();
+    let ticket = ticket_of(&kennington).to_string();
+    let said = restore_confirmed(&brixton, &machine, &["--resume", "--ticket", &ticket], &kennington).good().stdout;
+    assert!(said.contains("Restored. 1 "), "{said}");
+    machine.up();
+    assert_eq!(machine.document(&shared).unwrap().title, "For both");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restore_under_a_clock_far_ahead_the_next_one_is_put_above_it() {
+    let [brixton, kennington] = block_in_place(town::two);
+    let (shared, file) = block_in_place(|| {
+        let shared = issue(&brixton, "For both", &[("Kennington CSU", "read")]);
+        kennington.until_document(&shared, "got it", |document| document.state == "issued");
+        let file = backup(&brixton, "night.csu-backup");
+        assert!(brixton.terminate().success());
+        (shared, file)
+    });
+    // A computer whose clock said 2050 was restored, met the neighbour, and is gone.
+    let root = RecoveryPhrase::parse(&std::fs::read_to_string(brixton.phrase_file()).unwrap()).unwrap().root_key().unwrap();
+    let ahead = Timestamp::from_ms(2_540_000_000_000);
+    let mut gone = Stranger::with_keys([0x66; 32], [0x67; 32], "Brixton CSU").await;
+    let name = Name::new("Brixton CSU").unwrap();
+    gone.card = SignedCard::sign(&root, ahead.as_ms(), gone.device.device(), name, OrganisationKind::Union);
+    gone.try_connect(&ticket(&kennington)).await;
+    assert!(gone.is_connected(), "the neighbour does not let the restored device in");
+    gone.say(&gone.hello(true));
+    block_in_place(|| {
+        kennington.until("took the card of 2050", |node| {
+            let acts = node.acts("?verb=network").ok()?;
+            acts.iter().any(|line| line.detail.contains("acts through another device now")).then_some(())
+        });
+    });
+    gone.leave().await;
+    drop(gone);
+
+    block_in_place(|| {
+        let machine = Node::on_new_machine("Brixton CSU");
+        let refused = restore(&brixton, &machine, &[&file]);
+        let year = now().to_string()[..4].to_owned();
+        let words = ["counts before this one", "2050-06-28", year.as_str(), "clock", "`csu restore --resume --supersede`"];
+        let _ = refused.refused(&words);
+        let _ = restore(&brixton, &machine, &["--resume"]).refused(&words);
+        let _ = machine.up_refused().refused(&["csu restore --resume"]);
+        let said = restore(&brixton, &machine, &["--resume", "--supersede"]).good().stdout;
+        assert!(said.contains("This device counts now") && said.contains("Restored."), "{said}");
+        machine.up();
+        town::until_connected(&kennington, &machine);
+        machine.step(&shared, "update", &json!({ "assign": ["headline=Ours again"] })).unwrap();
+        kennington.until_document(&shared, "follows", |document| first(document, "headline") == "Ours again");
+        // Its backups are of the time to come, and a restore from one says so and goes above.
+        let later = backup(&machine, "later.csu-backup");
+        assert!(machine.terminate().success());
+        let last = Node::on_new_machine("Brixton CSU");
+        let done = restore(&brixton, &last, &[&later]).good();
+        assert!(done.stderr.contains("warning: ") && done.stderr.contains("2050-06-28"), "{}", done.stderr);
+        // A node that was restored to its end is not put above another: its device may be disowned.
+        restore(&brixton, &machine, &["--resume", "--supersede"]).refused(&["disowned", "csu backup"]);
+    });
+}
+
+/// `csu restore` on a terminal, up to where it says these words; the process and what it says.
+struct OnTerminal {
+    script: std::process::Child,
+    said: std::sync::Arc<std::sync::Mutex<String>>,
+    process: rustix::process::Pid,
+}
+
+impl OnTerminal {
+    fn begin(lost: &Node, machine: &Node, line: &str, until: &str) -> Self {
+        let file = machine.outside("pid");
+        let line = format!(
+            "echo $$ > {}; exec {} --data {} restore {line} --phrase-file {}",
+            file.display(),
+            csu_tests::node::program().display(),
+            machine.data().display(),
+            lost.phrase_file()
+        );
+        let mut script = std::process::Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("TERM", "dumb").env("CSU_MDNS", "false");
+        script.env("CSU_LISTEN", format!("/ip4/127.0.0.1/tcp/{0},/ip4/127.0.0.1/udp/{0}/quic-v1", machine.port()));
+        let pipe = std::process::Stdio::piped;
+        let mut script = script.stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+        let said = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let (mut out, heard) = (script.stdout.take().unwrap(), std::sync::Arc::clone(&said));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(read @ 1..) = std::io::Read::read(&mut out, &mut bytes) {
+                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        });
+        machine.until(&format!("says '{until}'"), |_| said.lock().unwrap().contains(until).then_some(()));
+        let number: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        Self { script, said, process: rustix::process::Pid::from_raw(number).unwrap() }
+    }
+
+    /// How it ends, within some seconds.
+    fn ends(&mut self) -> String {
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        while self.script.try_wait().unwrap().is_none() {
+            if std::time::Instant::now() > until {
+                rustix::process::kill_process(self.process, rustix::process::Signal::KILL).ok();
+                panic!("the restore did not end: {}", self.said.lock().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        self.said.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn a_question_holds_nothing_up_neither_a_signal_nor_the_recovery() {
+    let [brixton, kennington] = town::two();
+    let shared = issue(&brixton, "For both", &[("Kennington CSU", "read")]);
+    kennington.until_document(&shared, "got it", |document| document.state == "issued");
+    assert!(brixton.terminate().success());
+    let machine = Node::on_new_machine("Brixton CSU");
+    let from_phrase = format!("--name 'Brixton CSU' --kind union --ticket {}", ticket_of(&kennington));
+    let question = "Is the security number on their screen";
+
+    // Whose phrase it is, is asked before anything is written.
+    let mut asked = OnTerminal::begin(&brixton, &machine, &from_phrase, "Is it yours?");
+    std::io::Write::write_all(asked.script.stdin.as_mut().unwrap(), b"no\n").unwrap();
+    let said = asked.ends();
+    let root = RecoveryPhrase::parse(&std::fs::read_to_string(brixton.phrase_file()).unwrap()).unwrap().root_key().unwrap();
+    assert!(said.contains(&root.organisation().to_string()) && said.contains("nothing was written"), "{said}");
+    assert!(!machine.data().exists());
+
+    let mut asked = OnTerminal::begin(&brixton, &machine, &format!("{from_phrase} --yes"), question);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", asked.process.as_raw_nonzero())).unwrap();
+    let core: Vec<&str> = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"], "the phrase's secret could be left in a core dump");
+    rustix::process::kill_process(asked.process, rustix::process::Signal::TERM).unwrap();
+    assert!(asked.ends().contains("csu restore --resume --ticket"), "{}", asked.said.lock().unwrap());
+
+    let mut asked = OnTerminal::begin(&brixton, &machine, "--resume", question);
+    std::io::Write::write_all(asked.script.stdin.as_mut().unwrap(), b"\x03").unwrap();
+    assert!(asked.ends().contains("the restore was interrupted"), "{}", asked.said.lock().unwrap());
+
+    // Confirmed on another terminal, it comes to its end without an answer here.
+    let mut asked = OnTerminal::begin(&brixton, &machine, "--resume", question);
+    let number = kennington.until("shows a number", |node| node.peer("Brixton CSU")?.number);
+    machine.csu(&["peer", "confirm", "Kennington CSU", "--number", &number]).good();
+    let said = asked.ends();
+    assert!(said.contains("all that it holds is here") && said.contains("Restored."), "{said}");
 }

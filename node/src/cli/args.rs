@@ -69,7 +69,7 @@ pub enum Verb {
     Backup(BackupArgs),
     /// Set a node up again on a new computer, from a backup or the recovery phrase alone
     #[command(
-        after_help = "Example:\n  csu restore brixton.backup\n  csu restore brixton.backup --without \"Hill CSU\"\n  csu restore --name \"Brixton CSU\" --kind union --ticket csu-ticket-...\n  csu restore --resume\n\nThe recovery phrase is asked for, or read from --phrase-file. The node takes in what its neighbours hold, then the root key\ndisowns the lost computer in every document: nothing that it signs afterwards counts anywhere, and nobody lets it connect."
+        after_help = "Example:\n  csu restore brixton.backup\n  csu restore brixton.backup --without \"Hill CSU\"\n  csu restore --name \"Brixton CSU\" --kind union --ticket csu-ticket-...\n  csu restore --resume\n  csu restore --resume --ticket csu-ticket-...\n\nThe recovery phrase is asked for, or read from --phrase-file. The node takes in what its neighbours hold, then the root key\ndisowns the lost computer in every document: nothing that it signs afterwards counts anywhere, and nobody lets it connect."
     )]
     Restore(RestoreArgs),
     /// Stop the running node in good order

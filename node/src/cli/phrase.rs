@@ -71,6 +71,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
+    fn whoever_holds_a_phrase_leaves_no_core_and_is_not_looked_into() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        keep_memory_private();
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+
+    #[test]
     fn a_phrase_comes_from_a_file_that_nobody_else_may_read() {
         let folder = tempfile::tempdir().unwrap();
         let root = RootKey::from_secret([1; 32]);

@@ -66,6 +66,8 @@ pub(super) async fn recover(
             });
             Ok(())
         }
+        // The node may have said already how to go on.
+        Some(Err(failure)) if failure.text().contains("csu restore --resume") => Err(failure),
         Some(Err(failure)) => Err(failure.and(&going_on.advice())),
         None => Err(Failure::new("the restore was interrupted", going_on.advice())),
     }

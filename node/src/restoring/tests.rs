@@ -325,3 +325,102 @@ fn two_restores_to_one_place_do_not_meet() {
     drop(staging);
     restore(town.path(), "new", NOW).unwrap();
 }
+
+/// A folder whose restore was begun, told by a neighbour of a card that a restore under a clock far ahead left.
+fn told_of_the_future(town: &Path, passphrase: Option<&Passphrase>) -> (std::path::PathBuf, SignedCard) {
+    let data = town.join("new");
+    drop(from_backup(&data, &town.join("backup"), root(), passphrase, NOW, &mut |_| {}).unwrap());
+    let device = csu_protocol::identity::DeviceKey::from_seed(&[7; 32]).device();
+    let ahead = SignedCard::sign(&root(), NOW.as_ms() * 3, device, name(), OrganisationKind::Union);
+    let mut storage = Storage::open(&data, Options::default()).unwrap().storage;
+    storage.apply(&csu_protocol::store::Write::Card { card: ahead.clone(), brought_by: None }).unwrap();
+    storage.commit().unwrap();
+    storage.close().unwrap();
+    (data, ahead)
+}
+
+#[test]
+fn a_device_is_put_above_a_card_of_the_future_and_keeps_every_secret_sealed_or_not() {
+    for passphrase in [None, Some(Passphrase::chosen("five words that do not belong").unwrap())] {
+        let town = town();
+        let (data, ahead) = told_of_the_future(town.path(), passphrase.as_ref());
+        let mut recovery = resume(&data, root(), passphrase.as_ref()).unwrap();
+        let before = recovery.keys.card().clone();
+        assert_eq!(newer_card(&data, &before).unwrap().as_ref(), Some(&ahead));
+        assert_eq!(supersede(&mut recovery).unwrap().as_ref(), Some(&ahead));
+        assert_eq!(supersede(&mut recovery).unwrap(), None, "once is enough");
+        drop(recovery);
+        let again = resume(&data, root(), passphrase.as_ref()).unwrap();
+        let card = again.keys.card();
+        assert_eq!((card.card().generation, card.card().device), (ahead.card().generation + 1, before.card().device));
+        assert!(card.supersedes(&ahead));
+        assert_eq!(Keys::are_sealed(&data), passphrase.is_some());
+        assert!(again.keys.card_secrets().contains_key(&before.card().generation), "wraps for the card it had open no more");
+        let known = storage::cards_now(&data, &root().organisation()).unwrap();
+        assert!([&before, &ahead, card].into_iter().all(|card| known.contains(card)), "{known:?}");
+        assert_eq!(newer_card(&data, card).unwrap(), None);
+        assert_eq!(again.origin, Origin::Folder { under_way: true });
+    }
+}
+
+#[test]
+fn cut_off_between_the_secret_and_the_card_or_behind_it_it_is_put_above_again() {
+    for card_is_written in [false, true] {
+        let town = town();
+        let (data, ahead) = told_of_the_future(town.path(), None);
+        let next = ahead.card().generation + 1;
+        let mut keys = Keys::load(&data, None).unwrap();
+        let before = keys.card().clone();
+        if card_is_written {
+            keys.replace_card(&data, &root(), next).unwrap();
+        } else {
+            keys.add_card_secrets(&data, &root(), [next]).unwrap();
+        }
+        drop(keys);
+        let mut recovery = resume(&data, root(), None).unwrap();
+        assert_eq!(recovery.keys.card() == &before, !card_is_written);
+        assert_eq!(supersede(&mut recovery).unwrap(), (!card_is_written).then_some(ahead));
+        assert_eq!(generation(&recovery), next);
+        let known = storage::cards_now(&data, &root().organisation()).unwrap();
+        assert!(known.contains(recovery.keys.card()), "the database does not know the new card");
+    }
+}
+
+#[test]
+fn a_device_that_may_be_disowned_already_is_not_put_above_another() {
+    let town = town();
+    let mut recovery = resume(&town.path().join("old"), root(), None).unwrap();
+    let refused = supersede(&mut recovery).unwrap_err();
+    assert!(matches!(refused, RestoreError::NotUnderWay { .. }) && refused.to_string().contains("csu backup"), "{refused}");
+    let town = self::town();
+    let (data, mut ahead) = told_of_the_future(town.path(), None);
+    ahead = SignedCard::sign(&root(), u64::MAX, ahead.card().device, name(), OrganisationKind::Union);
+    let mut storage = Storage::open(&data, Options::default()).unwrap().storage;
+    storage.apply(&csu_protocol::store::Write::Card { card: ahead, brought_by: None }).unwrap();
+    storage.commit().unwrap();
+    storage.close().unwrap();
+    assert!(matches!(supersede(&mut resume(&data, root(), None).unwrap()), Err(RestoreError::NoGeneration)));
+}
+
+#[test]
+fn what_a_killed_look_into_a_backup_left_open_is_swept_and_what_is_at_work_or_others_is_not() {
+    let (town, place) = (town(), tempfile::tempdir().unwrap());
+    let backup = town.path().join("backup");
+    rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |_| Ok(())).unwrap();
+    assert_eq!(names(place.path()), Vec::<String>::new());
+    let cut = rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |step| match step {
+        Step::Unpacking(_) => Err(RestoreError::CutOff),
+        _ => Ok(()),
+    });
+    assert!(matches!(cut, Err(RestoreError::CutOff)));
+    assert_eq!(names(place.path()).len(), 1, "the control: something was left");
+    fs::create_dir(place.path().join("somebody's")).unwrap();
+    std::os::unix::fs::symlink(town.path(), place.path().join(".csu-opened-link")).unwrap();
+    rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |_| {
+        rehearsing::sweep_in(place.path());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(names(place.path()), [".csu-opened-link", "somebody's"]);
+    assert_eq!(names(town.path()), ["backup", "old"]);
+}
