@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 fn every_registered_figure_is_produced_once_as_a_line_of_json_with_four_keys() {
     for stage in &STAGES {
         let figures = (stage.run)(Size::TINY, &mut |_| {});
-        let registered: BTreeSet<(String, String)> = (stage.figures)().into_iter().collect();
+        let registered: BTreeSet<(String, String)> = (stage.figures)(Size::TINY).into_iter().collect();
         let produced: BTreeSet<(String, String)> = figures.iter().map(|figure| (figure.name.clone(), figure.workload.clone())).collect();
         assert_eq!(produced, registered);
         assert_eq!(figures.len(), registered.len());
@@ -39,8 +39,8 @@ fn an_unknown_stage_is_answered_with_those_there_are() {
 #[test]
 fn no_stage_named_means_all_of_them() {
     let all: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-    assert_eq!(parse(&[]), Ok(Request::Run { stages: all, json: false }));
-    assert_eq!(parse(&["access", "--json", "access"]), Ok(Request::Run { stages: vec!["access"], json: true }));
+    assert_eq!(parse(&[]), Ok(Request::Run { stages: all, json: false, size: Size::FULL }));
+    assert_eq!(parse(&["access", "--json", "access"]), Ok(Request::Run { stages: vec!["access"], json: true, size: Size::FULL }));
     assert_eq!(parse(&["access", "--help"]), Ok(Request::Help));
     assert_eq!(parse(&["--list"]), Ok(Request::List));
     assert!(bench::list().contains("access") && bench::HELP.contains("cargo run"));
