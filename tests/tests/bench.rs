@@ -47,6 +47,30 @@ fn no_stage_named_means_all_of_them() {
 }
 
 #[test]
+fn sizes_are_taken_from_the_command_line_and_what_is_no_size_is_refused() {
+    let words = ["sync", "--documents", "100000", "--fresh", "0", "--neighbours", "7", "--live", "9", "--runs", "1"];
+    let size = Size { documents: 100_000, fresh: 0, neighbours: 7, live: 9, runs: 1, ..Size::FULL };
+    assert_eq!(parse(&words), Ok(Request::Run { stages: vec!["sync"], json: false, size }));
+    for words in [&["--documents"][..], &["--documents", "many"], &["--neighbours", "0"], &["--live", "-1"], &["--runs", "--json"]] {
+        let refused = parse(words).unwrap_err();
+        assert!(refused.starts_with(words[0]) && refused.contains("takes a number"), "{refused}");
+    }
+}
+
+#[test]
+fn what_has_the_size_of_nothing_is_left_out() {
+    let sync = STAGES.iter().find(|stage| stage.name == "sync").unwrap();
+    let names = |size| (sync.figures)(size).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+    let (all, none) = (names(Size::FULL), names(Size { fresh: 0, documents: 0, ..Size::FULL }));
+    assert_eq!(none, ["disk_sync_ms".to_owned()].into());
+    let fresh = names(Size { documents: 0, ..Size::FULL });
+    let idle = names(Size { fresh: 0, ..Size::FULL });
+    assert_eq!(fresh.union(&idle).cloned().collect::<BTreeSet<_>>(), all);
+    assert_eq!(fresh.intersection(&idle).cloned().collect::<BTreeSet<_>>(), none);
+    assert!(fresh.contains("fresh_10k_vs_floor") && idle.contains("idle_rss_mib") && all.len() > 20);
+}
+
+#[test]
 fn a_figure_that_is_no_number_is_an_error() {
     let figure = bench::Figure { name: "a".into(), value: f64::NAN, unit: "us", workload: "w".into() };
     assert!(bench::json_lines(&[figure]).is_err());

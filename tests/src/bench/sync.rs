@@ -13,6 +13,8 @@ mod idle;
 mod lockstep;
 mod nodes;
 mod proxy;
+#[cfg(feature = "peers")]
+mod samod;
 
 use super::{Figure, Progress, Size, median};
 use floor::{Floor, disk_sync};
@@ -36,9 +38,16 @@ fn on_all_cores<I: Sync, O: Send>(items: &[I], work: impl Fn(&I) -> O + Sync) ->
 }
 
 /// The figures of a fresh neighbour that catches up with the smaller workload: (name, unit).
-const SMALL: [(&str, &str); 2] = [("fresh_1k_ms", "ms"), ("fresh_wire_ratio", "ratio")];
+const SMALL: &[(&str, &str)] = &[
+    ("fresh_1k_ms", "ms"),
+    ("fresh_wire_ratio", "ratio"),
+    #[cfg(feature = "peers")]
+    ("samod_1k_ms", "ms"),
+    #[cfg(feature = "peers")]
+    ("fresh_1k_vs_samod", "ratio"),
+];
 /// With the larger one.
-const LARGE: [(&str, &str); 10] = [
+const LARGE: &[(&str, &str)] = &[
     ("floor_verify_ms", "ms"),
     ("floor_append_ms", "ms"),
     ("floor_apply_ms", "ms"),
@@ -51,7 +60,7 @@ const LARGE: [(&str, &str); 10] = [
     ("disk_ratio", "ratio"),
 ];
 /// Among many documents of which nothing changes.
-const IDLE: [(&str, &str); 9] = [
+const IDLE: &[(&str, &str)] = &[
     ("idle_rss_mib", "MiB"),
     ("start_ms", "ms"),
     ("reconnect_equal_bytes", "bytes"),
@@ -83,14 +92,14 @@ fn idle_workload(size: Size) -> String {
 /// The figures of this stage: (name, workload).
 #[must_use]
 pub fn figures(size: Size) -> Vec<(String, String)> {
-    let named = |(name, _): (&str, _), workload: &str| (name.to_owned(), workload.to_owned());
+    let named = |(name, _): (&str, &str), workload: &str| (name.to_owned(), workload.to_owned());
     let mut figures = vec![named(DISK, DISK_WORKLOAD)];
     if size.fresh > 0 {
-        figures.extend(SMALL.map(|name| named(name, &bulletins(small(size)))));
-        figures.extend(LARGE.map(|name| named(name, &bulletins(size.fresh))));
+        figures.extend(SMALL.iter().map(|figure| named(*figure, &bulletins(small(size)))));
+        figures.extend(LARGE.iter().map(|figure| named(*figure, &bulletins(size.fresh))));
     }
     if size.documents > 0 {
-        figures.extend(IDLE.map(|name| named(name, &idle_workload(size))));
+        figures.extend(IDLE.iter().map(|figure| named(*figure, &idle_workload(size))));
     }
     figures
 }
@@ -106,27 +115,28 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
     put(DISK, disk_sync(&folder), DISK_WORKLOAD);
     if size.fresh > 0 {
         let (small, large) = fresh_figures(size, &folder, progress);
-        for (figure, value) in SMALL.into_iter().zip(small) {
-            put(figure, value, &bulletins(self::small(size)));
+        for (figure, value) in SMALL.iter().zip(small) {
+            put(*figure, value, &bulletins(self::small(size)));
         }
-        for (figure, value) in LARGE.into_iter().zip(large) {
-            put(figure, value, &bulletins(size.fresh));
+        for (figure, value) in LARGE.iter().zip(large) {
+            put(*figure, value, &bulletins(size.fresh));
         }
     }
     if size.documents > 0 {
-        for (figure, value) in IDLE.into_iter().zip(idle_figures(size, progress)) {
-            put(figure, value, &idle_workload(size));
+        for (figure, value) in IDLE.iter().zip(idle_figures(size, progress)) {
+            put(*figure, value, &idle_workload(size));
         }
     }
     found
 }
 
 /// The values of [`SMALL`] and [`LARGE`].
-fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> ([f64; 2], [f64; 10]) {
+fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> (Vec<f64>, [f64; 10]) {
     let counted = catch_up(small(size), Route::Counted, progress);
     let wire = counted.wire.unwrap_or_default() as f64 / fresh::compressed_bytes(&counted.bulletins) as f64;
-    drop(counted);
     let few = median((0..size.runs).map(|_| catch_up(small(size), Route::Own, progress).durable).collect());
+    let of_few = [vec![few, wire], beside(&counted.bulletins, few, size.runs, progress)].concat();
+    drop(counted);
     let Caught { durable, visible, database, bulletins, .. } = catch_up(size.fresh, Route::Own, progress);
     progress("measuring the floor");
     let floor = Floor::measure(&bulletins, folder);
@@ -145,7 +155,20 @@ fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -
         visible / floor.visible(),
         disk,
     ];
-    ([few, wire], large)
+    (of_few, large)
+}
+
+/// What a peer takes for the same, in milliseconds, and how often `ours` goes into that.
+#[cfg(feature = "peers")]
+fn beside(bulletins: &[bulletins::Bulletin], ours: f64, runs: usize, progress: Progress<'_>) -> Vec<f64> {
+    progress("samod catches up with the same");
+    let theirs = median((0..runs).map(|_| samod::catch_up(bulletins)).collect());
+    vec![theirs, theirs / ours]
+}
+
+#[cfg(not(feature = "peers"))]
+fn beside(_: &[bulletins::Bulletin], _: f64, _: usize, _: Progress<'_>) -> Vec<f64> {
+    Vec::new()
 }
 
 /// The values of [`IDLE`].
