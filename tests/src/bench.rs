@@ -8,10 +8,12 @@
 pub mod access;
 pub mod graph;
 pub mod hostile;
+pub mod sync;
 pub mod workload;
 
 use serde::Serialize;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+use std::str::FromStr;
 
 /// One measured number.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,7 +22,7 @@ pub struct Figure {
     pub name: String,
     /// How much.
     pub value: f64,
-    /// Of what: `ms`, `us`, or `ratio`.
+    /// Of what: `ms`, `us`, `MiB`, `bytes`, `count` or `ratio`.
     pub unit: &'static str,
     /// On which data.
     pub workload: String,
@@ -35,13 +37,22 @@ pub struct Size {
     pub hostile: usize,
     /// How often each measurement is made; the median counts.
     pub runs: usize,
+    /// Bulletins that a fresh neighbour catches up with, and a tenth of them beside; 0 leaves that out.
+    pub fresh: u64,
+    /// Bulletins of which nothing changes, where idling, starting, reconnecting and live bulletins are measured; 0 leaves that
+    /// out.
+    pub documents: u64,
+    /// Neighbours that are connected meanwhile, at least one.
+    pub neighbours: u64,
+    /// Live bulletins.
+    pub live: usize,
 }
 
 impl Size {
-    /// What the goals speak of.
-    pub const FULL: Self = Self { entries: 100_000, hostile: 20_000, runs: 3 };
+    /// What the goals speak of, but for idle documents: they speak of 100,000.
+    pub const FULL: Self = Self { entries: 100_000, hostile: 20_000, runs: 3, fresh: 10_000, documents: 10_000, neighbours: 20, live: 200 };
     /// Enough to see that every figure is produced.
-    pub const TINY: Self = Self { entries: 400, hostile: 200, runs: 1 };
+    pub const TINY: Self = Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3 };
 }
 
 /// Hears of progress.
@@ -55,18 +66,26 @@ pub struct Stage {
     /// One line for `--list`.
     pub about: &'static str,
     /// The figures that it produces: (name, workload).
-    pub figures: fn() -> Vec<(String, String)>,
+    pub figures: fn(Size) -> Vec<(String, String)>,
     /// Measures.
     pub run: fn(Size, Progress<'_>) -> Vec<Figure>,
 }
 
 /// All stages.
-pub const STAGES: [Stage; 1] = [Stage {
-    name: "access",
-    about: "the rights of one document: from scratch, for one more entry, and on graphs made to be slow",
-    figures: access::figures,
-    run: access::run,
-}];
+pub const STAGES: [Stage; 2] = [
+    Stage {
+        name: "access",
+        about: "the rights of one document: from scratch, for one more entry, and on graphs made to be slow",
+        figures: access::figures,
+        run: access::run,
+    },
+    Stage {
+        name: "sync",
+        about: "two real nodes: a fresh neighbour, a reconnection, live bulletins, and what idle documents cost",
+        figures: sync::figures,
+        run: sync::run,
+    },
+];
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +100,8 @@ pub enum Request {
         stages: Vec<&'static str>,
         /// One JSON object a line instead of a table.
         json: bool,
+        /// How large the data are.
+        size: Size,
     },
 }
 
@@ -88,17 +109,27 @@ pub enum Request {
 pub const HELP: &str = "\
 Measures CSU Link.
 
-Usage: bench [STAGE...] [--json]
+Usage: bench [STAGE...] [--json] [--fresh N] [--documents N] [--neighbours N] [--live N] [--runs N]
 
-  STAGE     what to measure; all stages if none is named
-  --json    one JSON object a line: name, value, unit, workload
-  --list    the stages there are
-  --help    this text
+  STAGE           what to measure; all stages if none is named
+  --json          one JSON object a line: name, value, unit, workload
+  --list          the stages there are
+  --help          this text
 
-Build it optimised, or the figures mean nothing:
+Sizes of the stage `sync`:
 
+  --fresh N       bulletins that a fresh neighbour catches up with, and a tenth of them beside (10000; 0 leaves it out)
+  --documents N   idle bulletins, among which starting, memory, reconnecting and live bulletins are measured
+                  (10000; 0 leaves it out)
+  --neighbours N  neighbours connected meanwhile (20)
+  --live N        live bulletins (200)
+  --runs N        how often what is short is repeated, in all stages; the median counts (3)
+
+Build it optimised, and `csu` beside it, or the figures mean nothing:
+
+  cargo build --release
   cargo run --release -p csu-tests --bin bench -- access
-  cargo run --release -p csu-tests --bin bench -- access --json > figures.jsonl
+  cargo run --release -p csu-tests --bin bench -- sync --documents 100000 --json > figures.jsonl
 
 Figures go to standard output, progress to standard error.
 ";
@@ -108,13 +139,23 @@ Figures go to standard output, progress to standard error.
 /// # Errors
 /// When a word is no stage and no option; the text says which there are.
 pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
-    let (mut named, mut json) = (Vec::new(), false);
-    for word in words {
+    let (mut named, mut json, mut size) = (Vec::new(), false, Size::FULL);
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
         match word.as_str() {
             "--help" | "-h" => return Ok(Request::Help),
             "--list" => return Ok(Request::List),
             "--json" => json = true,
-            option if option.starts_with('-') => return Err(format!("'{option}' is no option: there are --json, --list and --help")),
+            "--fresh" => size.fresh = number(&word, words.next(), 0)?,
+            "--documents" => size.documents = number(&word, words.next(), 0)?,
+            "--neighbours" => size.neighbours = number(&word, words.next(), 1)?,
+            "--live" => size.live = number(&word, words.next(), 1)?,
+            "--runs" => size.runs = number(&word, words.next(), 1)?,
+            option if option.starts_with('-') => {
+                return Err(format!(
+                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --runs, --list and --help"
+                ));
+            }
             stage if STAGES.iter().any(|known| known.name == stage) => named.push(word),
             other => {
                 let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
@@ -123,7 +164,13 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String>
         }
     }
     let wanted = STAGES.iter().map(|stage| stage.name).filter(|name| named.is_empty() || named.iter().any(|wanted| wanted == name));
-    Ok(Request::Run { stages: wanted.collect(), json })
+    Ok(Request::Run { stages: wanted.collect(), json, size })
+}
+
+/// The number behind an option.
+fn number<N: FromStr + PartialOrd + Display>(option: &str, word: Option<String>, least: N) -> Result<N, String> {
+    let read = word.as_ref().and_then(|word| word.parse().ok()).filter(|number| *number >= least);
+    read.ok_or_else(|| format!("{option} takes a number, {least} or more, and not '{}'", word.unwrap_or_default()))
 }
 
 /// The stages with a line about each.

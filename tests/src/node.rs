@@ -33,8 +33,10 @@ pub fn program() -> PathBuf {
         return named;
     }
     let own = std::env::current_exe().expect("this test knows its own place");
-    // target/PROFILE/deps/test-... stands two below target/PROFILE/csu.
-    let built = own.ancestors().nth(2).map(|profile| profile.join("csu")).expect("this test was built by cargo");
+    // A program such as `bench` stands beside target/PROFILE/csu, a test in target/PROFILE/deps.
+    let profile = own.parent().expect("a program stands in a folder");
+    let profile = if profile.ends_with("deps") { profile.parent().expect("this test was built by cargo") } else { profile };
+    let built = profile.join("csu");
     assert!(built.is_file(), "{} was not built: type `cargo build` (or `cargo build --release`) first, or use tests/run", built.display());
     built
 }
@@ -311,23 +313,34 @@ impl Node {
     /// The same with these variables.
     #[track_caller]
     pub fn up_with(&self, variables: &[(&str, &str)]) {
+        self.up_within(PATIENCE, variables);
+    }
+
+    /// The same with another patience; how long it took until it answered.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn up_within(&self, patience: Duration, variables: &[(&str, &str)]) -> Duration {
         let mut up = self.up_command();
         up.envs(variables.iter().copied());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log");
         up.stdout(log.try_clone().expect("a log")).stderr(log);
+        let begun = Instant::now();
         let mut process = up.spawn().expect("csu can be started");
-        let until = Instant::now() + PATIENCE;
         while self.get::<Status>("/status").is_err() {
             if let Ok(Some(status)) = process.try_wait() {
                 panic!("{} ended as it was started ({status})\n{}", self.name, self.tail());
             }
-            if Instant::now() > until {
+            if begun.elapsed() > patience {
                 process.kill().ok();
                 panic!("{} does not answer\n{}", self.name, self.tail());
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(2));
         }
+        let taken = begun.elapsed();
         *self.child() = Some(process);
+        taken
     }
 
     /// `csu up` that is to be refused.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 fn every_registered_figure_is_produced_once_as_a_line_of_json_with_four_keys() {
     for stage in &STAGES {
         let figures = (stage.run)(Size::TINY, &mut |_| {});
-        let registered: BTreeSet<(String, String)> = (stage.figures)().into_iter().collect();
+        let registered: BTreeSet<(String, String)> = (stage.figures)(Size::TINY).into_iter().collect();
         let produced: BTreeSet<(String, String)> = figures.iter().map(|figure| (figure.name.clone(), figure.workload.clone())).collect();
         assert_eq!(produced, registered);
         assert_eq!(figures.len(), registered.len());
@@ -39,11 +39,35 @@ fn an_unknown_stage_is_answered_with_those_there_are() {
 #[test]
 fn no_stage_named_means_all_of_them() {
     let all: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-    assert_eq!(parse(&[]), Ok(Request::Run { stages: all, json: false }));
-    assert_eq!(parse(&["access", "--json", "access"]), Ok(Request::Run { stages: vec!["access"], json: true }));
+    assert_eq!(parse(&[]), Ok(Request::Run { stages: all, json: false, size: Size::FULL }));
+    assert_eq!(parse(&["access", "--json", "access"]), Ok(Request::Run { stages: vec!["access"], json: true, size: Size::FULL }));
     assert_eq!(parse(&["access", "--help"]), Ok(Request::Help));
     assert_eq!(parse(&["--list"]), Ok(Request::List));
     assert!(bench::list().contains("access") && bench::HELP.contains("cargo run"));
+}
+
+#[test]
+fn sizes_are_taken_from_the_command_line_and_what_is_no_size_is_refused() {
+    let words = ["sync", "--documents", "100000", "--fresh", "0", "--neighbours", "7", "--live", "9", "--runs", "1"];
+    let size = Size { documents: 100_000, fresh: 0, neighbours: 7, live: 9, runs: 1, ..Size::FULL };
+    assert_eq!(parse(&words), Ok(Request::Run { stages: vec!["sync"], json: false, size }));
+    for words in [&["--documents"][..], &["--documents", "many"], &["--neighbours", "0"], &["--live", "-1"], &["--runs", "--json"]] {
+        let refused = parse(words).unwrap_err();
+        assert!(refused.starts_with(words[0]) && refused.contains("takes a number"), "{refused}");
+    }
+}
+
+#[test]
+fn what_has_the_size_of_nothing_is_left_out() {
+    let sync = STAGES.iter().find(|stage| stage.name == "sync").unwrap();
+    let names = |size| (sync.figures)(size).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+    let (all, none) = (names(Size::FULL), names(Size { fresh: 0, documents: 0, ..Size::FULL }));
+    assert_eq!(none, ["disk_sync_ms".to_owned()].into());
+    let fresh = names(Size { documents: 0, ..Size::FULL });
+    let idle = names(Size { fresh: 0, ..Size::FULL });
+    assert_eq!(fresh.union(&idle).cloned().collect::<BTreeSet<_>>(), all);
+    assert_eq!(fresh.intersection(&idle).cloned().collect::<BTreeSet<_>>(), none);
+    assert!(fresh.contains("fresh_10k_vs_floor") && idle.contains("idle_rss_mib") && all.len() > 20);
 }
 
 #[test]

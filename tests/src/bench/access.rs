@@ -16,7 +16,7 @@ const NOW: Timestamp = Timestamp::from_ms(0);
 
 /// The figures of this stage: (name, workload).
 #[must_use]
-pub fn figures() -> Vec<(String, String)> {
+pub fn figures(_: Size) -> Vec<(String, String)> {
     let of_sorts = |name: &'static str| SORTS.iter().map(move |sort| (name.to_owned(), sort.name.to_owned()));
     let ordinary = ["access_rebuild_100k_ms", "access_growth", "access_append_us", "access_rights_100k_ms", "access_rights_growth"];
     let ordinary = ordinary.into_iter().flat_map(of_sorts);

@@ -1,6 +1,6 @@
 //! Measures CSU Link; `--help` says how.
 
-use csu_tests::bench::{self, HELP, Request, STAGES, Size};
+use csu_tests::bench::{self, HELP, Request, STAGES};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let (stages, json) = match bench::parse(std::env::args().skip(1))? {
+    let (stages, json, size) = match bench::parse(std::env::args().skip(1))? {
         Request::Help => {
             print!("{HELP}");
             return Ok(());
@@ -24,11 +24,11 @@ fn run() -> Result<(), Box<dyn Error>> {
             print!("{}", bench::list());
             return Ok(());
         }
-        Request::Run { stages, json } => (stages, json),
+        Request::Run { stages, json, size } => (stages, json, size),
     };
     let mut all = Vec::new();
     for stage in STAGES.iter().filter(|stage| stages.contains(&stage.name)) {
-        all.extend((stage.run)(Size::FULL, &mut |what| eprintln!("{}: {what}", stage.name)));
+        all.extend((stage.run)(size, &mut |what| eprintln!("{}: {what}", stage.name)));
     }
     print!("{}", if json { bench::json_lines(&all)? } else { bench::table(&all) });
     Ok(())

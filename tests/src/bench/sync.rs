@@ -1,0 +1,192 @@
+//! Synchronising between two real processes: a fresh neighbour, a reconnection, live bulletins, and what idle documents cost.
+//!
+//! Every node is a `csu` process on loopback with a database of its own, the one beside this program (build it in the same
+//! profile) or the one that `CSU_TEST_BIN` names. What a node holds before it starts is put into its database by the node's own
+//! storage code; that it catches up is read from its database by a second reader, which sees what is committed.
+//!
+//! Figures that end with `vs_floor` divide by what this machine can do, measured in the same run: see `floor`.
+
+mod bulletins;
+mod floor;
+mod fresh;
+mod idle;
+mod lockstep;
+mod nodes;
+mod proxy;
+#[cfg(feature = "peers")]
+mod samod;
+
+use super::{Figure, Progress, Size, median};
+use floor::{Floor, disk_sync};
+use fresh::{Caught, Route, catch_up};
+use idle::Extent;
+use std::time::Instant;
+
+/// Milliseconds since then.
+fn milliseconds(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+/// What `work` makes of each, in order, on as many threads as there are cores.
+fn on_all_cores<I: Sync, O: Send>(items: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = items.chunks(share).map(|share| scope.spawn(|| share.iter().map(&work).collect::<Vec<O>>())).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("work that does not panic")).collect()
+    })
+}
+
+/// The figures of a fresh neighbour that catches up with the smaller workload: (name, unit).
+const SMALL: &[(&str, &str)] = &[
+    ("fresh_1k_ms", "ms"),
+    ("fresh_wire_ratio", "ratio"),
+    #[cfg(feature = "peers")]
+    ("samod_1k_ms", "ms"),
+    #[cfg(feature = "peers")]
+    ("fresh_1k_vs_samod", "ratio"),
+];
+/// With the larger one.
+const LARGE: &[(&str, &str)] = &[
+    ("floor_verify_ms", "ms"),
+    ("floor_append_ms", "ms"),
+    ("floor_apply_ms", "ms"),
+    ("floor_payload_bytes", "bytes"),
+    ("fresh_10k_ms", "ms"),
+    ("fresh_10k_vs_floor", "ratio"),
+    ("fresh_growth", "ratio"),
+    ("fresh_10k_visible_ms", "ms"),
+    ("fresh_10k_visible_vs_floor", "ratio"),
+    ("disk_ratio", "ratio"),
+];
+/// Among many documents of which nothing changes.
+const IDLE: &[(&str, &str)] = &[
+    ("idle_rss_mib", "MiB"),
+    ("start_ms", "ms"),
+    ("reconnect_equal_bytes", "bytes"),
+    ("reconnect_equal_round_trips", "count"),
+    ("reconnect_equal_ms", "ms"),
+    ("reconnect_ten_bytes", "bytes"),
+    ("reconnect_ten_round_trips", "count"),
+    ("live_p50_ms", "ms"),
+    ("live_p99_ms", "ms"),
+];
+/// One sync of the disk.
+const DISK: (&str, &str) = ("disk_sync_ms", "ms");
+/// On what that is measured.
+const DISK_WORKLOAD: &str = "fdatasync after 4 KiB";
+
+fn small(size: Size) -> u64 {
+    (size.fresh / 10).max(1)
+}
+
+fn bulletins(count: u64) -> String {
+    let revisions = bulletins::REVISIONS * count;
+    format!("{count} bulletins, {revisions} revisions, 12 fields, 600 characters")
+}
+
+fn idle_workload(size: Size) -> String {
+    format!("{} idle bulletins, {} neighbours, {} live", size.documents, size.neighbours, size.live)
+}
+
+/// The figures of this stage: (name, workload).
+#[must_use]
+pub fn figures(size: Size) -> Vec<(String, String)> {
+    let named = |(name, _): (&str, &str), workload: &str| (name.to_owned(), workload.to_owned());
+    let mut figures = vec![named(DISK, DISK_WORKLOAD)];
+    if size.fresh > 0 {
+        figures.extend(SMALL.iter().map(|figure| named(*figure, &bulletins(small(size)))));
+        figures.extend(LARGE.iter().map(|figure| named(*figure, &bulletins(size.fresh))));
+    }
+    if size.documents > 0 {
+        figures.extend(IDLE.iter().map(|figure| named(*figure, &idle_workload(size))));
+    }
+    figures
+}
+
+/// Measures.
+pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
+    let mut found = Vec::new();
+    let mut put = |(name, unit): (&str, &'static str), value: f64, workload: &str| {
+        found.push(Figure { name: name.to_owned(), value, unit, workload: workload.to_owned() });
+    };
+    // The nodes' databases are there too.
+    let folder = std::env::temp_dir();
+    put(DISK, disk_sync(&folder), DISK_WORKLOAD);
+    if size.fresh > 0 {
+        let (small, large) = fresh_figures(size, &folder, progress);
+        for (figure, value) in SMALL.iter().zip(small) {
+            put(*figure, value, &bulletins(self::small(size)));
+        }
+        for (figure, value) in LARGE.iter().zip(large) {
+            put(*figure, value, &bulletins(size.fresh));
+        }
+    }
+    if size.documents > 0 {
+        for (figure, value) in IDLE.iter().zip(idle_figures(size, progress)) {
+            put(*figure, value, &idle_workload(size));
+        }
+    }
+    found
+}
+
+/// The values of [`SMALL`] and [`LARGE`].
+fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> (Vec<f64>, [f64; 10]) {
+    let counted = catch_up(small(size), Route::Counted, progress);
+    let wire = counted.wire.unwrap_or_default() as f64 / fresh::compressed_bytes(&counted.bulletins) as f64;
+    let few = median((0..size.runs).map(|_| catch_up(small(size), Route::Own, progress).durable).collect());
+    let of_few = [vec![few, wire], beside(&counted.bulletins, few, size.runs, progress)].concat();
+    drop(counted);
+    let Caught { durable, visible, database, bulletins, .. } = catch_up(size.fresh, Route::Own, progress);
+    progress("measuring the floor");
+    let floor = Floor::measure(&bulletins, folder);
+    let growth = durable / few * small(size) as f64 / size.fresh as f64;
+    let disk = database as f64 / fresh::signed_bytes(&bulletins) as f64;
+    let payloads = fresh::payload_bytes(&bulletins) as f64;
+    let large = [
+        floor.verify,
+        floor.append,
+        floor.apply,
+        payloads,
+        durable,
+        durable / floor.durable(),
+        growth,
+        visible,
+        visible / floor.visible(),
+        disk,
+    ];
+    (of_few, large)
+}
+
+/// What a peer takes for the same, in milliseconds, and how often `ours` goes into that.
+#[cfg(feature = "peers")]
+fn beside(bulletins: &[bulletins::Bulletin], ours: f64, runs: usize, progress: Progress<'_>) -> Vec<f64> {
+    progress("samod catches up with the same");
+    let theirs = median((0..runs).map(|_| samod::catch_up(bulletins)).collect());
+    vec![theirs, theirs / ours]
+}
+
+#[cfg(not(feature = "peers"))]
+fn beside(_: &[bulletins::Bulletin], _: f64, _: usize, _: Progress<'_>) -> Vec<f64> {
+    Vec::new()
+}
+
+/// The values of [`IDLE`].
+fn idle_figures(size: Size, progress: Progress<'_>) -> [f64; 9] {
+    let extent = Extent { documents: size.documents, neighbours: size.neighbours, live: size.live, runs: size.runs };
+    let found = idle::measure(extent, progress);
+    let mut live = found.live_ms;
+    live.sort_by(f64::total_cmp);
+    let at = |of: usize| live.get((live.len() * of).div_ceil(100).saturating_sub(1)).copied().unwrap_or(f64::NAN);
+    [
+        found.rss_bytes as f64 / f64::from(1 << 20),
+        found.start_ms,
+        found.equal.bytes as f64,
+        found.equal.round_trips as f64,
+        found.reconnect_ms,
+        found.ten.bytes as f64,
+        found.ten.round_trips as f64,
+        at(50),
+        at(99),
+    ]
+}

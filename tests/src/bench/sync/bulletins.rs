@@ -1,0 +1,240 @@
+//! The workload: bulletins of 12 fields and a text of 600 characters, issued once and revised three times.
+//!
+//! Texts, times and what is random in an entry come from the bulletin's number; the keys are those of the nodes that hold
+//! them. Everything is made by the code that a node makes it with.
+
+use crate::history::Dice;
+use csu_node::keys::Keys;
+use csu_protocol::access::Access;
+use csu_protocol::author::{self, Acting};
+use csu_protocol::directory::Directory;
+use csu_protocol::document::{Content, Marking, Wanted, kind};
+use csu_protocol::entropy::Entropy;
+use csu_protocol::entry::{EpochKey, Grant, RevisionPayload, Role, SignedEntry, Signer, Subject, VerifiedEntry};
+use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::time::Timestamp;
+use serde_json::{Map, Value, json};
+use std::ops::Range;
+
+/// Revisions of each: one issue and three changes.
+pub(super) const REVISIONS: u64 = 4;
+/// Entries of each: a genesis, a key and the revisions.
+pub(super) const ENTRIES: u64 = REVISIONS + 2;
+/// What a line of a list shows of a bulletin that is all there ends with this.
+pub(super) const LAST: &str = ", version 4";
+/// Characters of a description.
+const TEXT: usize = 600;
+/// When the first was issued.
+const BEGIN_MS: u64 = 1_700_000_000_000;
+/// From one bulletin to the next, and from one version to the next.
+const STEP_MS: u64 = 60_000;
+/// Bulletins that are made before they are handed on.
+const CHUNK: u64 = 512;
+
+const WORDS: [&str; 24] = [
+    "garages", "bicycles", "between", "evening", "station", "the", "behind", "tools", "cut", "locks", "van", "street", "seen", "side",
+    "gates", "at", "night", "market", "again", "near", "school", "with", "white", "were",
+];
+
+/// A bulletin, as its owner holds it.
+#[derive(Debug, Clone)]
+pub(super) struct Bulletin {
+    pub(super) document: DocumentId,
+    /// In causal order.
+    pub(super) entries: Vec<SignedEntry>,
+    /// The Automerge changes inside its revisions.
+    pub(super) changes: Vec<Vec<u8>>,
+    /// Its headline in the end.
+    pub(super) title: String,
+    /// When its last version was written.
+    pub(super) updated: Timestamp,
+}
+
+impl Bulletin {
+    /// Bytes of its entries: headers, signatures, sealed payloads, wrapped keys.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.iter().map(size).sum()
+    }
+}
+
+/// Bytes of an entry.
+pub(super) fn size(entry: &SignedEntry) -> usize {
+    parts(entry).into_iter().map(<[u8]>::len).sum()
+}
+
+/// The bytes of an entry, in pieces.
+pub(super) fn parts(entry: &SignedEntry) -> [&[u8]; 4] {
+    [&entry.header, entry.signature.as_bytes(), entry.payload.as_deref().unwrap_or_default(), entry.wraps.as_deref().unwrap_or_default()]
+}
+
+/// A text of so many characters.
+fn text(dice: &mut Dice, characters: usize) -> String {
+    let mut text = String::new();
+    while text.len() < characters {
+        let word = dice.pick(&WORDS).copied().unwrap_or("the");
+        text.push_str(word);
+        text.push(if dice.chance(8) { '.' } else { ' ' });
+    }
+    text.truncate(characters);
+    text
+}
+
+/// What the first version of a bulletin says: 12 fields.
+pub(super) fn fields(number: u64) -> Map<String, Value> {
+    let mut dice = Dice::new("bench bulletin", number);
+    let place = text(&mut dice, 24);
+    let fields = json!({
+        "policeCategory": ["burglary"], "source": "a patrol of volunteers",
+        "info": [{
+            "headline": headline(number, 1), "event": "Burglary", "category": ["Security"], "urgency": "Expected", "severity": "Minor",
+            "certainty": "Likely", "description": text(&mut dice, TEXT), "language": "en-GB", "senderName": place, "audience": "Households",
+        }],
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn headline(number: u64, version: u64) -> String {
+    format!("Burglaries reported, case {number}, version {version}")
+}
+
+/// The same after the next change: another headline and severity, and a sentence of the text replaced.
+fn revise(fields: &mut Map<String, Value>, number: u64, version: u64) {
+    let mut dice = Dice::new("bench revision", number * REVISIONS + version);
+    let Some(info) = fields.get_mut("info").and_then(|info| info.get_mut(0)) else { return };
+    info["headline"] = headline(number, version).into();
+    info["severity"] = ["Minor", "Moderate", "Severe", "Extreme"][(version as usize) % 4].into();
+    let mut description = info["description"].as_str().unwrap_or_default().to_owned();
+    let at = dice.below(TEXT - 80);
+    description.replace_range(at..at + 80, &text(&mut dice, 80));
+    info["description"] = description.into();
+}
+
+/// Whoever issues bulletins to a neighbour.
+#[derive(Debug)]
+pub(super) struct Writer {
+    keys: Keys,
+    directory: Directory,
+    to: OrganisationId,
+}
+
+impl Writer {
+    /// The organisation of these keys, which shares with the one of `neighbour`.
+    pub(super) fn new(keys: Keys, neighbour: &Keys) -> Self {
+        let mut directory = Directory::default();
+        for card in [keys.card(), neighbour.card()] {
+            directory.keep(card.clone(), None);
+        }
+        Self { keys, directory, to: neighbour.card().card().organisation }
+    }
+
+    pub(super) fn organisation(&self) -> OrganisationId {
+        self.keys.card().card().organisation
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn acting(&self, under: EntryId) -> Acting<'_> {
+        Acting { organisation: self.organisation(), signer: Signer::Device(self.keys.device()), under: Some(under) }
+    }
+
+    /// The bulletin of a number.
+    fn write(&self, number: u64) -> Bulletin {
+        let mut dice = Dice::new("bench entropy", number);
+        let entropy = dice.entropy();
+        let mut draft = Draft { access: Access::default(), entries: Vec::new() };
+        let grants = vec![Grant { subject: Subject::Organisation(self.to), role: Role::Read, until: None }];
+        let genesis = author::genesis(self.organisation(), Signer::Device(self.keys.device()), grants, entropy).expect("a genesis");
+        let document = genesis.document();
+        draft.put(genesis);
+        let acting = self.acting(document.into());
+        let issued = Timestamp::from_ms(BEGIN_MS + number * STEP_MS);
+        let audience = csu_protocol::reading::audience(&draft.access, &self.directory, issued);
+        let (entry, key) = author::key(&draft.access, &acting, &audience, &[], entropy).expect("a key");
+        let epoch = (entry.id(), key);
+        draft.put(entry);
+        let mut said = fields(number);
+        let (mut changes, mut last, mut updated) = (Vec::new(), None, issued);
+        for version in 1..=REVISIONS {
+            if version > 1 {
+                revise(&mut said, number, version);
+            }
+            let state = match version {
+                1 => Some("issued"),
+                2 => Some("updated"),
+                _ => None,
+            };
+            let content = Content::build(changes.iter().cloned());
+            let base: Vec<_> = content.heads().iter().copied().collect();
+            let change = content.revise(&document, &base, &wanted(&said, state)).expect("a change");
+            updated = issued.plus_ms(version * STEP_MS);
+            let entry = seal(&draft.access, &acting, &epoch, last.into_iter().collect(), change.bytes(), updated, entropy);
+            last = Some(entry.id());
+            draft.put(entry);
+            changes.push(change);
+        }
+        let changes = changes.iter().map(|change| change.bytes().to_vec()).collect();
+        Bulletin { document, entries: draft.entries, changes, title: headline(number, REVISIONS), updated }
+    }
+
+    /// Makes the bulletins of these numbers on all cores, and hands them on in order, some at a time.
+    pub(super) fn write_all(&self, numbers: Range<u64>, mut each: impl FnMut(Vec<Bulletin>)) {
+        let mut from = numbers.start;
+        while from < numbers.end {
+            let to = numbers.end.min(from + CHUNK);
+            each(super::on_all_cores(&(from..to).collect::<Vec<_>>(), |number| self.write(*number)));
+            from = to;
+        }
+    }
+
+    /// One more version of a bulletin that is held as `access` and `opened` show.
+    pub(super) fn revise_again(&self, access: &Access, opened: &csu_protocol::reading::Opened, at: Timestamp) -> VerifiedEntry {
+        let document = access.document().expect("a document");
+        let audience = csu_protocol::reading::audience(access, &self.directory, at);
+        let epoch = opened.epoch_for(access, &audience).expect("the key of a document of one's own");
+        let base: Vec<_> = opened.content.heads().iter().copied().collect();
+        let mut said = opened.content.snapshot().fields.into_map();
+        said["info"][0]["headline"] = "Burglaries reported, and once more".into();
+        let change = opened.content.revise(&document, &base, &wanted(&said, None)).expect("a change");
+        let deps = opened.entries_of(change.deps());
+        let mut dice = Dice::new("bench once more", at.as_ms());
+        seal(access, &self.acting(document.into()), &epoch, deps, change.bytes(), at, dice.entropy())
+    }
+}
+
+/// What a version is to say.
+fn wanted(said: &Map<String, Value>, state: Option<&str>) -> Wanted {
+    let kind = kind::find("bulletin").expect("bulletins are a kind");
+    let fields = kind.check(said).expect("fields of a bulletin");
+    Wanted { kind, marking: Marking::AmberStrict, state: state.map(str::to_owned), fields }
+}
+
+fn seal(
+    access: &Access,
+    acting: &Acting<'_>,
+    (epoch, key): &(EntryId, EpochKey),
+    deps: Vec<EntryId>,
+    change: &[u8],
+    at: Timestamp,
+    entropy: &mut Entropy,
+) -> VerifiedEntry {
+    let payload = RevisionPayload { at, person: Some("tester".to_owned()), change: change.to_vec() };
+    author::revision(access, acting, (*epoch, key), deps, &payload, entropy).expect("a revision")
+}
+
+/// A document while it is written.
+struct Draft {
+    access: Access,
+    entries: Vec<SignedEntry>,
+}
+
+impl Draft {
+    fn put(&mut self, entry: VerifiedEntry) {
+        self.entries.push(entry.signed().clone());
+        crate::bench::graph::take(&mut self.access, entry);
+    }
+}

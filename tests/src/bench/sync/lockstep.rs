@@ -1,0 +1,140 @@
+//! Two nodes' machines in this process, over what their databases hold: every frame and every turn of a reconnection is
+//! counted, and nothing of it stays.
+
+use super::bulletins::{Writer, size};
+use super::nodes::{keys, now};
+use crate::node::Node;
+use csu_node::storage::{Options, Storage};
+use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
+use csu_protocol::reading::{self, Reader};
+use csu_protocol::store::Read;
+use csu_protocol::sync::{Budget, Connection, Input, Machine, Output};
+use csu_protocol::time::Timestamp;
+use csu_protocol::wire::Message;
+
+/// Turns, and waits between them, after which something is wrong.
+const LOOKS: u64 = 10_000;
+
+/// What a reconnection took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Talk {
+    /// Bytes of all frames in both directions, the Hellos among them.
+    pub(super) bytes: u64,
+    /// Turns there and back after the Hellos, which cross. What goes one way in the end, such as Settled and the last
+    /// entries, is no round trip.
+    pub(super) round_trips: u64,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(super) struct End {
+    machine: Machine,
+    storage: Storage,
+    device: DeviceId,
+}
+
+impl End {
+    /// Of a node that is down.
+    pub(super) fn of(node: &Node) -> Self {
+        let keys = keys(node);
+        let storage = Storage::open(node.data(), Options::default()).expect("the database of a node that is down").storage;
+        let start = storage.start().expect("what the node wrote");
+        let machine = Machine::new(keys.card().clone(), start, Budget::default(), &storage).expect("what the node wrote");
+        Self { machine, storage, device: keys.device().device() }
+    }
+
+    /// What it has to send.
+    fn outbox(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        while let Some(output) = self.machine.poll_output(now, &self.storage).expect("storage can be read") {
+            match output {
+                Output::Write(write) => self.storage.apply(&write).expect("storage can be written"),
+                Output::Send(_, frame) => frames.push(frame),
+                Output::Disconnect(..) => panic!("the two ended their session"),
+                Output::Targets | Output::Notice(_) => {}
+            }
+        }
+        frames
+    }
+
+    fn is_in_sync_with(&self, other: OrganisationId) -> bool {
+        self.machine.connection(&other) == Some(Connection::InSync)
+    }
+
+    /// Publishes a further version of so many bulletins, evenly spread; the bytes of the entries.
+    pub(super) fn revise(&mut self, writer: &Writer, bulletins: u64) -> u64 {
+        let documents: Vec<DocumentId> = self.machine.documents().map(|(id, _)| *id).collect();
+        let bulletins = usize::try_from(bulletins).unwrap_or(usize::MAX).min(documents.len());
+        let mut bytes = 0;
+        for at in 0..bulletins {
+            let document = documents[at * documents.len() / bulletins];
+            let held = self.machine.document(&document).expect("a bulletin");
+            let stored = self.storage.document(&document).expect("storage can be read");
+            let reader = Reader { organisation: writer.organisation(), secrets: writer.keys().card_secrets() };
+            let opened = reading::open(held.access(), &stored, &reader);
+            let entry = writer.revise_again(held.access(), &opened, now());
+            bytes += size(entry.signed()) as u64;
+            self.machine.publish(now(), entry).expect("an entry of one's own");
+        }
+        assert!(self.outbox(now()).is_empty(), "nobody is connected");
+        bytes
+    }
+
+    /// Gives up all that was written here.
+    pub(super) fn close(self) {
+        self.storage.close().expect("a database can be closed");
+    }
+}
+
+/// Connects the two, lets them come in sync, and parts them.
+pub(super) fn reconnect(one: &mut End, other: &mut End) -> Talk {
+    // Long after the last time, so that nobody waits with the next round.
+    let mut now = now().plus_ms(60_000);
+    let organisations = [one.machine.organisation(), other.machine.organisation()];
+    let devices = [one.device, other.device];
+    one.machine.handle(now, Input::Connected(devices[1]));
+    other.machine.handle(now, Input::Connected(devices[0]));
+    let (mut talk, mut turns, mut in_sync_after) = (Talk::default(), 0_u64, None);
+    for look in 0.. {
+        assert!(look < LOOKS, "the two never come in sync");
+        let frames = [one.outbox(now), other.outbox(now)];
+        if in_sync_after.is_none() && one.is_in_sync_with(organisations[1]) && other.is_in_sync_with(organisations[0]) {
+            in_sync_after = Some(turns);
+        }
+        if frames.iter().all(Vec::is_empty) {
+            if in_sync_after.is_some() {
+                break;
+            }
+            // A step that was put off until a moment: no turn of its own.
+            let wake = [&one.machine, &other.machine].iter().filter_map(|machine| machine.wake_at()).min();
+            now = wake.unwrap_or(now).max(now).plus_ms(1);
+            one.machine.handle(now, Input::Tick);
+            other.machine.handle(now, Input::Tick);
+        } else {
+            turns += 1;
+        }
+        let [from_one, from_other] = frames;
+        talk.bytes += from_one.iter().chain(&from_other).map(|frame| frame.len() as u64).sum::<u64>();
+        deliver(from_one, (&mut *one, devices[1]), (&mut *other, devices[0]), now);
+        deliver(from_other, (&mut *other, devices[0]), (&mut *one, devices[1]), now);
+    }
+    one.machine.handle(now, Input::Disconnected(devices[1]));
+    other.machine.handle(now, Input::Disconnected(devices[0]));
+    // The Hellos are the first turn; there and back are two.
+    talk.round_trips = in_sync_after.unwrap_or(turns).saturating_sub(1) / 2;
+    talk
+}
+
+fn deliver(frames: Vec<Vec<u8>>, (from, to_device): (&mut End, DeviceId), (to, from_device): (&mut End, DeviceId), now: Timestamp) {
+    let count = frames.len();
+    for frame in frames {
+        let input = match Message::receive(&frame) {
+            Ok(message) => Input::Received(from_device, Box::new(message)),
+            Err(error) => Input::Refused(from_device, error),
+        };
+        to.machine.handle(now, input);
+    }
+    if count > 0 {
+        from.machine.handle(now, Input::Sent(to_device, count));
+    }
+}
