@@ -291,6 +291,5 @@ fn class(why: &Unreadable) -> &'static str {
         Unreadable::Destroyed => "destroyed",
         Unreadable::OtherKind => "other kind",
         Unreadable::Dep(_) => "builds on what is not shown",
-        Unreadable::OtherKind => "another kind",
     }
 }
