@@ -271,6 +271,7 @@ impl Machine {
         }
         self.send_lacking(now, device, place, lacking.into_iter().collect());
         self.proceed(now, device);
+        self.note_in_sync(now, device);
     }
 
     /// Sends entries that the peer turned out to lack, as far as it may hold them.
@@ -344,11 +345,24 @@ impl Machine {
             self.end_silence(silent);
         }
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        if let Some(organisation) = session.organisation.filter(|_| !lost && session.is_in_sync()) {
-            self.notice(Notice::InSync(organisation));
-        }
+        session.compared = !lost;
+        self.note_in_sync(now, device);
         if unfinished {
             self.want_round(now, device);
+        }
+    }
+
+    /// Says that this side has everything the peer offered, once after each round that left nothing out: at its end, or when
+    /// what is asked for by then has come.
+    fn note_in_sync(&mut self, now: Timestamp, device: DeviceId) {
+        let Some(session) = self.sessions.get_mut(&device) else { return };
+        if !session.is_in_sync() || !std::mem::take(&mut session.compared) {
+            return;
+        }
+        if session.lost {
+            self.want_round(now, device);
+        } else if let Some(organisation) = session.organisation {
+            self.notice(Notice::InSync(organisation));
         }
     }
 }

@@ -144,6 +144,8 @@ pub(super) struct Session {
     pub(super) gained: bool,
     /// The last round left something out that the next one brings.
     pub(super) unfinished: bool,
+    /// The last round left nothing out, and that the two are in sync was not said since.
+    pub(super) compared: bool,
     /// Documents that are silent until the round under way is over, which compares who may do what in them.
     pub(super) silent: BTreeSet<DocumentId>,
     /// Content may be exchanged since now that no round compared.
@@ -187,6 +189,7 @@ impl Session {
             lost: false,
             gained: false,
             unfinished: false,
+            compared: false,
             silent: BTreeSet::new(),
             content_due: false,
             left_aside: BTreeSet::new(),
