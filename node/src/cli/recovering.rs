@@ -107,10 +107,8 @@ impl GoingOn {
 
     /// After the node could not start or had to stop.
     fn after(&self, error: &DriverError) -> Failure {
-        match error {
-            DriverError::Office(OfficeError::Replaced(_)) => replaced(&self.data, &self.own).unwrap_or_else(|| Failure::of(error)),
-            error => Failure::of(error).and(&self.advice()),
-        }
+        let replaced = if matches!(error, DriverError::Office(OfficeError::Replaced(_))) { replaced(&self.data, &self.own) } else { None };
+        replaced.unwrap_or_else(|| Failure::of(error).and(&self.advice()))
     }
 }
 
@@ -215,18 +213,24 @@ impl Progress {
         }
         // The first time there is something to say only after a while.
         if self.reminded.replace(now).is_some() {
-            let open = recovery
+            let open: Vec<&RecoveringWith> = recovery
                 .neighbours
                 .iter()
-                .filter(|with| !with.left_out && !matches!(with.state, RecoveringState::Compared | RecoveringState::Paused));
-            let names: Vec<String> = open.map(|with| visible(&with.organisation.to_string())).collect();
-            if let Some(first) = names.first() {
-                print(&format!(
-                    "Waiting for {}. What only they hold of the lost device's work would be lost without them.\n\
-                     If they cannot be reached: stop this with Ctrl-C, then csu restore --resume --without \"{first}\"\n",
-                    names.join(", ")
-                ));
-            }
+                .filter(|with| !with.left_out && !matches!(with.state, RecoveringState::Compared | RecoveringState::Paused))
+                .collect();
+            let names: Vec<String> = open.iter().map(|with| visible(&with.organisation.to_string())).collect();
+            let Some((with, first)) = open.first().zip(names.first()) else { return };
+            let otherwise = if !with.organisation.verified && with.number.is_none() {
+                // Never met: nothing is known of it but what its ticket says.
+                "csu restore --resume --ticket …, with a new ticket of theirs or of another neighbour".to_owned()
+            } else {
+                format!("csu restore --resume --without \"{first}\"")
+            };
+            print(&format!(
+                "Waiting for {}. What only they hold of the lost device's work would be lost without them.\n\
+                 If they cannot be reached: stop this with Ctrl-C, then {otherwise}\n",
+                names.join(", ")
+            ));
         }
     }
 }

@@ -204,9 +204,9 @@ fn from_backup(args: &RestoreArgs, file: &Path, tickets: &[Ticket], config: &Con
 /// A generation from the time to come says that this clock is wrong, or the one of an earlier restore was.
 fn warn_of_clock(card: &SignedCard) {
     if card.card().generation > now().as_ms() {
-        eprint!(
+        eprintln!(
             "warning: the node that wrote the backup was restored under a clock that said {}, and this one says {}. If this one is behind, \
-             set it before you go on.\n",
+             set it before you go on.",
             generation_in_words(card),
             now()
         );

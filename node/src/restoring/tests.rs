@@ -408,9 +408,8 @@ fn what_a_killed_look_into_a_backup_left_open_is_swept_and_what_is_at_work_or_ot
     let backup = town.path().join("backup");
     rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |_| Ok(())).unwrap();
     assert_eq!(names(place.path()), Vec::<String>::new());
-    let cut = rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |step| match step {
-        Step::Unpacking(_) => Err(RestoreError::CutOff),
-        _ => Ok(()),
+    let cut = rehearsing::rehearse_in(place.path(), &backup, &root(), &mut |step| {
+        if matches!(step, Step::Unpacking(_)) { Err(RestoreError::CutOff) } else { Ok(()) }
     });
     assert!(matches!(cut, Err(RestoreError::CutOff)));
     assert_eq!(names(place.path()).len(), 1, "the control: something was left");
