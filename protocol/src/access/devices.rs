@@ -44,24 +44,25 @@ impl Access {
     /// Whether `organisation`, acting under the genesis or grant `under`, revoked `device` itself, and that counts.
     #[must_use]
     pub fn is_barred(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
-        let party = self.known_author(&Author::Device(*device)).map(Party::Device);
-        let standing = self.find(under).zip(self.known_organisation(organisation));
-        let Some((party, (grant, organisation))) = party.zip(standing) else { return false };
-        let right = Right::Standing(Standing { grant, organisation });
-        let mut said = self.revocations.of(party, right).iter().flat_map(|group| &group.members);
-        said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
+        self.barring(device, (under, organisation)).is_some_and(|(party, standing)| self.has_barred(party, standing))
     }
 
     /// Whether somebody above the standing of `organisation` under `under` revoked `device` itself, and that counts.
     #[must_use]
     pub fn is_barred_from_above(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
-        let party = self.known_author(&Author::Device(*device)).map(Party::Device);
-        let standing = self.find(under).zip(self.known_organisation(organisation));
-        let Some((party, (grant, organisation))) = party.zip(standing) else { return false };
-        self.ancestors(Standing { grant, organisation }).any(|standing| {
-            let mut said = self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members);
-            said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
-        })
+        let barring = self.barring(device, (under, organisation));
+        barring.is_some_and(|(party, standing)| self.ancestors(standing).any(|above| self.has_barred(party, above)))
+    }
+
+    fn barring(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> Option<(Party, Standing)> {
+        let party = self.known_author(&Author::Device(*device)).map(Party::Device)?;
+        let (grant, organisation) = self.find(under).zip(self.known_organisation(organisation))?;
+        Some((party, Standing { grant, organisation }))
+    }
+
+    fn has_barred(&self, party: Party, standing: Standing) -> bool {
+        let mut said = self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members);
+        said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
     }
 
     /// The Revoke by which the root key of `organisation` disowns a device that `successors` took the place of: for
