@@ -130,6 +130,7 @@ Build it optimised, and `csu` beside it, or the figures mean nothing:
   cargo build --release
   cargo run --release -p csu-tests --bin bench -- access
   cargo run --release -p csu-tests --bin bench -- sync --documents 100000 --json > figures.jsonl
+  cargo run --release -p csu-tests --bin bench --features peers -- sync --documents 0    with samod beside
 
 Figures go to standard output, progress to standard error.
 ";

@@ -178,7 +178,7 @@ impl Eye {
         self.number(&format!("SELECT count(*) FROM listing WHERE title LIKE '%{LAST}' AND state = 'updated'"))
     }
 
-    /// Whether a line of this title is there, among those behind line `after`; and the newest line.
+    /// Whether a line of this title is there, among those behind line `after`.
     pub(super) fn lists(&self, title: &str, after: i64) -> bool {
         let mut statement = self.0.prepare_cached("SELECT 1 FROM listing WHERE key > ?1 AND title = ?2").expect("a query");
         statement.exists(params![after, title]).expect("an answer")
