@@ -222,6 +222,7 @@ impl Machine {
         // Before the first round is over everything that differs is asked for anyway.
         if !session.settled {
             session.lost = true;
+            session.past_due = true;
             return;
         }
         let planes: &[Plane] = match plane {
@@ -332,13 +333,14 @@ impl Machine {
     /// A round is over, on either side.
     pub(super) fn round_over(&mut self, now: Timestamp, device: DeviceId) {
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        let is_first = !std::mem::replace(&mut session.settled, true);
+        session.settled = true;
+        let past_due = std::mem::take(&mut session.past_due);
         let silent = std::mem::take(&mut session.silent);
         let lost = std::mem::take(&mut session.lost);
         let gained = std::mem::take(&mut session.gained);
         // What was forgotten comes with another round: if there is more room since, if content was left out of this one because
-        // of silent documents, or if this was the first, in which nothing is asked for that comes before its past.
-        session.unfinished = lost && (gained || is_first || !silent.is_empty());
+        // of silent documents, or if entries came before their past, which is not asked for in the first round.
+        session.unfinished = lost && (gained || past_due || !silent.is_empty());
         let unfinished = session.unfinished;
         if !lost {
             // What was forgotten for lack of room may have been about these.

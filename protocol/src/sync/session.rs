@@ -140,6 +140,8 @@ pub(super) struct Session {
     pub(super) settled: bool,
     /// Something the peer sent was forgotten for lack of room, since the last round.
     pub(super) lost: bool,
+    /// Entries came in the first round before what they build on.
+    pub(super) past_due: bool,
     /// Something it sent was taken, since the last round.
     pub(super) gained: bool,
     /// The last round left something out that the next one brings.
@@ -187,6 +189,7 @@ impl Session {
             round_asked: false,
             settled: false,
             lost: false,
+            past_due: false,
             gained: false,
             unfinished: false,
             compared: false,
