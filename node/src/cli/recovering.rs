@@ -247,10 +247,8 @@ fn state_in_words(with: &RecoveringWith) -> &'static str {
 }
 
 fn report(recovery: &Recovery) -> String {
-    let mut text = format!(
-        "\nRestored. {} documents are here, and nothing that the lost device signs from now on counts in them.\n",
-        recovery.documents
-    );
+    let mut text =
+        format!("\nRestored. Documents here: {}. Nothing that the lost device signs from now on counts in them.\n", recovery.documents);
     if recovery.silent > 0 {
         text.push_str(&format!(
             "{} of them came from the backup and are not shown until a neighbour that holds them was reached: they may have been erased.\n",

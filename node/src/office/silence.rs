@@ -79,7 +79,7 @@ impl Office {
         let Some(access) = self.machine.document(document).map(Holding::access) else { return false };
         let ours = access.owner() == Some(self.machine.organisation());
         // What cannot be read counts as not decided.
-        ours && !access.is_erased() && access.fallen_erasure().is_some() && !matches!(self.storage.meta(&kept_name(document)), Ok(Some(_)))
+        ours && !access.is_erased() && access.has_fallen_erasure() && !matches!(self.storage.meta(&kept_name(document)), Ok(Some(_)))
     }
 
     /// Keeps a document that the lost device had ordered to be erased.

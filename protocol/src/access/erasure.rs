@@ -38,23 +38,22 @@ impl Access {
     /// The order to erase that counts; of several the one with the lowest id, so that all nodes show the same.
     #[must_use]
     pub fn erasure(&self) -> Option<Erasure> {
-        self.least(self.authorised_of(&self.kinds.erases))
-    }
-
-    /// The same of orders that do not count, because the device that signed them was disowned.
-    #[must_use]
-    pub fn fallen_erasure(&self) -> Option<Erasure> {
-        let counting: BTreeSet<NodeIx> = self.authorised_of(&self.kinds.erases).collect();
-        self.least(self.kinds.erases.iter().copied().filter(|erase| !counting.contains(erase)))
-    }
-
-    fn least(&self, erases: impl Iterator<Item = NodeIx>) -> Option<Erasure> {
         let why = |ix: NodeIx| match self.node(ix).previous.map(|previous| self.act(previous)) {
             Some(Act::Withdraw { reason }) => Some(*reason),
             Some(_) | None => None,
         };
-        let found = erases.map(|ix| Erasure { entry: self.node(ix).id, by: self.organisation(self.node(ix).organisation), why: why(ix) });
+        let found = self.authorised_of(&self.kinds.erases).map(|ix| Erasure {
+            entry: self.node(ix).id,
+            by: self.organisation(self.node(ix).organisation),
+            why: why(ix),
+        });
         found.min_by_key(|erasure| erasure.entry)
+    }
+
+    /// Whether there is an order to erase that does not count, because the device that signed it was disowned.
+    #[must_use]
+    pub fn has_fallen_erasure(&self) -> bool {
+        self.authorised_of(&self.kinds.erases).count() < self.kinds.erases.len()
     }
 
     /// Every Receipt for an order to erase that counts, in the order of arrival. One is true if its signer is honest.
