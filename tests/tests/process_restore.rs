@@ -514,7 +514,7 @@ fn the_phrase_alone_is_not_done_while_nobody_was_heard_and_goes_on_with_another_
     kennington.up();
     let ticket = ticket_of(&kennington).to_string();
     let said = restore_confirmed(&brixton, &machine, &["--resume", "--ticket", &ticket], &kennington).good().stdout;
-    assert!(said.contains("Restored. 1 "), "{said}");
+    assert!(said.contains("Restored. Documents here: 1."), "{said}");
     machine.up();
     assert_eq!(machine.document(&shared).unwrap().title, "For both");
 }
