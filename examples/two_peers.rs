@@ -75,9 +75,9 @@ impl Peer {
 
     /// The document as this organisation may see it: decrypted, checked and merged.
     fn open(&self, document: &DocumentId) -> Result<Opened, Box<dyn Error>> {
-        let holding = self.machine.document(document).ok_or("this node does not hold the document")?;
+        let access = self.machine.access(document, &self.store)?.ok_or("this node does not hold the document")?;
         let reader = Reader { organisation: self.organisation(), secrets: &self.secrets };
-        Ok(reading::open(holding.access(), &self.store.document(document)?, &reader))
+        Ok(reading::open(&access, &self.store.document(document)?, &reader))
     }
 }
 
@@ -122,8 +122,8 @@ fn pair(one: &mut Peer, other: &mut Peer) -> Result<(), Box<dyn Error>> {
     other.machine.join(NOW, ticket)?;
 
     // A connection proves which device is at its other end. Here we say so.
-    one.machine.handle(NOW, Input::Connected(other.device.device()));
-    other.machine.handle(NOW, Input::Connected(one.device.device()));
+    one.machine.handle(NOW, Input::Connected(other.device.device()), &one.store)?;
+    other.machine.handle(NOW, Input::Connected(one.device.device()), &other.store)?;
     exchange(one, other)?;
 
     // Two people read this to each other, on a telephone number they know.
@@ -146,12 +146,12 @@ fn write_bulletin(author: &mut Peer, reader: OrganisationId) -> Result<DocumentI
     let genesis = author::genesis(author.organisation(), Signer::Device(&author.device), grants, &mut entropy)?;
     let document = genesis.document();
     let under = genesis.id();
-    author.machine.publish(NOW, genesis)?;
+    author.machine.publish(NOW, genesis, &author.store)?;
 
-    let holding = author.machine.document(&document).ok_or("the document did not begin")?;
-    let audience = reading::audience(holding.access(), author.machine.directory(), NOW);
-    let (key_entry, key) = author::key(holding.access(), &author.acting(under), &audience, &[], &mut entropy)?;
-    let epoch = author.machine.publish(NOW, key_entry)?;
+    let access = author.machine.access(&document, &author.store)?.ok_or("the document did not begin")?;
+    let audience = reading::audience(&access, author.machine.directory(), NOW);
+    let (key_entry, key) = author::key(&access, &author.acting(under), &audience, &[], &mut entropy)?;
+    let epoch = author.machine.publish(NOW, key_entry, &author.store)?;
 
     // What the document says is one change of an Automerge document, made by comparing what is wanted with what is there.
     let kind = kind::find("bulletin").ok_or("this version knows no bulletins")?;
@@ -170,17 +170,17 @@ fn write_bulletin(author: &mut Peer, reader: OrganisationId) -> Result<DocumentI
     let change = Content::default().revise(&document, &[], &wanted)?;
 
     let payload = RevisionPayload { at: NOW, person: Some("Ada, coordinator".to_owned()), change: change.bytes().to_vec() };
-    let holding = author.machine.document(&document).ok_or("the document is gone")?;
-    let revision = author::revision(holding.access(), &author.acting(under), (epoch, &key), Vec::new(), &payload, &mut entropy)?;
-    author.machine.publish(NOW, revision)?;
+    let access = author.machine.access(&document, &author.store)?.ok_or("the document is gone")?;
+    let revision = author::revision(&access, &author.acting(under), (epoch, &key), Vec::new(), &payload, &mut entropy)?;
+    author.machine.publish(NOW, revision, &author.store)?;
     Ok(document)
 }
 
 /// A response is a reader's own statement. It carries a key of its own, for whoever may read the document.
 fn acknowledge(reader: &mut Peer, document: DocumentId) -> Result<(), Box<dyn Error>> {
     let mut entropy = reader.entropy();
-    let holding = reader.machine.document(&document).ok_or("this node does not hold the document")?;
-    let audience = reading::audience(holding.access(), reader.machine.directory(), NOW);
+    let access = reader.machine.access(&document, &reader.store)?.ok_or("this node does not hold the document")?;
+    let audience = reading::audience(&access, reader.machine.directory(), NOW);
     let payload = ResponsePayload {
         at: NOW,
         person: None,
@@ -189,8 +189,8 @@ fn acknowledge(reader: &mut Peer, document: DocumentId) -> Result<(), Box<dyn Er
         text: "we have told our patrols".to_owned(),
     };
     // The first grant stands in the genesis entry, so that is what the reader acts under.
-    let response = author::response(holding.access(), &reader.acting(document.into()), &audience, &payload, &mut entropy)?;
-    reader.machine.publish(NOW, response)?;
+    let response = author::response(&access, &reader.acting(document.into()), &audience, &payload, &mut entropy)?;
+    reader.machine.publish(NOW, response, &reader.store)?;
     Ok(())
 }
 
@@ -217,7 +217,7 @@ fn poll(peer: &mut Peer) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
             Output::Send(device, frame) => {
                 frames.push(frame);
                 // The machine keeps count of frames under way, so that a slow peer slows nobody else.
-                peer.machine.handle(NOW, Input::Sent(device, 1));
+                peer.machine.handle(NOW, Input::Sent(device, 1), &peer.store)?;
             }
             Output::Notice(notice) => tell(&notice),
             Output::Disconnect(..) => return Err("the other side broke a rule".into()),
@@ -232,7 +232,7 @@ fn poll(peer: &mut Peer) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
 fn deliver(from: DeviceId, frames: Vec<Vec<u8>>, to: &mut Peer) -> Result<(), Box<dyn Error>> {
     for frame in frames {
         let message = Message::receive(&frame)?;
-        to.machine.handle(NOW, Input::Received(from, Box::new(message)));
+        to.machine.handle(NOW, Input::Received(from, Box::new(message)), &to.store)?;
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ use csu_protocol::entropy::Entropy;
 use csu_protocol::id::{DeviceId, DocumentId, EntryId};
 use csu_protocol::identity::{Address, RootKey, SignedAddresses};
 use csu_protocol::store::ReadError;
-use csu_protocol::sync::{Input, Machine, Notice, Output, Parting};
+use csu_protocol::sync::{Held, Input, Machine, Notice, Output, Parting};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::{Message, WireError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,6 +254,14 @@ impl Office {
         Ok(())
     }
 
+    /// Hands an input to the machine.
+    fn handle(&mut self, at: Timestamp, input: Input) {
+        if let Err(error) = self.machine.handle(at, input, &self.storage) {
+            tracing::warn!(%error, "what came could not be taken");
+            self.failed = Some(error.into());
+        }
+    }
+
     /// Takes what came from the network.
     pub fn take(&mut self, arrival: Arrival) {
         let at = now();
@@ -264,13 +272,13 @@ impl Office {
                         Ok(message) => Input::Received(device, message),
                         Err(error) => Input::Refused(device, error),
                     };
-                    self.machine.handle(at, input);
+                    self.handle(at, input);
                 }
             }
             Arrival::Event(Event::Connected { device, session, address, direction }) => {
                 self.sessions.insert(device, session);
                 self.troubles.remove(&device);
-                self.machine.handle(at, Input::Connected(device));
+                self.handle(at, Input::Connected(device));
                 self.see(&device, at);
                 if direction == crate::network::Direction::Dialled
                     && let Ok(address) = Address::new(&address)
@@ -282,7 +290,7 @@ impl Office {
             Arrival::Event(Event::Disconnected { device, session, reason }) => {
                 if self.sessions.get(&device) == Some(&session) {
                     self.sessions.remove(&device);
-                    self.machine.handle(at, Input::Disconnected(device));
+                    self.handle(at, Input::Disconnected(device));
                     self.see(&device, at);
                     tracing::info!(device = %device.short(), %reason, "disconnected");
                     if matches!(reason, EndReason::FrameTooLarge { .. }) {
@@ -292,7 +300,7 @@ impl Office {
             }
             Arrival::Event(Event::Sent { device, session, frames }) => {
                 if self.sessions.get(&device) == Some(&session) {
-                    self.machine.handle(at, Input::Sent(device, frames));
+                    self.handle(at, Input::Sent(device, frames));
                 }
             }
             Arrival::Event(Event::Listening { address }) => {
@@ -344,7 +352,7 @@ impl Office {
 
     /// Lets time pass.
     pub fn tick(&mut self) {
-        self.machine.handle(now(), Input::Tick);
+        self.handle(now(), Input::Tick);
         let due = self.ends.due(now());
         if let Err(error) = self.end_roles(&due) {
             tracing::warn!(%error, "could not note that a role ended");
@@ -479,10 +487,9 @@ impl Office {
     /// Why this node takes a document: as what it was given to us.
     fn why_received(&self, document: &DocumentId) -> String {
         let us = self.machine.organisation();
-        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
-        match access {
-            Some(access) if access.owner() == Some(us) => "this organisation owns it".to_owned(),
-            Some(access) => match access.role_now(&us, now()) {
+        match self.machine.document(document).map(Held::sharing) {
+            Some(sharing) if sharing.owner() == Some(us) => "this organisation owns it".to_owned(),
+            Some(sharing) => match sharing.role_now(&us, now()) {
                 Some(role) => format!("this organisation has the role {role}"),
                 None => "this organisation had a role, and learns what becomes of it".to_owned(),
             },
@@ -492,10 +499,9 @@ impl Office {
 
     /// Why a neighbour was given something of a document: its role.
     fn why_given(&self, document: &DocumentId, to: &csu_protocol::id::OrganisationId) -> String {
-        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
-        match access {
-            Some(access) if access.owner() == Some(*to) => "it is the owner".to_owned(),
-            Some(access) => match access.role_now(to, now()) {
+        match self.machine.document(document).map(Held::sharing) {
+            Some(sharing) if sharing.owner() == Some(*to) => "it is the owner".to_owned(),
+            Some(sharing) => match sharing.role_now(to, now()) {
                 Some(role) => format!("it has the role {role}"),
                 None => "it had a role, and learns what becomes of the document".to_owned(),
             },
@@ -561,7 +567,7 @@ impl Office {
                     };
                     self.network.disconnect(&device, cause);
                     // If a newer session came up meanwhile, it ends with the one that this was meant for.
-                    self.machine.handle(now(), Input::Disconnected(device));
+                    self.handle(now(), Input::Disconnected(device));
                 }
                 Output::Targets => targets = true,
                 Output::Write(_) | Output::Notice(_) => {}

@@ -38,6 +38,7 @@ mod records;
 mod recovery;
 mod retention;
 mod snapshot;
+mod summaries;
 #[cfg(test)]
 mod tests;
 mod unreconciled;
@@ -55,6 +56,7 @@ pub use recovery::{cards_now, is_recovering_now};
 pub use retention::{Kept, OwnDates};
 pub use snapshot::{Snapshot, snapshot, sweep_snapshots};
 
+use csu_protocol::entry::Plane;
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};
 use error::Fault;
@@ -214,6 +216,8 @@ impl Storage {
     pub fn apply(&mut self, write: &Write) -> Result<(), StorageError> {
         self.write(|db| match write {
             Write::Entry { document, stored } => entries::insert(db, document, stored),
+            Write::Summary { document, summary } => summaries::put(db, document, summary),
+            Write::Brought { bringer, owner, bytes } => summaries::put_brought(db, bringer, owner, *bytes),
             Write::ContentDestroyed { document, at } => erasing::destroy_parts(db, document, *at),
             Write::Reconciled(document) => unreconciled::remove(db, document),
             Write::Card { card, brought_by } => neighbours::put_card(db, card, brought_by.as_ref()),
@@ -243,7 +247,8 @@ impl Storage {
     pub fn start(&self) -> Result<Start, StorageError> {
         self.read(|db| {
             Ok(Start {
-                documents: entries::documents(db)?,
+                documents: summaries::all(db)?,
+                brought: summaries::brought(db)?,
                 destroyed: entries::destroyed(db)?,
                 unreconciled: unreconciled::all(db)?,
                 ..neighbours::start(db)?
@@ -279,5 +284,9 @@ impl Read for Storage {
 
     fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
         self.read(|db| entries::of_ids(db, document, ids)).map_err(|error| ReadError(error.to_string()))
+    }
+
+    fn ids(&self, document: &DocumentId, plane: Plane) -> Result<Vec<EntryId>, ReadError> {
+        self.read(|db| entries::ids(db, document, plane)).map_err(|error| ReadError(error.to_string()))
     }
 }

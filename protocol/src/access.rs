@@ -48,8 +48,10 @@ mod revocations;
 mod rights;
 mod rules;
 mod sets;
+mod sharing;
 
 pub use erasure::{Erasure, Obeyed};
 pub use graph::Access;
 pub use insert::{Insertion, Missing, SoundEntry, Unsound};
 pub use rights::{Link, Row};
+pub use sharing::Sharing;

@@ -5,13 +5,16 @@
 //! them to durable storage *before* it releases what was handed out after them. Reading is a trait,
 //! because idle documents live on disk and not in memory.
 
+use crate::access::{Access, Sharing};
 use crate::codec::Canonical;
-use crate::entry::{Author, Header, SignedEntry};
+use crate::entry::{Author, Header, Plane, SignedEntry};
 use crate::id::DeviceId;
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
+use crate::sync::item_of;
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why a record could not be read. This node's own storage is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +42,25 @@ pub struct StoredEntry {
     pub from: Option<OrganisationId>,
     /// When this node stored it.
     pub received: Timestamp,
+}
+
+/// What the entries of a document come to, as far as an idle one needs it. Found anew from them whenever in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Who may hold it, and in which role.
+    pub sharing: Arc<Sharing>,
+    /// What its control plane is compared with peers as; none while it has no entries.
+    pub control: Option<Hash>,
+    /// What its content plane is compared with peers as; none while it has no entries.
+    pub content: Option<Hash>,
+}
+
+impl Summary {
+    /// That of a graph.
+    #[must_use]
+    pub fn of(access: &Access) -> Self {
+        Self { sharing: Arc::new(access.sharing()), control: item_of(access, Plane::Control), content: item_of(access, Plane::Content) }
+    }
 }
 
 /// How far two organisations are with pairing.
@@ -110,6 +132,23 @@ pub enum Write {
         /// The entry.
         stored: StoredEntry,
     },
+    /// What the entries of a document come to now, in the place of what they came to before: in [`Start::documents`] from
+    /// now on. It is to become durable together with the entries ordered written before it.
+    Summary {
+        /// The document.
+        document: DocumentId,
+        /// What they come to.
+        summary: Summary,
+    },
+    /// How many bytes of entries in documents of an owner a peer brought by now: [`Start::brought`].
+    Brought {
+        /// The peer.
+        bringer: OrganisationId,
+        /// The owner.
+        owner: OrganisationId,
+        /// Bytes in all.
+        bytes: u64,
+    },
     /// The content of a document that its owner had erased is destroyed: sealed payloads and wrapped keys of every entry
     /// of its content plane are removed for good, and [`Start::destroyed`] names the document from now on. Headers and
     /// signatures stay. Doing it again changes nothing.
@@ -162,6 +201,16 @@ pub trait Read {
         Ok(self.document(document)?.into_iter().filter(wanted).collect())
     }
 
+    /// The ids of all entries of one plane of a document, in the order in which they were written.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn ids(&self, document: &DocumentId, plane: Plane) -> Result<Vec<EntryId>, ReadError> {
+        let header = |stored: StoredEntry| Header::from_canonical(&stored.entry.header).ok();
+        let headers = self.document(document)?.into_iter().filter_map(header);
+        Ok(headers.filter(|header| header.plane() == plane).map(|header| header.id()).collect())
+    }
+
     /// The entries of a document that a device signed and nobody brought: of an older device of this organisation those that
     /// came with the backup.
     ///
@@ -180,8 +229,10 @@ pub trait Read {
 /// What a node's machine starts from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Start {
-    /// Every document there is.
-    pub documents: Vec<DocumentId>,
+    /// Every document there is, with what its entries come to. If that is missing of any, it is found anew for all.
+    pub documents: BTreeMap<DocumentId, Option<Summary>>,
+    /// How many bytes of entries each peer brought, in documents of each owner.
+    pub brought: BTreeMap<(OrganisationId, OrganisationId), u64>,
     /// Those whose content was destroyed.
     pub destroyed: BTreeSet<DocumentId>,
     /// Those that came back from a backup and were not compared with any peer since: they are silent.

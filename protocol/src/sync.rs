@@ -35,6 +35,7 @@
 
 mod answer;
 mod budget;
+mod documents;
 mod erasing;
 mod events;
 mod exchange;
@@ -50,6 +51,7 @@ mod set;
 mod tests;
 
 pub use budget::{Budget, Usage};
+pub use documents::{Held, OpenAccess};
 pub use events::{CommandError, Connection, Fault, Input, Load, Notice, Output, OwedReceipt, Parting};
-pub use holding::Holding;
 pub use machine::Machine;
+pub(crate) use set::item_of;

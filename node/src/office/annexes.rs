@@ -117,8 +117,8 @@ impl Office {
         let us = self.machine.organisation();
         let mut own = Vec::new();
         for annex in self.storage.annexes(whole)? {
-            let access = self.machine.document(&annex).map(csu_protocol::sync::Holding::access);
-            if access.is_some_and(|access| access.owner() == Some(us)) && self.erased(&annex)?.is_none() {
+            let held = self.machine.document(&annex);
+            if held.is_some_and(|held| held.sharing().owner() == Some(us)) && self.erased(&annex)?.is_none() {
                 own.push(annex);
             }
         }
@@ -359,7 +359,7 @@ impl Office {
             ));
         }
         let outside: Vec<String> =
-            self.outside(self.access_of(whole)?, grants).iter().map(|grant| self.party(grant.subject).to_string()).collect();
+            self.outside(&*self.access_of(whole)?, grants).iter().map(|grant| self.party(grant.subject).to_string()).collect();
         if outside.is_empty() {
             return Ok(());
         }
@@ -527,7 +527,7 @@ impl Office {
         // Both may have come at once: what is listed is older than what is stored.
         let is_annex = self.storage.listed(document)?.is_some_and(|line| sealed_kind(&line.kind).is_some()) || {
             let stored = self.storage.document(document)?;
-            self.read_by(document, access, stored).kind.sealed.is_some()
+            self.read_by(document, &access, stored).kind.sealed.is_some()
         };
         Ok(if is_annex { openings } else { Vec::new() })
     }
@@ -584,7 +584,7 @@ impl Office {
     }
 
     fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
-        let outside = self.who_lacks(self.access_of(whole)?, annex)?;
+        let outside = self.who_lacks(&*self.access_of(whole)?, annex)?;
         // One that cannot be taken back from must not keep the others.
         let failed = outside.into_iter().filter_map(|subject| self.take_annex_back(whole, annex, subject).err());
         failed.reduce(|first, _| first).map_or(Ok(()), Err)

@@ -7,9 +7,9 @@
 use super::{Office, OfficeError, now};
 use crate::desk::{PassedOn, Problem};
 use crate::log_verb::LogVerb;
-use csu_protocol::access::Access;
+use csu_protocol::access::Sharing;
 use csu_protocol::id::DocumentId;
-use csu_protocol::sync::Holding;
+use csu_protocol::sync::Held;
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -53,21 +53,22 @@ impl Office {
     /// Looks at every document anew, at the start and when memory was given up. Answers on which a role has ended.
     pub(super) fn watch_all_ends(&mut self) -> Vec<DocumentId> {
         self.ends = Ends::default();
-        let documents: Vec<DocumentId> = self.machine.documents().map(|(document, _)| *document).collect();
+        let ends = |held: &&Held| held.sharing().next_end(Timestamp::default()).is_some();
+        let documents: Vec<DocumentId> = self.machine.documents().filter(ends).map(Held::document).collect();
         for document in &documents {
             self.watch_ends(document);
         }
-        let ended = |access: &Access| access.next_end(Timestamp::default()).is_some_and(|end| end <= now());
-        let has_ended = |document: &DocumentId| self.machine.document(document).is_some_and(|holding| ended(holding.access()));
+        let ended = |sharing: &Sharing| sharing.next_end(Timestamp::default()).is_some_and(|end| end <= now());
+        let has_ended = |document: &DocumentId| self.machine.document(document).is_some_and(|held| ended(held.sharing()));
         documents.into_iter().filter(has_ended).collect()
     }
 
     /// Notes when the next role on a document ends. What ended already and could not be taken back is tried again.
     pub(super) fn watch_ends(&mut self, document: &DocumentId) {
         let (us, at) = (self.machine.organisation(), now());
-        let access = self.machine.document(document).map(Holding::access);
-        let due = |access: &&Access| access.owner() == Some(us) && !access.lapsed(at).is_empty();
-        let end = access.and_then(|access| if due(&access) { Some(at.plus_ms(AGAIN_MS)) } else { access.next_end(at) });
+        let sharing = self.machine.document(document).map(Held::sharing);
+        let due = |sharing: &Sharing| sharing.owner() == Some(us) && !sharing.lapsed(at).is_empty();
+        let end = sharing.and_then(|sharing| if due(sharing) { Some(at.plus_ms(AGAIN_MS)) } else { sharing.next_end(at) });
         self.ends.set(*document, end);
     }
 
@@ -100,9 +101,8 @@ impl Office {
             return Ok(());
         }
         let us = self.machine.organisation();
-        while let Some(holding) = self.machine.document(document) {
-            let access = holding.access();
-            let Some(subject) = access.lapsed(now()).into_iter().next().filter(|_| access.owner() == Some(us)) else { break };
+        while let Some(sharing) = self.machine.document(document).map(Held::sharing) {
+            let Some(subject) = sharing.lapsed(now()).into_iter().next().filter(|_| sharing.owner() == Some(us)) else { break };
             // What was done in time stays.
             let mut trial = self.trial(document)?;
             self.try_eviction(&mut trial, (*document).into(), subject, PassedOn::Stay)?;

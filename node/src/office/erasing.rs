@@ -14,11 +14,11 @@ use super::{Office, OfficeError, now};
 use crate::desk::{Actor, Check, Erased, ErasureRequest, ErasureView, Holder, Problem};
 use crate::log_verb::LogVerb;
 use crate::storage::{Listed, StorageError};
-use csu_protocol::access::{Access, Erasure};
+use csu_protocol::access::Erasure;
 use csu_protocol::entry::{Body, Reason, Role, Subject};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::store::Read;
-use csu_protocol::sync::Holding;
+use csu_protocol::sync::{CommandError, Held};
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -114,7 +114,7 @@ impl Office {
 
     /// The same for every document that was erased.
     pub(super) fn all_erasures(&self) -> Result<Vec<ErasureView>, Problem> {
-        let erased = self.machine.documents().filter(|(_, holding)| is_erased(holding)).map(|(document, _)| *document);
+        let erased = self.machine.documents().filter(|held| is_erased(held)).map(Held::document);
         let mut views = erased.collect::<Vec<_>>().iter().map(|document| self.erasure_view(document)).collect::<Result<Vec<_>, _>>()?;
         views.sort_by_key(|view| std::cmp::Reverse(view.erased.as_ref().map(|erased| erased.at.timestamp())));
         Ok(views)
@@ -176,9 +176,11 @@ impl Office {
 
     /// That a document was erased; none if it was not.
     pub(super) fn erased(&self, document: &DocumentId) -> Result<Option<Erased>, Problem> {
-        let Some(holding) = self.machine.document(document).filter(|holding| is_erased(holding)) else { return Ok(None) };
-        let us = self.machine.organisation();
-        Ok(Some(match holding.access().erasure() {
+        if !self.machine.document(document).is_some_and(is_erased) {
+            return Ok(None);
+        }
+        let (us, access) = (self.machine.organisation(), &*self.access_of(document)?);
+        Ok(Some(match access.erasure() {
             Some(Erasure { entry, by, why }) => {
                 let at = self.arrival(document, std::iter::once(entry))?.first().map(|(_, at)| *at).unwrap_or_default();
                 Erased { by: self.organisation(&by), at: at.into(), why }
@@ -186,7 +188,7 @@ impl Office {
             // The order was obeyed and fell afterwards: a thief's, for instance.
             None => {
                 let at = self.storage.listed(document)?.map(|line| line.updated).unwrap_or_default();
-                let owner = holding.access().owner().unwrap_or(us);
+                let owner = access.owner().unwrap_or(us);
                 Erased { by: self.organisation(&owner), at: at.into(), why: None }
             }
         }))
@@ -218,30 +220,32 @@ impl Office {
             owner,
             updated: erased.at.timestamp(),
             received: before.and_then(|line| line.received),
-            access: self.level(access, owner).as_str().to_owned(),
+            access: self.level(&access, owner).as_str().to_owned(),
             unread: news || before.is_some_and(|line| line.unread),
         }))
     }
 
     /// Destroys what this node holds of a document whose owner had it erased, in the open group of writes.
     pub(super) fn obey(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
-        if self.machine.owed_receipt(document).is_some() {
+        if self.owes_receipt(document) {
             // Destroyed before; but the order that was obeyed then fell, and this is another.
             self.erasing.owing.insert(*document);
         }
-        let due = |holding: &&Holding| holding.access().is_erased() && !holding.is_destroyed();
-        let Some(erasure) = self.machine.document(document).filter(due).and_then(|holding| holding.access().erasure()) else {
+        if !self.machine.document(document).is_some_and(|held| held.sharing().is_erased() && !held.is_destroyed()) {
             return Ok(());
-        };
+        }
+        let Some(erasure) = self.machine.access(document, &self.storage)?.and_then(|access| access.erasure()) else { return Ok(()) };
         let at = now();
         if let Some(until) = self.grace_until(document, &erasure)?.filter(|until| at < *until) {
             self.erasing.waiting.insert(*document, until);
             return Ok(());
         }
         self.erasing.waiting.remove(document);
-        // It is one that an Erase counts for: nothing is left to be refused.
-        if self.machine.destroy(at, document).is_err() {
-            return Ok(());
+        match self.machine.destroy(at, document, &self.storage) {
+            Err(CommandError::Read(error)) => return Err(error.into()),
+            // It is one that an Erase counts for: nothing is left to be refused.
+            Err(_) => return Ok(()),
+            Ok(()) => {}
         }
         self.pump()?;
         let drafts = self.storage.empty_drafts(document, at)?.saturating_add(self.drop_annex_drafts(document)?);
@@ -259,6 +263,13 @@ impl Office {
         self.log(at, LogVerb::Erasure, &by, Some(*document), None, erasure.why.map(|why| why.to_string()), detail)
     }
 
+    /// Whether this node destroyed what it held of a document, and has not confirmed an order that counts.
+    fn owes_receipt(&self, document: &DocumentId) -> bool {
+        let us = self.machine.organisation();
+        let owes = |held: &Held| held.is_destroyed() && held.sharing().is_erased() && !held.sharing().is_obeyed_by(&us);
+        self.machine.document(document).is_some_and(owes)
+    }
+
     /// Until when an order to erase is not obeyed yet. What was ordered at this node is what its operator wants; other
     /// orders may be a thief's.
     fn grace_until(&self, document: &DocumentId, erasure: &Erasure) -> Result<Option<Timestamp>, OfficeError> {
@@ -270,8 +281,10 @@ impl Office {
 
     /// Whether a document is hidden here, and not destroyed before a time.
     pub(super) fn is_in_grace(&self, document: &DocumentId) -> Result<bool, Problem> {
-        let undestroyed = self.machine.document(document).filter(|holding| !holding.is_destroyed());
-        let Some(erasure) = undestroyed.and_then(|holding| holding.access().erasure()) else { return Ok(false) };
+        if !self.machine.document(document).is_some_and(|held| held.sharing().is_erased() && !held.is_destroyed()) {
+            return Ok(false);
+        }
+        let Some(erasure) = self.access_of(document)?.erasure() else { return Ok(false) };
         Ok(self.grace_until(document, &erasure)?.is_some_and(|until| now() < until))
     }
 
@@ -292,9 +305,7 @@ impl Office {
     /// Finds out, from what is on disk, what is left to do.
     pub(super) fn recall_erasures(&mut self) -> Result<(), OfficeError> {
         let rewrite = self.storage.meta(REWRITE)?.is_some_and(|state| state == DUE);
-        let owing =
-            self.machine.documents().map(|(document, _)| *document).filter(|document| self.machine.owed_receipt(document).is_some());
-        let owing = owing.collect();
+        let owing = self.machine.documents().map(Held::document).filter(|document| self.owes_receipt(document)).collect();
         self.erasing = Erasing { owing, rewrite, empty_log: rewrite, ..Erasing::default() };
         self.changed.extend(self.machine.to_destroy());
         Ok(())
@@ -323,12 +334,12 @@ impl Office {
         self.storage.put_meta(REWRITE, DONE)?;
         for _ in 0..RECEIPTS {
             let Some(document) = self.erasing.owing.pop_first() else { break };
-            let Some(owed) = self.machine.owed_receipt(&document) else { continue };
+            let Some(owed) = self.machine.owed_receipt(&document, &self.storage)? else { continue };
             if let Err(problem) = self.sign_control(&document, owed.under, Body::Receipt { erase: owed.erase }) {
                 tracing::warn!(document = %document.short(), %problem, "could not confirm that it was erased here");
                 continue;
             }
-            let owner = self.access_of(&document).ok().and_then(Access::owner).map(|owner| self.name_for_log(&owner));
+            let owner = self.machine.document(&document).and_then(|held| held.sharing().owner()).map(|owner| self.name_for_log(&owner));
             let detail = "confirmed that nothing of it is left here".to_owned();
             self.log(now(), LogVerb::Erasure, "this node", Some(document), owner, None, detail)?;
         }
@@ -354,10 +365,10 @@ impl Office {
     /// Documents of this organisation whose erasure somebody has not confirmed, with who.
     fn outstanding(&self) -> Vec<(DocumentId, Vec<OrganisationId>)> {
         let us = self.machine.organisation();
-        let ours = self.machine.documents().filter(|(_, holding)| holding.access().is_erased() && holding.access().owner() == Some(us));
-        let open = ours.map(|(document, holding)| {
-            let confirmed: BTreeSet<OrganisationId> = holding.access().obeyed().iter().map(|obeyed| obeyed.by).collect();
-            (*document, holding.access().named().difference(&confirmed).copied().collect::<Vec<_>>())
+        let ours = self.machine.documents().filter(|held| held.sharing().is_erased() && held.sharing().owner() == Some(us));
+        let open = ours.map(|held| {
+            let unconfirmed = held.sharing().named().into_iter().filter(|organisation| !held.sharing().is_obeyed_by(organisation));
+            (held.document(), unconfirmed.collect::<Vec<_>>())
         });
         open.filter(|(_, who)| !who.is_empty()).collect()
     }
@@ -400,6 +411,6 @@ impl Office {
 }
 
 /// Whether what a document said is gone, or about to be: an Erase counts, or one was obeyed here.
-fn is_erased(holding: &Holding) -> bool {
-    holding.is_destroyed() || holding.access().is_erased()
+fn is_erased(held: &Held) -> bool {
+    held.is_destroyed() || held.sharing().is_erased()
 }

@@ -10,6 +10,7 @@ use csu_protocol::entry::{Reason, Remark, Role};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::reading::{self, Opened, Reader};
 use csu_protocol::store::StoredEntry;
+use csu_protocol::sync::OpenAccess;
 
 /// What a reference names.
 #[derive(Debug)]
@@ -101,9 +102,8 @@ impl Office {
         }
     }
 
-    pub(super) fn access_of(&self, document: &DocumentId) -> Result<&Access, Problem> {
-        let holding = self.machine.document(document);
-        holding.map(csu_protocol::sync::Holding::access).ok_or_else(|| {
+    pub(super) fn access_of(&self, document: &DocumentId) -> Result<OpenAccess, Problem> {
+        self.machine.access(document, &self.storage)?.ok_or_else(|| {
             Problem::not_found(format!("this node holds no document {}", document.short()), "wait until a neighbour has sent it")
         })
     }
@@ -119,7 +119,7 @@ impl Office {
     pub(super) fn open_remains(&mut self, id: &DocumentId) -> Result<Open, Problem> {
         self.pump()?;
         let stored = csu_protocol::store::Read::document(&self.storage, id)?;
-        Ok(self.read_by(id, self.access_of(id)?, stored))
+        Ok(self.read_by(id, &*self.access_of(id)?, stored))
     }
 
     /// What a document's entries say to this organisation by a graph of them.

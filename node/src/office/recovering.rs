@@ -17,7 +17,7 @@ use csu_protocol::entry::Signer;
 use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
 use csu_protocol::identity::RootKey;
 use csu_protocol::store::{Pairing, Read};
-use csu_protocol::sync::{CommandError, Connection};
+use csu_protocol::sync::{CommandError, Connection, Held};
 use std::collections::BTreeSet;
 
 /// Documents looked at in one piece of the work: one commit, and a sign of life on the screen.
@@ -208,7 +208,7 @@ impl Office {
         let lost = directory.replaced_devices(&us).into_iter();
         let lost: Vec<(DeviceId, BTreeSet<DeviceId>)> = lost.map(|device| (device, directory.successors(&us, &device))).collect();
         let after = |document: &DocumentId| pass.last.is_none_or(|last| *document > last);
-        let some: Vec<DocumentId> = self.machine.documents().map(|(document, _)| *document).filter(after).take(AT_A_TIME).collect();
+        let some: Vec<DocumentId> = self.machine.documents().map(Held::document).filter(after).take(AT_A_TIME).collect();
         for document in &some {
             for (device, successors) in &lost {
                 let access = self.access_of(document)?;
@@ -220,8 +220,10 @@ impl Office {
                 }
                 let Some(body) = body else { continue };
                 let acting = Acting { organisation: us, signer: Signer::Root(root), under: None };
-                let entry = author::control(access, &acting, body).map_err(|error| author_problem(&error))?;
-                match self.machine.publish(now(), entry) {
+                let entry = author::control(&access, &acting, body).map_err(|error| author_problem(&error))?;
+                // A graph that nobody looks at is changed in its place.
+                drop(access);
+                match self.machine.publish(now(), entry, &self.storage) {
                     Ok(_) => pass.signed = pass.signed.saturating_add(1),
                     // One document that somebody made unfit must not keep all the others from being saved.
                     Err(CommandError::Refused(rule)) => {

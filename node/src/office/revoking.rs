@@ -48,7 +48,7 @@ impl Office {
     pub(super) fn trial(&mut self, document: &DocumentId) -> Result<Trial, Problem> {
         // What is on disk is asked for what falls.
         self.pump()?;
-        Ok(Trial { document: *document, access: self.access_of(document)?.clone(), entries: Vec::new() })
+        Ok(Trial { document: *document, access: Access::clone(&*self.access_of(document)?), entries: Vec::new() })
     }
 
     fn try_entry(&self, trial: &mut Trial, entry: VerifiedEntry) -> Result<(), Problem> {
@@ -162,7 +162,7 @@ impl Office {
             Named::Document(document, _) => {
                 self.refuse_erased(&document)?;
                 let trial = self.try_request(&document, &whom, request.passed_on)?;
-                self.effect(&document, self.access_of(&document)?, &trial.access)
+                self.effect(&document, &*self.access_of(&document)?, &trial.access)
             }
         }
     }
@@ -203,7 +203,7 @@ impl Office {
             }
         };
         self.refuse_erased(&document)?;
-        let before = self.access_of(&document)?.clone();
+        let before = self.access_of(&document)?;
         match &whom {
             Revoked::Subject(subject) => {
                 let trial = self.try_revocation(&document, *subject, request.passed_on)?;
@@ -218,8 +218,8 @@ impl Office {
         }
         self.pump()?;
         let after = self.access_of(&document)?;
-        let effect = self.effect(&document, &before, after)?;
-        let falls = who_reads(&before).difference(&who_reads(after)).map(|id| self.organisation(id)).collect();
+        let effect = self.effect(&document, &before, &after)?;
+        let falls = who_reads(&before).difference(&who_reads(&after)).map(|id| self.organisation(id)).collect();
         Ok(RevocationOutcome { document: self.show_document(&document)?, falls, effect })
     }
 

@@ -7,7 +7,7 @@ use crate::desk::{Actor, Check, Document, Problem};
 use crate::log_verb::LogVerb;
 use csu_protocol::entry::{Body, Principal, Role};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
-use csu_protocol::sync::Holding;
+use csu_protocol::sync::Held;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ impl Office {
     /// Whether a document is not shown: it came back from a backup and no neighbour has confirmed it since, or the lost device
     /// had it erased and it waits for somebody to say whether that counts.
     pub(super) fn is_silent(&self, document: &DocumentId) -> bool {
-        self.machine.document(document).is_some_and(|holding| !holding.is_reconciled()) || self.is_contested(document)
+        self.machine.document(document).is_some_and(|held| !held.is_reconciled()) || self.is_contested(document)
     }
 
     /// Refuses whatever needs a silent document: its owner may have had it erased since the backup was made.
@@ -76,10 +76,10 @@ impl Office {
     /// Whether the lost device had ordered a document to be erased, and the order came too late to count. Whether that was this
     /// organisation's wish or a thief's only its people know: until they say so the document is silent.
     pub(super) fn is_contested(&self, document: &DocumentId) -> bool {
-        let Some(access) = self.machine.document(document).map(Holding::access) else { return false };
-        let ours = access.owner() == Some(self.machine.organisation());
+        let Some(sharing) = self.machine.document(document).map(Held::sharing) else { return false };
+        let ours = sharing.owner() == Some(self.machine.organisation());
         // What cannot be read counts as not decided.
-        ours && !access.is_erased() && access.has_fallen_erasure() && !matches!(self.storage.meta(&kept_name(document)), Ok(Some(_)))
+        ours && !sharing.is_erased() && sharing.has_fallen_erasure() && !matches!(self.storage.meta(&kept_name(document)), Ok(Some(_)))
     }
 
     /// Keeps a document that the lost device had ordered to be erased.
@@ -116,7 +116,7 @@ impl Office {
             let more = documents.len().saturating_sub(some.len());
             if more > 0 { format!("{} and {more} more", some.join(", ")) } else { some.join(", ") }
         };
-        let documents = || self.machine.documents().map(|(document, _)| *document);
+        let documents = || self.machine.documents().map(Held::document);
         let contested: Vec<DocumentId> = documents().filter(|document| self.is_contested(document)).collect();
         if !contested.is_empty() {
             checks.push(Check::failed(
@@ -141,7 +141,9 @@ impl Office {
         let us = self.machine.organisation();
         let directory = self.machine.directory();
         let lost = directory.replaced_devices(&us);
-        let Some(access) = self.machine.document(document).map(Holding::access).filter(|_| !lost.is_empty()) else { return false };
+        let named = self.machine.document(document).filter(|held| !lost.is_empty() && held.sharing().role_now(&us, now()).is_some());
+        // What cannot be read counts as open.
+        let Some(access) = named.and_then(|_| self.access_of(document).ok()) else { return named.is_some() };
         let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return false };
         let is_open = |device: &DeviceId| {
             access.disown(&us, device, &directory.successors(&us, device), BTreeSet::new).is_some()
@@ -158,8 +160,8 @@ impl Office {
 
     /// What people are told of a document that its owner does not answer for.
     pub(super) fn doubt(&self, document: &DocumentId) -> Option<String> {
-        let doubted = |holding: &&Holding| !holding.is_vouched_for(self.machine.directory());
-        let owner = self.machine.document(document).filter(doubted)?.access().owner()?;
+        let doubted = |held: &&Held| !held.is_vouched_for(self.machine.directory());
+        let owner = self.machine.document(document).filter(doubted)?.sharing().owner()?;
         let owner = self.organisation(&owner);
         Some(format!(
             "not yet confirmed by its owner: the device that began it was replaced by {owner}, and its recovery key has not said \

@@ -37,6 +37,7 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
         | CommandError::Erased
         | CommandError::NotErased
         | CommandError::Replaced => Problem::conflict(detail, remedy),
+        CommandError::Read(error) => error.clone().into(),
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }
 }
@@ -67,16 +68,16 @@ impl Office {
     }
 
     pub(super) fn publish(&mut self, entry: VerifiedEntry) -> Result<EntryId, Problem> {
-        self.machine.publish(now(), entry).map_err(|error| command_problem(&error))
+        self.machine.publish(now(), entry, &self.storage).map_err(|error| command_problem(&error))
     }
 
     /// Signs and counts a control entry, with whatever it needs before it.
     pub(super) fn sign_control(&mut self, document: &DocumentId, under: EntryId, body: Body) -> Result<EntryId, Problem> {
         let problem = |error| author_problem(&error);
-        while let Some(gathering) = author::gather(self.access_of(document)?, &self.acting(under), &body).map_err(problem)? {
+        while let Some(gathering) = author::gather(&*self.access_of(document)?, &self.acting(under), &body).map_err(problem)? {
             self.publish(gathering)?;
         }
-        let entry = author::control(self.access_of(document)?, &self.acting(under), body).map_err(problem)?;
+        let entry = author::control(&*self.access_of(document)?, &self.acting(under), body).map_err(problem)?;
         self.publish(entry)
     }
 
@@ -133,7 +134,7 @@ impl Office {
                 self.try_control(&mut trial, under, Body::Grant { grants: grants_of(&batch) })?;
             }
         }
-        self.effect(&document, self.access_of(&document)?, trial.access())
+        self.effect(&document, &*self.access_of(&document)?, trial.access())
     }
 
     /// A step by its verb, if it can be taken with this document now.
@@ -354,7 +355,9 @@ impl Office {
         }
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
-        let entry = author::revision(access, &self.acting(under), (*epoch, key), deps, &payload, &mut entropy);
+        let entry = author::revision(&access, &self.acting(under), (*epoch, key), deps, &payload, &mut entropy);
+        // A graph that nobody looks at is changed in its place.
+        drop(access);
         let entry = entry.map_err(|error| author_problem(&error))?;
         self.publish(entry)
     }
@@ -367,10 +370,11 @@ impl Office {
     ) -> Result<(EntryId, csu_protocol::entry::EpochKey), Problem> {
         let open = self.open_document(document)?;
         let access = self.access_of(document)?;
-        let audience = reading::audience(access, self.machine.directory(), now());
-        if let Some(epoch) = open.opened.epoch_for(access, &audience) {
+        let audience = reading::audience(&access, self.machine.directory(), now());
+        if let Some(epoch) = open.opened.epoch_for(&access, &audience) {
             return Ok(epoch);
         }
+        drop(access);
         let earlier = open.opened.earlier_epochs();
         self.start_epoch(document, under, &earlier)
     }
@@ -383,9 +387,10 @@ impl Office {
     ) -> Result<(EntryId, csu_protocol::entry::EpochKey), Problem> {
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
-        let audience = reading::audience(access, self.machine.directory(), now());
+        let audience = reading::audience(&access, self.machine.directory(), now());
         let (entry, key) =
-            author::key(access, &self.acting(under), &audience, earlier, &mut entropy).map_err(|error| author_problem(&error))?;
+            author::key(&access, &self.acting(under), &audience, earlier, &mut entropy).map_err(|error| author_problem(&error))?;
+        drop(access);
         Ok((self.publish(entry)?, key))
     }
 
@@ -444,7 +449,7 @@ impl Office {
         let access = self.access_of(document)?;
         let directory = self.machine.directory();
         let recipients = match to {
-            Addressees::Readers => reading::audience(access, directory, now()).recipients,
+            Addressees::Readers => reading::audience(&access, directory, now()).recipients,
             Addressees::Owner => access.owner().and_then(|owner| directory.recipient(&owner)).into_iter().collect(),
         };
         if recipients.is_empty() {
@@ -456,7 +461,8 @@ impl Office {
         // What a reader says is for organisations by name, even where anyone may read the document.
         let audience = Audience { openness: Openness::Recipients, recipients };
         let payload = ResponsePayload { at: now(), person: actor.person().map(str::to_owned), remark, step: step.to_owned(), text };
-        let entry = author::response(access, &self.acting(under), &audience, &payload, &mut entropy);
+        let entry = author::response(&access, &self.acting(under), &audience, &payload, &mut entropy);
+        drop(access);
         let entry = entry.map_err(|error| author_problem(&error))?;
         self.publish(entry)?;
         Ok(())

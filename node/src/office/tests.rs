@@ -190,10 +190,10 @@ fn giving_up_ones_roles_ends_all_of_them() {
     let given = |role| vec![Grant { subject: Subject::Organisation(us), role, until: None }];
     let genesis = author::genesis(police, Signer::Device(&key), given(Role::Read), &mut Entropy::from_seed([7; 32])).unwrap();
     let document = genesis.document();
-    office.machine.publish(now(), genesis).unwrap();
+    office.publish(genesis).unwrap();
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
-    let more = author::control(office.access_of(&document).unwrap(), &acting, Body::Grant { grants: given(Role::Write) }).unwrap();
-    office.machine.publish(now(), more).unwrap();
+    let more = author::control(&office.access_of(&document).unwrap(), &acting, Body::Grant { grants: given(Role::Write) }).unwrap();
+    office.publish(more).unwrap();
     office.settle().unwrap();
     let request = crate::desk::RevocationRequest { who: "Brixton".to_owned(), ..Default::default() };
     let outcome = office.revoke(&Actor::default(), &document.to_string(), request).unwrap();
@@ -224,7 +224,7 @@ fn contradiction(known: &[VerifiedEntry], acting: &Acting<'_>, first: Body) -> V
 
 fn publish(office: &mut Office, entries: Vec<VerifiedEntry>) {
     for entry in entries {
-        office.machine.publish(now(), entry).unwrap();
+        office.publish(entry).unwrap();
     }
     office.settle().unwrap();
 }
@@ -239,7 +239,7 @@ fn whoever_is_evicted_does_not_bring_back_whom_it_had_evicted_by_contradicting_i
     publish(&mut office, vec![genesis.clone()]);
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
     let grants = Body::Grant { grants: vec![given(other, Role::Read)] };
-    let to_other = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let to_other = author::control(&office.access_of(&document).unwrap(), &acting, grants).unwrap();
     let taken = Body::Revoke { principal: Principal::Organisation(other), keep: Vec::new() };
     let both = contradiction(&[genesis, to_other.clone()], &acting, taken);
     publish(&mut office, [vec![to_other], both].concat());
@@ -262,11 +262,11 @@ fn whoever_evicts_one_that_had_taken_a_role_from_it_keeps_the_role_it_evicts_by(
     // We make the police an admin, which gives us a second role, and takes that one back on one of two branches.
     let acting = Acting { organisation: us, signer: Signer::Device(office.keys.device()), under: Some(document.into()) };
     let grants = Body::Grant { grants: vec![given(police, Role::Admin)] };
-    let to_police = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let to_police = author::control(&office.access_of(&document).unwrap(), &acting, grants).unwrap();
     publish(&mut office, vec![to_police.clone()]);
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(to_police.id()) };
     let grants = Body::Grant { grants: vec![given(us, Role::Relay)] };
-    let to_us = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let to_us = author::control(&office.access_of(&document).unwrap(), &acting, grants).unwrap();
     let taken = Body::Revoke { principal: Principal::Organisation(us), keep: Vec::new() };
     let both = contradiction(&[genesis, to_police, to_us.clone()], &acting, taken);
     publish(&mut office, [vec![to_us], both].concat());
@@ -290,7 +290,7 @@ fn a_role_that_ends_is_taken_back_by_the_owner_and_what_was_given_below_it_goes_
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
     publish(&mut office, vec![genesis]);
     let grants = Body::Grant { grants: vec![given(other, Role::Read)] };
-    let to_other = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let to_other = author::control(&office.access_of(&document).unwrap(), &acting, grants).unwrap();
     publish(&mut office, vec![to_other]);
     assert!(office.wake_in() <= std::time::Duration::from_millis(300));
     let rows = |office: &Office| office.access_of(&document).unwrap().rows();

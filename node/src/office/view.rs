@@ -249,7 +249,7 @@ impl Office {
                 state: None,
                 changed: Vec::new(),
                 counts,
-                why: why_not(access, &open, &id, counts),
+                why: why_not(&access, &open, &id, counts),
             };
             complete(&mut line, &open, &header, &id);
             lines.push(line);

@@ -103,15 +103,17 @@ pub(super) fn of_ids(db: &Connection, document: &DocumentId, ids: &BTreeSet<Entr
     Ok(entries.into_values().collect())
 }
 
-/// Every document, in the order they were first seen.
-pub(super) fn documents(db: &Connection) -> Result<Vec<DocumentId>, Fault> {
-    let mut statement = db.prepare_cached("SELECT key, id FROM document ORDER BY key")?;
-    let mut rows = statement.query([])?;
-    let mut documents = Vec::new();
+/// The ids of all entries of a plane of a document, in the order they were written.
+pub(super) fn ids(db: &Connection, document: &DocumentId, of: Plane) -> Result<Vec<EntryId>, Fault> {
+    let mut statement = db.prepare_cached(
+        "SELECT key, id FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) AND plane = ?2 ORDER BY key",
+    )?;
+    let mut rows = statement.query(params![document.as_bytes(), plane(of)])?;
+    let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        documents.push(Cells::new("document", row)?.id("id", DocumentId::new)?);
+        ids.push(Cells::new("entry", row)?.id("id", EntryId::new)?);
     }
-    Ok(documents)
+    Ok(ids)
 }
 
 /// The documents whose content was destroyed.

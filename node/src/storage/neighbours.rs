@@ -10,7 +10,6 @@ use csu_protocol::identity::{
 use csu_protocol::store::{Invitation, Joining, Pairing, Peer, Start};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
 
 /// Adds a card; one that is there already stays as it was, with who brought it first.
 pub(super) fn put_card(db: &Connection, card: &SignedCard, brought_by: Option<&OrganisationId>) -> Result<(), Fault> {
@@ -122,9 +121,6 @@ pub(super) fn remove_joining(db: &Connection, organisation: &OrganisationId) -> 
 /// Everything a machine starts from but the documents.
 pub(super) fn start(db: &Connection) -> Result<Start, Fault> {
     Ok(Start {
-        documents: Vec::new(),
-        destroyed: BTreeSet::new(),
-        unreconciled: BTreeSet::new(),
         cards: all(db, "card", "SELECT key, id, card, signature, brought_by FROM card ORDER BY key", card)?,
         addresses: all(db, "address", "SELECT key, device, record, signature FROM address ORDER BY key", addresses)?,
         peers: all(
@@ -138,6 +134,7 @@ pub(super) fn start(db: &Connection) -> Result<Start, Fault> {
             Ok(Invitation { secret: cells.id("secret", InvitationSecret::from_bytes)?, expires: cells.ms("expires")? })
         })?,
         joinings: all(db, "joining", "SELECT key, organisation, device, addresses, secret, expires FROM joining ORDER BY key", joining)?,
+        ..Start::default()
     })
 }
 

@@ -16,7 +16,7 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
@@ -35,6 +35,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("erasure.sql")),
         M::up(include_str!("unreconciled.sql")),
         M::up(include_str!("annex.sql")),
+        M::up(include_str!("summary.sql")),
     ])
 }
 

@@ -296,6 +296,12 @@ impl Access {
         self.nodes.len()
     }
 
+    /// About how much memory it takes, in bytes: measured on bulletins, the verdicts that were asked for among it.
+    #[must_use]
+    pub const fn footprint(&self) -> usize {
+        self.nodes.len().saturating_mul(768).saturating_add(4096)
+    }
+
     /// Whether not even the genesis is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

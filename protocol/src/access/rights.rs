@@ -136,8 +136,8 @@ impl Access {
     #[must_use]
     pub fn lapsed(&self, now: Timestamp) -> Vec<Subject> {
         let lapsed = |subject: &Subject| {
-            let mut ends = self.ends_of(*subject).peekable();
-            ends.peek().is_some() && ends.all(|end| end.is_some_and(|end| end <= now))
+            let mut roles = self.roles_of(*subject).peekable();
+            roles.peek().is_some() && roles.all(|(_, end)| end.is_some_and(|end| end <= now))
         };
         self.naming.keys().copied().filter(lapsed).collect()
     }
@@ -145,12 +145,13 @@ impl Access {
     /// When the next role comes to its end, after `now`; none if none does.
     #[must_use]
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        self.naming.keys().filter_map(|subject| self.ends_of(*subject).flatten().filter(|end| *end > now).min()).min()
+        self.naming.keys().flat_map(|subject| self.roles_of(*subject)).filter_map(|(_, end)| end.filter(|end| *end > now)).min()
     }
 
-    /// When each of the roles of `subject` that were not taken back ends; none for those that do not.
-    fn ends_of(&self, subject: Subject) -> impl Iterator<Item = Option<Timestamp>> + '_ {
-        self.live(subject).into_iter().map(move |grant| self.until(grant, subject))
+    /// The roles of `subject` that were not taken back, and when each ends; none for those that do not.
+    pub(super) fn roles_of(&self, subject: Subject) -> impl Iterator<Item = (Role, Option<Timestamp>)> + '_ {
+        let role = move |grant| self.grant_to(grant, subject).map(|grant| grant.role);
+        self.live(subject).into_iter().filter_map(move |grant| Some((role(grant)?, self.until(grant, subject))))
     }
 
     /// The genesis or grant under which `organisation` may act with at least `role` at `now`: the

@@ -35,6 +35,14 @@ impl Role {
         }
     }
 
+    pub(crate) fn write(self, w: &mut Writer) {
+        w.uint(self.tag());
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        r.tag("role", |tag| Self::ALL.into_iter().find(|role| role.tag() == tag))
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -140,6 +148,20 @@ pub enum Subject {
     Anyone,
     /// One organisation.
     Organisation(OrganisationId),
+}
+
+impl Subject {
+    pub(crate) fn write(self, w: &mut Writer) {
+        match self {
+            Self::Anyone => w.null(),
+            Self::Organisation(id) => w.bytes(id.as_bytes()),
+        }
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let organisation = r.option(|r| Ok(OrganisationId::new(r.fixed("an organisation")?)))?;
+        Ok(organisation.map_or(Self::Anyone, Self::Organisation))
+    }
 }
 
 /// A role given to a subject, for a time or until it is revoked.
@@ -317,11 +339,8 @@ pub(super) fn read_entry_id(r: &mut Reader<'_>) -> Result<EntryId, CodecError> {
 fn write_grants(w: &mut Writer, grants: &[Grant]) {
     w.list(grants, |w, grant| {
         w.array(3);
-        match grant.subject {
-            Subject::Anyone => w.null(),
-            Subject::Organisation(id) => w.bytes(id.as_bytes()),
-        }
-        w.uint(grant.role.tag());
+        grant.subject.write(w);
+        grant.role.write(w);
         w.option(grant.until.as_ref(), |w, until| w.uint(until.as_ms()));
     });
 }
@@ -332,12 +351,7 @@ fn read_grants(r: &mut Reader<'_>) -> Result<Vec<Grant>, CodecError> {
         "grants",
         |r| {
             r.array(3, "a grant")?;
-            let subject = r.option(|r| Ok(OrganisationId::new(r.fixed("an organisation")?)))?;
-            Ok(Grant {
-                subject: subject.map_or(Subject::Anyone, Subject::Organisation),
-                role: r.tag("role", |tag| Role::ALL.into_iter().find(|role| role.tag() == tag))?,
-                until: r.option(|r| Ok(Timestamp::from_ms(r.uint("an end")?)))?,
-            })
+            Ok(Grant { subject: Subject::read(r)?, role: Role::read(r)?, until: r.option(|r| Ok(Timestamp::from_ms(r.uint("an end")?)))? })
         },
         |grant| grant.subject,
     )

@@ -17,7 +17,16 @@ impl Memory {
     /// Applies one write.
     pub fn apply(&mut self, write: Write) {
         match write {
-            Write::Entry { document, stored } => self.documents.entry(document).or_default().push(stored),
+            Write::Entry { document, stored } => {
+                self.start.documents.entry(document).or_default();
+                self.documents.entry(document).or_default().push(stored);
+            }
+            Write::Summary { document, summary } => {
+                self.start.documents.insert(document, Some(summary));
+            }
+            Write::Brought { bringer, owner, bytes } => {
+                self.start.brought.insert((bringer, owner), bytes);
+            }
             Write::ContentDestroyed { document, .. } => {
                 for stored in self.documents.get_mut(&document).into_iter().flatten() {
                     if Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.plane() == Plane::Content) {
@@ -61,7 +70,7 @@ impl Memory {
     /// What a machine starts from.
     #[must_use]
     pub fn start(&self) -> Start {
-        Start { documents: self.documents.keys().copied().collect(), ..self.start.clone() }
+        self.start.clone()
     }
 }
 

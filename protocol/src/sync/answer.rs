@@ -6,7 +6,7 @@
 use super::events::Fault;
 use super::machine::Machine;
 use super::session::{Answer, Serve, Session, What, Why};
-use super::set::Answering;
+use super::set::{self, Answering};
 use crate::entry::SignedEntry;
 use crate::id::{DeviceId, EntryId, Hash, OrganisationId};
 use crate::limits;
@@ -20,10 +20,23 @@ const SERVE_ENTRIES: usize = 256;
 
 impl Machine {
     /// A step of reconciliation, whichever side begins rounds.
-    pub(super) fn on_reconcile(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, step: Vec<u8>) {
+    pub(super) fn on_reconcile(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        step: Vec<u8>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         if self.card.card().device < device {
-            return self.on_answer(now, device, &step);
+            return self.on_answer(now, device, &step, read);
         }
+        self.on_step(now, device, organisation, step);
+        Ok(())
+    }
+
+    /// A step of reconciliation, on the side that answers.
+    fn on_step(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, step: Vec<u8>) {
         if step.is_empty() {
             return self.fault_and_end(device, Fault::OutOfTurn("a wish for a round"));
         }
@@ -38,16 +51,13 @@ impl Machine {
                 session.early = Some(step);
                 return;
             }
-            session.round_began = Some(now);
             session.round_asked = false;
-            let items = self.shared_items(&device, &organisation, now);
-            let silent = self.silent_among(items.values());
-            // Only a set with a member twice is refused, and this one has its members as keys.
-            let Ok(answering) = Answering::begin(items.keys().map(|item| *item.as_bytes())) else { return };
+            let shown = self.enter_round(now, device, &organisation);
+            let members = shown.members();
+            // Nothing but its own faults makes negentropy refuse to begin.
+            let Ok(answering) = Answering::begin(shown) else { return };
             let Some(session) = self.sessions.get_mut(&device) else { return };
-            session.content_due = false;
-            session.silent = silent;
-            session.answer = Some(Box::new(Answer { answering, items, had: BTreeSet::new() }));
+            session.answer = Some(Box::new(Answer { answering, members, had: BTreeSet::new() }));
         }
         let answer =
             self.sessions.get_mut(&device).and_then(|session| session.answer.as_mut()).map(|answer| answer.answering.answer(&step));
@@ -65,7 +75,7 @@ impl Machine {
             return;
         }
         if let (Some(step), Some(organisation)) = (session.early.take(), session.organisation) {
-            self.on_reconcile(now, device, organisation, step);
+            self.on_step(now, device, organisation, step);
         }
     }
 
@@ -87,24 +97,26 @@ impl Machine {
         organisation: OrganisationId,
         place @ (document, plane): Place,
         ids: Vec<EntryId>,
-    ) {
-        let theirs: BTreeSet<EntryId> = ids.into_iter().collect();
-        let (missing, lacking) = match self.shared(place, &organisation, now) {
-            Some(holding) => {
-                let access = holding.access();
-                let missing = access.entries(plane).filter(|id| !theirs.contains(id)).collect();
-                (missing, theirs.into_iter().filter(|id| !access.contains(id)).collect())
-            }
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let mut theirs: BTreeSet<EntryId> = ids.into_iter().collect();
+        let (missing, lacking) = if self.shared(place, &organisation, now).is_some() {
+            let mut missing = self.documents.ids(place, read)?;
+            missing.retain(|id| !theirs.remove(id));
+            (missing.into(), theirs.into_iter().collect())
+        } else if self.is_silent(place, &organisation, now) {
             // It lacks nothing before it was compared.
-            None if self.is_silent(place, &organisation, now) => (VecDeque::new(), Vec::new()),
+            (VecDeque::new(), Vec::new())
+        } else {
             // As if there were no such document.
-            None => (VecDeque::new(), theirs.into_iter().collect()),
+            (VecDeque::new(), theirs.into_iter().collect())
         };
         let lacking = if self.declines(&organisation, place) { Vec::new() } else { lacking };
         if let Some(answer) = self.sessions.get_mut(&device).and_then(|session| session.answer.as_mut()) {
             answer.had.insert(place);
         }
         self.serve(device, Serve { document, plane, what: What::These(missing), why: Why::Asked { lacking } });
+        Ok(())
     }
 
     /// A peer asks for exactly these, after a probe.
@@ -115,15 +127,19 @@ impl Machine {
         organisation: OrganisationId,
         place @ (document, plane): Place,
         ids: Vec<EntryId>,
-    ) {
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         let wanted: BTreeSet<EntryId> = ids.into_iter().collect();
-        let holding = self.shared(place, &organisation, now);
-        let ids = holding.map(|holding| holding.access().entries(plane).filter(|id| wanted.contains(id)).collect());
+        let mut ids = Vec::new();
+        if self.shared(place, &organisation, now).is_some() {
+            ids = self.documents.ids(place, read)?;
+            ids.retain(|id| wanted.contains(id));
+        }
         if let Some(session) = self.sessions.get_mut(&device) {
             session.probed = None;
         }
-        let what = What::These(ids.unwrap_or_default());
-        self.serve(device, Serve { document, plane, what, why: Why::Asked { lacking: Vec::new() } });
+        self.serve(device, Serve { document, plane, what: What::These(ids.into()), why: Why::Asked { lacking: Vec::new() } });
+        Ok(())
     }
 
     /// Takes a request on, unless the peer has too many under way or repeats one.
@@ -149,9 +165,9 @@ impl Machine {
             return self.fault_and_end(device, Fault::OutOfTurn("a need"));
         };
         // What it asked for by a Have is on its way already.
-        let known = items.iter().filter_map(|item| answer.items.get(item)).filter(|place| !answer.had.contains(place));
-        let places: BTreeSet<Place> =
-            known.filter(|place| !session.is_declined(**place) && self.shared(**place, &organisation, now).is_some()).copied().collect();
+        let known = items.iter().filter_map(|item| self.documents.place_of(&answer.members, item));
+        let known = known.filter(|place| !answer.had.contains(place) && !session.is_declined(*place));
+        let places: BTreeSet<Place> = known.filter(|place| self.shared(*place, &organisation, now).is_some()).collect();
         let under_way = session.serves.iter().filter(|serve| serve.why != Why::Unasked).count();
         if under_way.saturating_add(places.len()) > limits::SERVES {
             return self.fault_and_end(device, Fault::TooMuch("requests"));
@@ -165,29 +181,39 @@ impl Machine {
     }
 
     /// A step of comparing the entries of a plane.
-    pub(super) fn on_probe(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, place: Place, step: &[u8]) {
-        let (document, plane) = place;
+    pub(super) fn on_probe(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        place @ (document, plane): Place,
+        step: &[u8],
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         let probed = self.sessions.get_mut(&device).and_then(|session| session.probed.take()).filter(|(of, _)| *of == place);
         let mut answering = match probed {
             Some((_, answering)) => answering,
             None => {
-                let silent = || self.document(&document).filter(|_| self.is_silent(place, &organisation, now));
-                let holding = self.shared(place, &organisation, now).or_else(silent);
-                let ids = holding.map(|holding| holding.access().entries(plane).collect::<Vec<_>>());
-                let members = ids.unwrap_or_default();
-                // Ids are members once.
-                let Ok(answering) = Answering::begin(members.iter().map(|id| *id.as_bytes())) else { return };
+                let is_compared = self.shared(place, &organisation, now).is_some() || self.is_silent(place, &organisation, now);
+                let members = if is_compared { self.documents.ids(place, read)? } else { Vec::new() };
+                let answering = set::of_ids(members.iter().map(|id| *id.as_bytes())).and_then(Answering::begin);
+                // Nothing but its own faults makes negentropy refuse to begin.
+                let Ok(answering) = answering else { return Ok(()) };
                 Box::new(answering)
             }
         };
-        let Ok(step) = answering.answer(step) else { return self.fault_and_end(device, Fault::Step) };
-        let Some(session) = self.sessions.get_mut(&device) else { return };
+        let Ok(step) = answering.answer(step) else {
+            self.fault_and_end(device, Fault::Step);
+            return Ok(());
+        };
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
         session.progress = now;
         session.probed = Some((place, answering));
         if let Some(answer) = &mut session.answer {
             answer.had.insert(place);
         }
         self.queue(device, &Message::Probed { document, plane, step });
+        Ok(())
     }
 
     /// Prepares the next part of an answer for the next peer in turn. Whether there was one.
@@ -207,17 +233,17 @@ impl Machine {
         };
         if matches!(serve.what, What::Differing) {
             session.wanted.insert((serve.plane, serve.document));
-            self.proceed(now, device);
+            self.proceed(now, device, read)?;
             return Ok(true);
         }
         let (place, organisation) = ((serve.document, serve.plane), session.organisation);
         let declined = session.is_declined(place);
         // A right may have ended since the peer asked.
-        let holding = organisation.filter(|_| !declined).and_then(|organisation| self.shared(place, &organisation, now));
-        let mut ids = match (holding, serve.what) {
-            (None, _) | (Some(_), What::Differing) => VecDeque::new(),
-            (Some(holding), What::Whole) => holding.access().entries(serve.plane).collect(),
-            (Some(_), What::These(ids)) => ids,
+        let is_shared = organisation.is_some_and(|organisation| !declined && self.shared(place, &organisation, now).is_some());
+        let mut ids = match serve.what {
+            What::Whole if is_shared => self.documents.ids(place, read)?.into(),
+            What::These(ids) if is_shared => ids,
+            What::Whole | What::These(_) | What::Differing => VecDeque::new(),
         };
         let batch: BTreeSet<EntryId> = ids.iter().take(SERVE_ENTRIES).copied().collect();
         if !batch.is_empty() {
@@ -236,7 +262,7 @@ impl Machine {
         }
         if self.sessions.get(&device).is_some_and(|session| session.serves.is_empty()) {
             // The round may have waited for this.
-            self.proceed(now, device);
+            self.proceed(now, device, read)?;
         }
         Ok(true)
     }

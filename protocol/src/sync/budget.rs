@@ -9,13 +9,13 @@
 //! What was declined is remembered by whoever declined it, in memory, and said again at the beginning
 //! of each session; a node that restarts is offered it once more.
 
-use super::events::{Fault, Notice};
-use super::holding::Holding;
+use super::documents::Held;
+use super::events::{Fault, Notice, Output};
 use super::machine::Machine;
 use crate::entry::{Plane, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::limits;
-use crate::store::{Pairing, StoredEntry};
+use crate::store::{Pairing, StoredEntry, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,8 @@ pub(super) struct Accounts {
     budget: Budget,
     used: BTreeMap<(OrganisationId, Whose), u64>,
     declined: BTreeMap<OrganisationId, BTreeSet<Place>>,
+    /// Bytes that each peer brought, in documents of each owner.
+    pub(super) brought: BTreeMap<(OrganisationId, OrganisationId), u64>,
 }
 
 impl Accounts {
@@ -67,9 +69,29 @@ impl Accounts {
         Self { budget, ..Self::default() }
     }
 
-    pub(super) fn count(&mut self, bringer: OrganisationId, whose: Whose, bytes: usize) {
+    fn count(&mut self, bringer: OrganisationId, whose: Whose, bytes: u64) {
         let used = self.used.entry((bringer, whose)).or_default();
-        *used = used.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        *used = used.saturating_add(bytes);
+    }
+
+    /// Counts entries of a document of `owner` to whoever brought each.
+    pub(super) fn bring(&mut self, owner: OrganisationId, sizes: impl IntoIterator<Item = (Option<OrganisationId>, usize)>) {
+        for (bringer, bytes) in sizes.into_iter().filter_map(|(bringer, bytes)| Some((bringer?, bytes))) {
+            let brought = self.brought.entry((bringer, owner)).or_default();
+            *brought = brought.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Takes back from the count what was destroyed.
+    fn unbring(&mut self, owner: OrganisationId, bringer: OrganisationId, bytes: usize) {
+        if let Some(brought) = self.brought.get_mut(&(bringer, owner)) {
+            *brought = brought.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// All that was brought, to be written.
+    pub(super) fn all_brought(&self) -> impl Iterator<Item = Write> + '_ {
+        self.brought.iter().map(|((bringer, owner), bytes)| Write::Brought { bringer: *bringer, owner: *owner, bytes: *bytes })
     }
 
     fn used(&self, bringer: &OrganisationId, whose: Whose) -> u64 {
@@ -99,7 +121,7 @@ impl Machine {
     }
 
     fn is_destroyed(&self, document: &DocumentId) -> bool {
-        self.document(document).is_some_and(Holding::is_destroyed)
+        self.document(document).is_some_and(Held::is_destroyed)
     }
 
     /// How much a peer may bring.
@@ -112,6 +134,11 @@ impl Machine {
     pub(super) fn declines(&self, organisation: &OrganisationId, (document, plane): Place) -> bool {
         let declined = |plane| self.accounts.declined.get(organisation).is_some_and(|places| places.contains(&(document, plane)));
         declined(plane) || declined(Plane::Control)
+    }
+
+    /// Whether this node declines anything to a peer.
+    pub(super) fn declines_any(&self, organisation: &OrganisationId) -> bool {
+        self.accounts.declined.get(organisation).is_some_and(|places| !places.is_empty())
     }
 
     /// Which budget a document of `owner` counts against; none for this node's own.
@@ -131,18 +158,18 @@ impl Machine {
             // It was told, but these were under way.
             return false;
         }
-        let holding = self.holdings.get(&document).filter(|holding| holding.is_written());
-        let owner = match holding {
+        let held = self.document(&document);
+        let owner = match held {
             Some(_) if plane == Plane::Control => return true,
-            Some(holding) if holding.refuses_content() => {
+            Some(held) if held.refuses_content() => {
                 // Where the order to erase counts on both sides, content is no part of what they share, and what comes was
                 // under way. Where it fell after it was obeyed here, the peer is told that it offers it in vain.
-                if !holding.access().is_erased() {
+                if !held.sharing().is_erased() {
                     self.decline(device, organisation, place);
                 }
                 return false;
             }
-            Some(holding) => holding.access().owner(),
+            Some(held) => held.sharing().owner(),
             // Its genesis, if it is among them, says whose a new document is; otherwise it is a stranger's.
             None => entries.iter().find(|entry| entry.header().document.is_none()).map(|genesis| genesis.header().organisation),
         };
@@ -190,16 +217,7 @@ impl Machine {
 
     /// Counts anew what every peer brought, because it changed who is paired; and takes again what was declined.
     pub(super) fn recount(&mut self) {
-        self.accounts.used = BTreeMap::new();
-        let mut counted: Vec<(OrganisationId, Whose, usize)> = Vec::new();
-        for (_, holding) in self.documents() {
-            if let Some(whose) = self.whose(holding.access().owner()) {
-                counted.extend(holding.brought().map(|(bringer, bytes)| (bringer, whose, bytes)));
-            }
-        }
-        for (bringer, whose, bytes) in counted {
-            self.accounts.count(bringer, whose, bytes);
-        }
+        self.recount_used();
         for (organisation, places) in std::mem::take(&mut self.accounts.declined) {
             let device = self.sessions.values().find(|s| s.is_live() && s.organisation == Some(organisation)).map(|s| s.device);
             let Some(device) = device else { continue };
@@ -211,13 +229,48 @@ impl Machine {
         }
     }
 
-    /// The entries of a document became durable: counts them against who brought them.
-    pub(super) fn charge(&mut self, document: &DocumentId, stored: &[StoredEntry]) {
-        let Some(whose) = self.holdings.get(document).and_then(|holding| self.whose(holding.access().owner())) else { return };
-        for stored in stored {
-            if let Some(bringer) = stored.from {
-                self.accounts.count(bringer, whose, stored.entry.size());
+    fn recount_used(&mut self) {
+        self.accounts.used = BTreeMap::new();
+        let brought: Vec<_> = self.accounts.brought.iter().map(|((bringer, owner), bytes)| (*bringer, *owner, *bytes)).collect();
+        for (bringer, owner, bytes) in brought {
+            if let Some(whose) = self.whose(Some(owner)) {
+                self.accounts.count(bringer, whose, bytes);
             }
+        }
+    }
+
+    /// Entries of a document of `owner` are written: counts them against who brought them.
+    pub(super) fn charge(&mut self, owner: OrganisationId, stored: &[StoredEntry]) {
+        let whose = self.whose(Some(owner));
+        let mut bringers = BTreeSet::new();
+        for stored in stored {
+            let Some(bringer) = stored.from else { continue };
+            bringers.insert(bringer);
+            self.accounts.bring(owner, [(Some(bringer), stored.entry.size())]);
+            if let Some(whose) = whose {
+                self.accounts.count(bringer, whose, u64::try_from(stored.entry.size()).unwrap_or(u64::MAX));
+            }
+        }
+        self.write_brought(owner, bringers);
+    }
+
+    /// The content of a document of `owner` is destroyed: what it took no longer counts against who brought it.
+    pub(super) fn discharge(&mut self, owner: OrganisationId, stored: &[StoredEntry]) {
+        let mut bringers = BTreeSet::new();
+        for StoredEntry { entry, from, .. } in stored {
+            let Some(bringer) = from else { continue };
+            let parts = [&entry.payload, &entry.wraps].into_iter().flatten().map(Vec::len);
+            bringers.insert(*bringer);
+            self.accounts.unbring(owner, *bringer, parts.fold(0, usize::saturating_add));
+        }
+        self.write_brought(owner, bringers);
+        self.recount_used();
+    }
+
+    fn write_brought(&mut self, owner: OrganisationId, bringers: BTreeSet<OrganisationId>) {
+        for bringer in bringers {
+            let bytes = self.accounts.brought.get(&(bringer, owner)).copied().unwrap_or_default();
+            self.outputs.push_back(Output::Write(Write::Brought { bringer, owner, bytes }));
         }
     }
 }

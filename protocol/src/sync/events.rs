@@ -3,7 +3,7 @@
 use crate::access::Unsound;
 use crate::entry::Plane;
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
-use crate::store::Write;
+use crate::store::{ReadError, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, WireError};
 
@@ -194,6 +194,9 @@ pub enum CommandError {
     /// The node's own entry names something that is not here.
     #[error("something that it builds on is not on this node; wait until the neighbours are connected and try again")]
     Incomplete,
+    /// This node's own storage is to blame.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// How a peer's session is.

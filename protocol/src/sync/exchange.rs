@@ -1,6 +1,7 @@
 //! Entries on their way: taken from peers and from this node's own people, ordered written, and
 //! passed on to whoever may hold them.
 
+use super::documents::Held;
 use super::events::{CommandError, Fault, Notice, Output};
 use super::holding::{Accepted, Bringer, Holding, Receipt};
 use super::machine::Machine;
@@ -11,9 +12,9 @@ use crate::entry::{Author, Header, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
-use crate::store::Write;
+use crate::store::{Read, ReadError, StoredEntry, Write};
 use crate::time::Timestamp;
-use crate::wire::Message;
+use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 impl Machine {
@@ -26,7 +27,7 @@ impl Machine {
             let author = Author::Device(card.card().device);
             // One of this organisation is its own root key's word, of a device that it must know of to disown it.
             let is_own = card.card().organisation == self.organisation();
-            if is_own || self.waiting.iter().filter_map(|document| self.holdings.get(document)).any(|holding| holding.waits_for(&card)) {
+            if is_own || self.waiting.iter().filter_map(|document| self.documents.kept(document)).any(|holding| holding.waits_for(&card)) {
                 self.keep_card(card, brought_by);
             } else if !self.learn_card(card.clone(), brought_by)
                 && !self.directory.may_author(&card.card().organisation, &author)
@@ -63,36 +64,39 @@ impl Machine {
         now: Timestamp,
         device: DeviceId,
         organisation: OrganisationId,
-        document: DocumentId,
-        plane: Plane,
+        place @ (document, _): Place,
         entries: Vec<VerifiedEntry>,
-    ) {
-        if !self.takes(device, organisation, (document, plane), &entries) {
-            return;
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        if !self.takes(device, organisation, place, &entries) {
+            return Ok(());
         }
         if self.document(&document).is_none() && !self.unnamed.get(&document).is_some_and(|by| by.contains(&device)) {
             // Counted for each peer, so that none uses up the room of another.
             let is_full = self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS;
             if self.leaves_aside(device, &document, &entries, is_full) {
-                return;
+                return Ok(());
             }
             if is_full {
-                return self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
+                self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
+                return Ok(());
             }
             self.unnamed.entry(document).or_default().insert(device);
         }
         self.keep_needed_cards(device, organisation, &entries);
         let bringer = Some(Bringer { device, organisation });
+        self.documents.keep(document, read, &self.directory)?;
         let receipt = self.absorb(now, document, |holding, directory| holding.receive(entries, bringer, directory));
         let Some(receipt) = receipt else {
-            return self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
+            self.count_faults(device, vec![Fault::TooMuch("entries of a document that does not name this organisation")]);
+            return Ok(());
         };
         self.pass_on_successor(device, &document);
         if let Some(session) = self.sessions.get_mut(&device) {
             session.progress = now;
             if receipt.left_aside {
                 session.leave_aside(document);
-                return;
+                return Ok(());
             }
             session.gained |= !receipt.accepted.is_empty();
             session.lost |= receipt.lost;
@@ -104,8 +108,9 @@ impl Machine {
             }
         }
         if receipt.waiting {
-            self.ask_for_past(now, device, document, plane);
+            self.ask_for_past(now, device, place, read)?;
         }
+        Ok(())
     }
 
     /// Faults that a peer may have a few of before its session ends.
@@ -120,13 +125,14 @@ impl Machine {
         }
     }
 
-    /// Lets `take` put entries into a document's holding, and passes on what became sound. None if
+    /// Lets `take` put entries into a document that is kept at hand, and passes on what became sound. None if
     /// the document had to be forgotten.
     fn absorb(&mut self, now: Timestamp, document: DocumentId, take: impl FnOnce(&mut Holding, &Directory) -> Receipt) -> Option<Receipt> {
         let before = self.entitlements(&document, now);
-        let holding = self.holdings.entry(document).or_default();
+        let is_destroyed = self.document(&document).is_some_and(Held::is_destroyed);
+        let holding = self.documents.kept_mut(&document)?;
         let mut receipt = take(holding, &self.directory);
-        if holding.refuses_content() {
+        if is_destroyed || holding.access().is_erased() {
             holding.forget_pending_content();
         }
         if !holding.has_pending() {
@@ -138,19 +144,17 @@ impl Machine {
             holding.forget_pending();
             receipt.lost = true;
         }
-        let is_taken = self.holdings.get(&document).is_some_and(|holding| self.is_taken(holding));
-        let holding = self.holdings.entry(document).or_default();
+        let is_taken = self.documents.kept(&document).is_some_and(|holding| self.is_taken(holding));
+        let holding = self.documents.kept_mut(&document)?;
         let Some(stored) = holding.record(&receipt.accepted, is_taken, now) else {
             receipt.left_aside = !holding.is_vouched_for(&self.directory);
             self.forget_document(&document);
             return receipt.left_aside.then_some(receipt);
         };
         if holding.is_written() {
+            let owner = holding.access().owner();
             self.unnamed.remove(&document);
-        }
-        self.charge(&document, &stored);
-        for stored in stored {
-            self.outputs.push_back(Output::Write(Write::Entry { document, stored }));
+            self.write_entries(document, owner, stored);
         }
         if !receipt.accepted.is_empty() && !self.unnamed.contains_key(&document) {
             for of_one in receipt.accepted.chunk_by(|one, next| one.bringer == next.bringer) {
@@ -163,15 +167,30 @@ impl Machine {
         Some(receipt)
     }
 
+    /// Orders entries of a document written, and what they come to with those before.
+    fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, stored: Vec<StoredEntry>) {
+        if stored.is_empty() {
+            return;
+        }
+        if let Some(owner) = owner {
+            self.charge(owner, &stored);
+        }
+        let planes: BTreeSet<Plane> =
+            stored.iter().filter_map(|stored| Header::from_canonical(&stored.entry.header).ok()).map(|header| header.plane()).collect();
+        self.outputs.extend(stored.into_iter().map(|stored| Output::Write(Write::Entry { document, stored })));
+        let summary = self.documents.summarise(document, |plane| planes.contains(&plane));
+        self.outputs.extend(summary.map(Output::Write));
+    }
+
     /// Of each connected peer, whether it may hold a document's control and content.
     fn entitlements(&self, document: &DocumentId, now: Timestamp) -> BTreeSet<(DeviceId, Plane)> {
         // Of what is held back nothing was passed on yet, whoever may hold it.
-        let Some(holding) = self.document(document) else { return BTreeSet::new() };
+        let Some(held) = self.document(document) else { return BTreeSet::new() };
         let live = self.sessions.values().filter(|session| session.is_live());
         let mut entitled = BTreeSet::new();
         for (session, organisation) in live.filter_map(|session| Some((session, session.organisation?))) {
             for plane in Plane::ALL {
-                if !session.is_declined((*document, plane)) && self.is_shared(holding, plane, &organisation, now) {
+                if !session.is_declined((*document, plane)) && self.is_shared(held, plane, &organisation, now) {
                     entitled.insert((session.device, plane));
                 }
             }
@@ -184,7 +203,7 @@ impl Machine {
     fn push(&mut self, now: Timestamp, document: DocumentId, accepted: &[Accepted], before: &BTreeSet<(DeviceId, Plane)>) {
         let came: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
         for (device, plane) in self.entitlements(&document, now) {
-            let Some(holding) = self.holdings.get(&document) else { return };
+            let Some(holding) = self.documents.kept(&document) else { return };
             // A peer has what it brought itself.
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
@@ -271,17 +290,18 @@ impl Machine {
     /// Counts entries of this node's own making, orders them written and passes them on.
     ///
     /// # Errors
-    /// When a rule refuses one. What came before it was counted: whoever drives the machine rolls
-    /// its transaction back and builds the machine anew from storage.
-    pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
+    /// When a rule refuses one, or storage cannot be read. What came before it was counted: whoever drives the machine
+    /// rolls its transaction back and builds the machine anew from storage.
+    pub fn publish(&mut self, now: Timestamp, entry: VerifiedEntry, read: &dyn Read) -> Result<EntryId, CommandError> {
         if self.replaced_by().is_some() {
             return Err(CommandError::Replaced);
         }
         let (document, id) = (entry.document(), entry.id());
-        let refuses = self.document(&document).is_some_and(Holding::refuses_content);
+        let refuses = self.document(&document).is_some_and(Held::refuses_content);
         if refuses && entry.header().plane() == Plane::Content {
             return Err(CommandError::Erased);
         }
+        self.documents.keep(document, read, &self.directory)?;
         let receipt = self.absorb(now, document, |holding, directory| holding.receive(vec![entry], None, directory));
         let receipt = receipt.ok_or(CommandError::Incomplete)?;
         if let Some((_, rule, _)) = receipt.unsound.first() {

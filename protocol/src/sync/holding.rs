@@ -1,31 +1,27 @@
 //! One document as a node holds it: its graph, and what waits for something missing.
 
+use super::documents::is_vouched_for;
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::directory::Directory;
 use crate::entry::{Author, EntryError, Plane, Remains, SignedEntry, VerifiedEntry};
-use crate::id::{DeviceId, EntryId, OrganisationId};
+use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
-use crate::store::{Parts, StoredEntry};
+use crate::store::{Parts, ReadError, StoredEntry};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// A document's graph of access and the entries that wait.
-#[derive(Debug, Default)]
-pub struct Holding {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holding {
     access: Access,
     /// Entries not yet written, because nothing so far names this organisation, or its owner does not answer for it yet.
     unwritten: Vec<StoredEntry>,
     unwritten_bytes: usize,
+    /// Whether it is on disk: something in it names this organisation, and its owner answers for it.
     written: bool,
-    /// The parts of its content were destroyed: none of it is taken or sent any more, whatever becomes of the Erase.
-    destroyed: bool,
-    /// It came back from a backup and was not compared with any peer since.
-    unreconciled: bool,
     pending: BTreeMap<EntryId, Pending>,
     pending_bytes: usize,
-    /// Bytes of written entries, by the paired organisation that brought them.
-    brought: BTreeMap<OrganisationId, usize>,
 }
 
 /// A peer that sent something.
@@ -36,7 +32,7 @@ pub(super) struct Bringer {
 }
 
 /// An entry that waits, and who is to answer for it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pending {
     entry: VerifiedEntry,
     missing: Missing,
@@ -70,53 +66,18 @@ pub(super) struct Receipt {
 
 impl Holding {
     /// Who may do what.
-    #[must_use]
-    pub const fn access(&self) -> &Access {
+    pub(super) const fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Whether the document is on disk: something in it names this organisation, and its owner answers for it.
-    #[must_use]
-    pub const fn is_written(&self) -> bool {
+    pub(super) const fn is_written(&self) -> bool {
         self.written
     }
 
-    /// Whether this node destroyed its content, for good.
-    #[must_use]
-    pub const fn is_destroyed(&self) -> bool {
-        self.destroyed
-    }
-
-    /// Whether it may speak: it did not come back from a backup, or was compared since with what a peer holds that may hold
-    /// it. Until then its content is neither shown nor served, because its owner may have had it erased meanwhile.
-    #[must_use]
-    pub const fn is_reconciled(&self) -> bool {
-        !self.unreconciled
-    }
-
-    pub(super) fn mark_unreconciled(&mut self) {
-        self.unreconciled = true;
-    }
-
-    pub(super) fn mark_reconciled(&mut self) {
-        self.unreconciled = false;
-    }
-
-    /// Whether its owner answers for it: the device that its owner acts through began it, or the owner's root key revoked
-    /// the device that did and kept the beginning. Otherwise a thief of an older device may have begun it.
-    #[must_use]
-    pub fn is_vouched_for(&self, directory: &Directory) -> bool {
-        let (Some(owner), Some(began)) = (self.access.owner(), self.access.begun_by()) else { return true };
-        directory.device(&owner).is_none_or(|device| device == began) || self.access.is_vouched_by_root()
-    }
-
-    /// Whether content is neither taken nor sent: its owner had it erased, or it was destroyed here before.
-    pub(super) fn refuses_content(&self) -> bool {
-        self.destroyed || self.access.is_erased()
-    }
-
-    pub(super) fn mark_destroyed(&mut self) {
-        self.destroyed = true;
+    /// As [`super::Held::is_vouched_for`].
+    pub(super) fn is_vouched_for(&self, directory: &Directory) -> bool {
+        let access = &self.access;
+        is_vouched_for((access.owner(), access.begun_by()), || access.is_vouched_by_root(), directory)
     }
 
     /// Forgets content that waits, in memory, for something missing.
@@ -147,47 +108,38 @@ impl Holding {
         !self.pending.is_empty()
     }
 
-    /// How many bytes of it each paired organisation brought.
-    pub(super) fn brought(&self) -> impl Iterator<Item = (OrganisationId, usize)> + '_ {
-        self.brought.iter().map(|(bringer, bytes)| (*bringer, *bytes))
-    }
-
-    fn count_brought(&mut self, from: Option<OrganisationId>, bytes: usize) {
-        if let Some(bringer) = from {
-            let brought = self.brought.entry(bringer).or_default();
-            *brought = brought.saturating_add(bytes);
-        }
-    }
-
-    /// Takes entries that this node's own store holds.
+    /// That of a document of which this node's own store holds these entries.
+    ///
+    /// # Errors
+    /// When they were never all written there.
     pub(super) fn load(
-        &mut self,
+        document: &DocumentId,
         entries: impl IntoIterator<Item = StoredEntry>,
         directory: &Directory,
-    ) -> Result<Vec<EntryId>, EntryError> {
-        self.written = true;
+    ) -> Result<Self, ReadError> {
+        let mut holding = Self { written: true, ..Self::default() };
         let may_author = |organisation: &OrganisationId, author: &Author| directory.may_author(organisation, author);
-        let mut refused = Vec::new();
         for stored in entries {
-            self.count_brought(stored.from, stored.entry.size());
-            match stored.parts {
+            let unreadable = |error: EntryError| ReadError(format!("document {document}: {error}"));
+            let refused = match stored.parts {
                 Parts::Kept => {
-                    let entry = stored.entry.reopen()?;
+                    let entry = stored.entry.reopen().map_err(unreadable)?;
                     let id = entry.id();
-                    match self.access.insert(entry, may_author) {
-                        Insertion::Sound(_) | Insertion::Known => {}
-                        Insertion::Pending(..) | Insertion::Unsound(..) => refused.push(id),
+                    match holding.access.insert(entry, may_author) {
+                        Insertion::Sound(_) | Insertion::Known => None,
+                        Insertion::Pending(..) | Insertion::Unsound(..) => Some(id),
                     }
                 }
                 Parts::Destroyed => {
-                    let remains = Remains::reopen(&stored.entry)?;
-                    if !self.access.restore(&remains, may_author) {
-                        refused.push(remains.id());
-                    }
+                    let remains = Remains::reopen(&stored.entry).map_err(unreadable)?;
+                    (!holding.access.restore(&remains, may_author)).then(|| remains.id())
                 }
+            };
+            if let Some(id) = refused {
+                return Err(ReadError(format!("document {document}: entry {id} no longer fits")));
             }
         }
-        Ok(refused)
+        Ok(holding)
     }
 
     /// Takes entries, and with each whatever waited for it.
@@ -276,11 +228,7 @@ impl Holding {
         if self.written || is_taken {
             self.written = true;
             self.unwritten_bytes = 0;
-            let written = std::mem::take(&mut self.unwritten);
-            for stored in &written {
-                self.count_brought(stored.from, stored.entry.size());
-            }
-            return Some(written);
+            return Some(std::mem::take(&mut self.unwritten));
         }
         let fits = self.unwritten.len() <= limits::UNNAMED_ENTRIES && self.unwritten_bytes <= limits::UNNAMED_BYTES;
         fits.then(Vec::new)

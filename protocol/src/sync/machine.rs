@@ -1,6 +1,7 @@
 //! The machine: its state, and how inputs find their way.
 
 use super::budget::{Accounts, Budget};
+use super::documents::{Documents, Held, OpenAccess};
 use super::events::{Connection, Fault, Input, Load, Notice, Output, Parting};
 use super::holding::Holding;
 use super::session::{Phase, Session, Waiting};
@@ -9,7 +10,7 @@ use crate::entry::SignedEntry;
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{Address, Name, SignedAddresses, SignedCard};
 use crate::limits;
-use crate::store::{Invitation, Joining, Pairing, Peer, Read, ReadError, Start, Write};
+use crate::store::{Invitation, Joining, Pairing, Peer, Read, ReadError, Start, Summary, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,7 +24,7 @@ pub struct Machine {
     pub(super) peers: BTreeMap<OrganisationId, Peer>,
     pub(super) invitations: Vec<Invitation>,
     pub(super) joinings: BTreeMap<OrganisationId, Joining>,
-    pub(super) holdings: BTreeMap<DocumentId, Holding>,
+    pub(super) documents: Documents,
     /// Documents in memory alone, and who brought something of them.
     pub(super) unnamed: BTreeMap<DocumentId, BTreeSet<DeviceId>>,
     /// Documents of which something waits for its past or a card.
@@ -52,21 +53,32 @@ impl Machine {
         for addresses in start.addresses {
             directory.add_addresses(addresses);
         }
-        let mut holdings = BTreeMap::new();
-        for document in start.documents {
-            let mut holding = Holding::default();
-            let refused = holding.load(read.document(&document)?, &directory);
-            let refused = refused.map_err(|error| ReadError(format!("document {document}: {error}")))?;
-            if start.destroyed.contains(&document) {
-                holding.mark_destroyed();
-            }
-            if start.unreconciled.contains(&document) {
-                holding.mark_unreconciled();
-            }
-            if let Some(id) = refused.first() {
-                return Err(ReadError(format!("document {document}: entry {id} no longer fits")));
-            }
-            holdings.insert(document, holding);
+        let mut accounts = Accounts::new(budget);
+        let mut outputs = VecDeque::new();
+        let mut documents = Documents::new();
+        let is_whole = start.documents.values().all(Option::is_some);
+        if is_whole {
+            accounts.brought = start.brought;
+        }
+        for (document, summary) in start.documents {
+            let summary = match summary.filter(|_| is_whole) {
+                Some(summary) => summary,
+                None => {
+                    let stored = read.document(&document)?;
+                    let sizes: Vec<_> = stored.iter().map(|stored| (stored.from, stored.entry.size())).collect();
+                    let holding = Holding::load(&document, stored, &directory)?;
+                    if let Some(owner) = holding.access().owner() {
+                        accounts.bring(owner, sizes);
+                    }
+                    let summary = Summary::of(holding.access());
+                    outputs.push_back(Output::Write(Write::Summary { document, summary: summary.clone() }));
+                    summary
+                }
+            };
+            documents.enter(document, summary, start.destroyed.contains(&document), start.unreconciled.contains(&document));
+        }
+        if !is_whole {
+            outputs.extend(accounts.all_brought().map(Output::Write));
         }
         let mut machine = Self {
             addresses: directory.addresses(&card.card().device).cloned(),
@@ -75,13 +87,13 @@ impl Machine {
             peers: start.peers.into_iter().map(|peer| (peer.organisation, peer)).collect(),
             invitations: start.invitations,
             joinings: start.joinings.into_iter().map(|joining| (joining.organisation, joining)).collect(),
-            holdings,
+            documents,
             unnamed: BTreeMap::new(),
             waiting: BTreeSet::new(),
             sessions: BTreeMap::new(),
-            outputs: VecDeque::new(),
+            outputs,
             served_last: None,
-            accounts: Accounts::new(budget),
+            accounts,
             recovering: false,
         };
         machine.recount();
@@ -122,15 +134,24 @@ impl Machine {
         self.joinings.values()
     }
 
-    /// Documents this node holds.
-    pub fn documents(&self) -> impl Iterator<Item = (&DocumentId, &Holding)> + '_ {
-        self.holdings.iter().filter(|(_, holding)| holding.is_written())
+    /// Documents this node holds, ascending.
+    pub fn documents(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.documents.iter()
     }
 
     /// One of them.
     #[must_use]
-    pub fn document(&self, document: &DocumentId) -> Option<&Holding> {
-        self.holdings.get(document).filter(|holding| holding.is_written())
+    pub fn document(&self, document: &DocumentId) -> Option<&Held> {
+        self.documents.get(document)
+    }
+
+    /// The graph of access of one of them; none if this node does not hold it. It is read from storage unless it was used
+    /// lately.
+    ///
+    /// # Errors
+    /// When storage cannot be read.
+    pub fn access(&self, document: &DocumentId, read: &dyn Read) -> Result<Option<OpenAccess>, ReadError> {
+        self.documents.open(document, read, &self.directory)
     }
 
     /// Whether an organisation's session is open, and whether this node has all it offered.
@@ -199,11 +220,15 @@ impl Machine {
     }
 
     /// Takes one input.
-    pub fn handle(&mut self, now: Timestamp, input: Input) {
+    ///
+    /// # Errors
+    /// When storage cannot be read. The input may be half taken: whoever drives the machine rolls its transaction back and
+    /// builds the machine anew from storage.
+    pub fn handle(&mut self, now: Timestamp, input: Input, read: &dyn Read) -> Result<(), ReadError> {
         match input {
             Input::Connected(device) => self.on_connected(now, device),
             Input::Disconnected(device) => self.forget_session(device),
-            Input::Received(device, message) => self.on_message(now, device, *message),
+            Input::Received(device, message) => self.on_message(now, device, *message, read)?,
             Input::Refused(device, error) => self.fault_and_end(device, error.into()),
             Input::Sent(device, frames) => {
                 if let Some(session) = self.sessions.get_mut(&device) {
@@ -214,6 +239,7 @@ impl Machine {
             }
             Input::Tick => self.on_tick(now),
         }
+        Ok(())
     }
 
     /// The next thing to do; none when all is done. Answers to peers are prepared here, once every
@@ -229,7 +255,11 @@ impl Machine {
             for device in self.sessions.keys().copied().collect::<Vec<_>>() {
                 self.send_waiting(now, device);
             }
-            if self.outputs.is_empty() && !self.serve_next(now, read)? {
+            if !self.outputs.is_empty() {
+                continue;
+            }
+            self.documents.written_out();
+            if !self.serve_next(now, read)? {
                 return Ok(None);
             }
         }
@@ -265,7 +295,7 @@ impl Machine {
     /// How many entries wait for something missing, and their bytes.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {
-        let pending = self.holdings.values().map(Holding::pending);
+        let pending = self.documents.all_kept().map(Holding::pending);
         pending.fold((0, 0), |(entries, bytes), (more, size)| (entries.saturating_add(more), bytes.saturating_add(size)))
     }
 
@@ -312,7 +342,7 @@ impl Machine {
     pub(super) fn forget_document(&mut self, document: &DocumentId) {
         self.unnamed.remove(document);
         self.waiting.remove(document);
-        self.holdings.remove(document);
+        self.documents.forget(document);
     }
 
     pub(super) fn end_session(&mut self, device: DeviceId) {
@@ -367,8 +397,8 @@ impl Machine {
         }
     }
 
-    fn on_message(&mut self, now: Timestamp, device: DeviceId, message: Message) {
-        let Some(session) = self.sessions.get(&device) else { return };
+    fn on_message(&mut self, now: Timestamp, device: DeviceId, message: Message, read: &dyn Read) -> Result<(), ReadError> {
+        let Some(session) = self.sessions.get(&device) else { return Ok(()) };
         let (phase, organisation) = (session.phase, session.organisation);
         match (message, phase, organisation) {
             (Message::PairRequest { card, proof }, Phase::Stranger { .. }, None) => self.on_pair_request(now, device, card, &proof),
@@ -386,24 +416,34 @@ impl Machine {
             (Message::Confirmed, Phase::Live, _) => {}
             (Message::Cards(cards), Phase::Live, Some(organisation)) => self.on_cards(now, device, organisation, cards),
             (Message::Entries { document, plane, entries }, Phase::Live, Some(organisation)) => {
-                self.on_entries(now, device, organisation, document, plane, entries);
+                return self.on_entries(now, device, organisation, (document, plane), entries, read);
             }
             (Message::Cards(cards), Phase::Joining | Phase::Greeting, _) => self.on_told(device, cards),
-            (message, Phase::Live, Some(organisation)) => self.on_reconciliation(now, device, organisation, message),
+            (message, Phase::Live, Some(organisation)) => return self.on_reconciliation(now, device, organisation, message, read),
             (message, ..) => self.fault_and_end(device, Fault::OutOfTurn(message.name())),
         }
+        Ok(())
     }
 
-    fn on_reconciliation(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, message: Message) {
+    fn on_reconciliation(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        message: Message,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         match message {
-            Message::Reconcile(step) => self.on_reconcile(now, device, organisation, step),
+            Message::Reconcile(step) => return self.on_reconcile(now, device, organisation, step, read),
             Message::Need(items) => self.on_need(now, device, organisation, &items),
-            Message::Offer(places) => self.on_offer(now, device, places),
-            Message::Have { document, plane, ids } => self.on_have(now, device, organisation, (document, plane), ids),
-            Message::Served { document, plane, lacking } => self.on_served(now, device, (document, plane), lacking),
-            Message::Probe { document, plane, step } => self.on_probe(now, device, organisation, (document, plane), &step),
-            Message::Probed { document, plane, step } => self.on_probed(now, device, (document, plane), &step),
-            Message::Want { document, plane, ids } => self.on_want(now, device, organisation, (document, plane), ids),
+            Message::Offer(places) => return self.on_offer(now, device, places, read),
+            Message::Have { document, plane, ids } => return self.on_have(now, device, organisation, (document, plane), ids, read),
+            Message::Served { document, plane, lacking } => return self.on_served(now, device, (document, plane), lacking, read),
+            Message::Probe { document, plane, step } => {
+                return self.on_probe(now, device, organisation, (document, plane), &step, read);
+            }
+            Message::Probed { document, plane, step } => return self.on_probed(now, device, (document, plane), &step, read),
+            Message::Want { document, plane, ids } => return self.on_want(now, device, organisation, (document, plane), ids, read),
             Message::Decline { places, again } => self.on_decline(now, device, &places, again),
             Message::Settled => self.on_settled(now, device),
             message @ (Message::Hello { .. }
@@ -412,6 +452,7 @@ impl Machine {
             | Message::Cards(_)
             | Message::Entries { .. }) => self.fault_and_end(device, Fault::OutOfTurn(message.name())),
         }
+        Ok(())
     }
 
     /// Takes a card if there is room; whether it was new and there was.

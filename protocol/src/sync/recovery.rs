@@ -10,6 +10,7 @@
 //! - what came back from a backup is silent until it was compared with what a peer holds, since its owner may have had it
 //!   erased meanwhile.
 
+use super::documents::Held;
 use super::events::{Fault, Notice, Output, Parting};
 use super::holding::Holding;
 use super::machine::Machine;
@@ -179,7 +180,7 @@ impl Machine {
 
     /// Nobody answers for a document that a peer sent: the peer may not have heard of the owner's newer card.
     pub(super) fn pass_on_successor(&mut self, device: DeviceId, document: &DocumentId) {
-        let kept_back = self.holdings.get(document).filter(|holding| !holding.is_written() && !holding.is_vouched_for(&self.directory));
+        let kept_back = self.documents.kept(document).filter(|holding| !holding.is_written() && !holding.is_vouched_for(&self.directory));
         let card = kept_back.and_then(|holding| self.directory.current(&holding.access().owner()?)).map(|known| known.card.clone());
         let Some((card, session)) = card.zip(self.sessions.get_mut(&device)) else { return };
         if session.sent_cards.insert(*card.id()) {
@@ -189,9 +190,9 @@ impl Machine {
 
     /// Whether the owner of a document answers for it, or is one of the two who would exchange it: it must get what others
     /// hold in its name, to answer for it.
-    pub(super) fn is_vouched_between(&self, holding: &Holding, organisation: &OrganisationId) -> bool {
-        let owner = holding.access().owner();
-        holding.is_vouched_for(&self.directory) || owner == Some(*organisation) || owner == Some(self.organisation())
+    pub(super) fn is_vouched_between(&self, held: &Held, organisation: &OrganisationId) -> bool {
+        let owner = held.sharing().owner();
+        held.is_vouched_for(&self.directory) || owner == Some(*organisation) || owner == Some(self.organisation())
     }
 }
 
@@ -199,15 +200,15 @@ impl Machine {
 impl Machine {
     /// Documents that came back from a backup and were not compared with what a peer holds: they are silent.
     pub fn unreconciled(&self) -> impl Iterator<Item = DocumentId> + '_ {
-        self.documents().filter(|(_, holding)| !holding.is_reconciled()).map(|(document, _)| *document)
+        self.documents.unreconciled().iter().copied()
     }
 
     /// Lets those speak that no other organisation was ever named in: there is nobody who could know more of them.
     pub fn reconcile_alone(&mut self) {
         let us = self.organisation();
-        let alone = |holding: &Holding| {
-            let access = holding.access();
-            access.named().iter().all(|named| *named == us) && !access.names(Subject::Anyone)
+        let alone = |held: &Held| {
+            let sharing = held.sharing();
+            sharing.named().iter().all(|named| *named == us) && !sharing.names(Subject::Anyone)
         };
         let alone: BTreeSet<DocumentId> = self.unreconciled().filter(|document| self.document(document).is_some_and(alone)).collect();
         self.reconcile(alone);
@@ -216,8 +217,9 @@ impl Machine {
     /// These are silent no longer.
     pub(super) fn reconcile(&mut self, documents: BTreeSet<DocumentId>) {
         for document in documents {
-            let Some(holding) = self.holdings.get_mut(&document).filter(|holding| !holding.is_reconciled()) else { continue };
-            holding.mark_reconciled();
+            if !self.documents.mark_reconciled(&document) {
+                continue;
+            }
             self.outputs.push_back(Output::Write(Write::Reconciled(document)));
             self.notice(Notice::Reconciled(document));
         }
@@ -242,13 +244,13 @@ impl Machine {
     /// Whether a place is content that a peer may hold, and that is silent as yet. Nothing of it is served; but the peer need
     /// not send what is here.
     pub(super) fn is_silent(&self, (document, plane): Place, organisation: &OrganisationId, now: Timestamp) -> bool {
-        let silent = self.document(&document).filter(|holding| plane == Plane::Content && !holding.is_reconciled());
-        silent.is_some_and(|holding| holding.access().may_hold(organisation, plane, now) && !holding.refuses_content())
+        let silent = self.document(&document).filter(|held| plane == Plane::Content && !held.is_reconciled());
+        silent.is_some_and(|held| held.sharing().may_hold(organisation, plane, now) && !held.refuses_content())
     }
 
     /// The silent documents whose control is compared in a round with a peer.
-    pub(super) fn silent_among<'p>(&self, places: impl Iterator<Item = &'p Place>) -> BTreeSet<DocumentId> {
-        let control = places.filter(|(_, plane)| *plane == Plane::Control).map(|(document, _)| *document);
-        control.filter(|document| self.document(document).is_some_and(|holding| !holding.is_reconciled())).collect()
+    pub(super) fn silent_among(&self, device: &DeviceId, organisation: &OrganisationId, now: Timestamp) -> BTreeSet<DocumentId> {
+        let is_compared = |document: &&DocumentId| self.is_compared((**document, Plane::Control), device, organisation, now);
+        self.documents.unreconciled().iter().filter(is_compared).copied().collect()
     }
 }

@@ -18,17 +18,19 @@
 //! wire; rounds begin at most every [`limits::ROUND_EVERY_MS`], and steps, needs and requests under
 //! way are bounded, so that a peer that lies can end a round early but not keep one going.
 
+use super::documents::Held;
 use super::events::{Fault, Notice};
-use super::holding::Holding;
 use super::machine::Machine;
 use super::session::{Asked, Round, Serve, Session, What, Why};
-use super::set::{self, Asking};
+use super::set::{self, Asking, Shown};
+use crate::access::Sharing;
 use crate::entry::Plane;
-use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
+use crate::id::{DeviceId, EntryId, Hash, OrganisationId};
 use crate::limits;
+use crate::store::{Read, ReadError};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 impl Machine {
     /// Whether this side begins the rounds with a device.
@@ -69,69 +71,93 @@ impl Machine {
         }
         let idle = |session: &&Session| session.round_due && matches!(session.round, Round::Idle) && !session.is_early(now);
         let Some(organisation) = self.sessions.get(&device).filter(idle).and_then(|session| session.organisation) else { return };
-        let items = self.shared_items(&device, &organisation, now);
-        // Only a set with a member twice is refused, and this one has its members as keys.
-        let Ok((asking, first)) = Asking::begin(items.keys().map(|item| *item.as_bytes())) else { return };
-        let silent = self.silent_among(items.values());
+        let shown = self.enter_round(now, device, &organisation);
+        let members = shown.members();
+        // Nothing but its own faults makes negentropy refuse to begin.
+        let Ok((asking, first)) = Asking::begin(shown) else { return };
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.round_due = false;
-        session.content_due = false;
-        session.silent = silent;
-        session.round_began = Some(now);
         session.progress = now;
-        session.round = Round::Comparing { asking: Box::new(asking), items };
+        session.round = Round::Comparing { asking: Box::new(asking), members };
         self.queue(device, &Message::Reconcile(first));
     }
 
     /// Whether a plane of a document is exchanged with an organisation: both may hold it, its owner answers for it or is
     /// one of the two, and it is not content that its owner had erased, that this node destroyed, or that came back from a
     /// backup and may have been erased since.
-    pub(super) fn is_shared(&self, holding: &Holding, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
-        let access = holding.access();
-        holding.is_written()
-            && access.may_hold(organisation, plane, now)
-            && access.may_hold(&self.organisation(), plane, now)
-            && (plane == Plane::Control || (holding.is_reconciled() && !holding.refuses_content()))
-            && self.is_vouched_between(holding, organisation)
+    pub(super) fn is_shared(&self, held: &Held, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
+        (plane == Plane::Control || (held.is_reconciled() && !held.refuses_content())) && self.may_share(held, plane, organisation, now)
+    }
+
+    /// The same, as far as it is the same for all documents that are shared alike.
+    fn may_share(&self, held: &Held, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
+        held.sharing().may_hold(organisation, plane, now)
+            && held.sharing().may_hold(&self.organisation(), plane, now)
+            && self.is_vouched_between(held, organisation)
     }
 
     /// The document of a place, if the place is exchanged with an organisation.
-    pub(super) fn shared(&self, (document, plane): Place, organisation: &OrganisationId, now: Timestamp) -> Option<&Holding> {
-        self.document(&document).filter(|holding| self.is_shared(holding, plane, organisation, now))
+    pub(super) fn shared(&self, (document, plane): Place, organisation: &OrganisationId, now: Timestamp) -> Option<&Held> {
+        self.document(&document).filter(|held| self.is_shared(held, plane, organisation, now))
     }
 
-    /// The set that is compared with a peer's, and what its items stand for.
-    pub(super) fn shared_items(&self, device: &DeviceId, organisation: &OrganisationId, now: Timestamp) -> BTreeMap<Hash, Place> {
-        let mut items = BTreeMap::new();
-        let Some(session) = self.sessions.get(device) else { return items };
-        for (document, holding) in self.documents() {
-            for plane in Plane::ALL {
-                let place = (*document, plane);
-                let left_out = session.is_declined(place) || self.declines(organisation, place);
-                if !left_out && holding.access().heads(plane).next().is_some() && self.is_shared(holding, plane, organisation, now) {
-                    items.insert(set::item(document, plane, &holding.access().version(plane)), place);
-                }
-            }
+    /// Whether neither side leaves a place out of the sets that are compared.
+    fn is_left_in(&self, place: Place, device: &DeviceId, organisation: &OrganisationId) -> bool {
+        !self.declines(organisation, place) && self.sessions.get(device).is_some_and(|session| !session.is_declined(place))
+    }
+
+    /// Whether a place is in the set that is compared with a peer's.
+    pub(super) fn is_compared(&self, place: Place, device: &DeviceId, organisation: &OrganisationId, now: Timestamp) -> bool {
+        self.shared(place, organisation, now).is_some() && self.is_left_in(place, device, organisation)
+    }
+
+    /// The set that is compared with a peer's.
+    fn shared_items(&mut self, device: &DeviceId, organisation: &OrganisationId, now: Timestamp) -> Shown {
+        let members = self.documents.members();
+        let declines = self.declines_any(organisation) || self.sessions.get(device).is_some_and(|session| !session.they_decline.is_empty());
+        // Most documents are shared as others are: asking each who may hold it would take most of the time.
+        let mut verdicts: HashMap<(*const Sharing, Plane), bool> = HashMap::new();
+        let documents = &self.documents;
+        members.shown(|item, place| {
+            let Some(held) = documents.at(place) else { return false };
+            let plane = set::plane_of(item);
+            let may = || self.may_share(held, plane, organisation, now);
+            *verdicts.entry((held.shared_alike(), plane)).or_insert_with(may)
+                && (plane == Plane::Control || (held.is_reconciled() && !held.refuses_content()))
+                && (!declines || self.is_left_in((held.document(), plane), device, organisation))
+        })
+    }
+
+    /// Takes part in a round from now on: what is compared with a peer in it.
+    pub(super) fn enter_round(&mut self, now: Timestamp, device: DeviceId, organisation: &OrganisationId) -> Shown {
+        let shown = self.shared_items(&device, organisation, now);
+        let silent = self.silent_among(&device, organisation, now);
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.content_due = false;
+            session.silent = silent;
+            session.round_began = Some(now);
         }
-        items
+        shown
     }
 
     /// An answer to our step; or, empty, the wish for a round.
-    pub(super) fn on_answer(&mut self, now: Timestamp, device: DeviceId, answer: &[u8]) {
+    pub(super) fn on_answer(&mut self, now: Timestamp, device: DeviceId, answer: &[u8], read: &dyn Read) -> Result<(), ReadError> {
         if answer.is_empty() {
-            return self.want_round(now, device);
+            self.want_round(now, device);
+            return Ok(());
         }
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        let Round::Comparing { asking, items } = &mut session.round else {
-            return self.fault_and_end(device, Fault::OutOfTurn("a step of reconciliation"));
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
+        let Round::Comparing { asking, members } = &mut session.round else {
+            self.fault_and_end(device, Fault::OutOfTurn("a step of reconciliation"));
+            return Ok(());
         };
         session.progress = now;
         match asking.take(answer) {
             Err(_) => self.fault_and_end(device, Fault::Step),
             Ok(Some(next)) => self.queue(device, &Message::Reconcile(next)),
             Ok(None) => {
-                let ours = asking.ours.iter().filter_map(|item| items.get(&Hash::new(*item)));
-                session.wanted.extend(ours.map(|(document, plane)| (*plane, *document)));
+                let place = |item: &[u8; 32]| self.documents.place_of(members, &Hash::new(*item));
+                session.wanted.extend(asking.ours.iter().filter_map(place).map(|(document, plane)| (plane, document)));
                 // Content of ours that is silent was not compared: the round after this one finds what is missing of it.
                 let whole = session.silent.is_empty();
                 let needs = asking.theirs.iter().map(|item| Hash::new(*item));
@@ -139,28 +165,29 @@ impl Machine {
                 // Of a comparison that was cut short the next round finds the rest, if this one brings something.
                 session.lost |= asking.is_cut_short();
                 session.round = Round::Exchanging { needs, asked: None };
-                self.proceed(now, device);
+                self.proceed(now, device, read)?;
             }
         }
+        Ok(())
     }
 
     /// Asks for the next planes of documents; when there are none left, ends the round.
-    pub(super) fn proceed(&mut self, now: Timestamp, device: DeviceId) {
+    pub(super) fn proceed(&mut self, now: Timestamp, device: DeviceId, read: &dyn Read) -> Result<(), ReadError> {
         loop {
-            let Some(session) = self.sessions.get_mut(&device) else { return };
-            let Some(organisation) = session.organisation else { return };
+            let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
+            let Some(organisation) = session.organisation else { return Ok(()) };
             if session.asks_enough() {
-                return;
+                return Ok(());
             }
             match session.wanted.first().copied() {
-                Some((Plane::Content, _)) if session.is_busy_with_control() => return,
+                Some((Plane::Content, _)) if session.is_busy_with_control() => return Ok(()),
                 // What only they have of control may be about the same documents.
                 Some((Plane::Content, _)) if session.needs_control() => {}
                 Some(slot @ (plane, document)) => {
                     session.wanted.remove(&slot);
                     if !session.open.contains_key(&slot) {
                         session.progress = now;
-                        self.ask(now, device, organisation, (document, plane));
+                        self.ask(now, device, organisation, (document, plane), read)?;
                     }
                     continue;
                 }
@@ -169,7 +196,7 @@ impl Machine {
             if !self.ask_for_needs(device) {
                 self.settle_round(now, device);
             }
-            return;
+            return Ok(());
         }
     }
 
@@ -195,35 +222,50 @@ impl Machine {
     }
 
     /// Asks for what we lack of a plane, saying what we have.
-    fn ask(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, place @ (document, plane): Place) {
+    fn ask(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        organisation: OrganisationId,
+        place @ (document, plane): Place,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
         // The other side's refusals may have come after our set was made.
-        if self.declines(&organisation, place) || self.sessions.get(&device).is_some_and(|session| session.is_declined(place)) {
-            return;
+        if !self.is_left_in(place, &device, &organisation) {
+            return Ok(());
         }
         // To one that may not hold it, we seem to have nothing.
-        let ours: BTreeSet<EntryId> =
-            self.shared(place, &organisation, now).map(|holding| holding.access().entries(plane).collect()).unwrap_or_default();
+        let is_shared = self.shared(place, &organisation, now).is_some();
+        let ours: BTreeSet<EntryId> = if is_shared { self.documents.ids(place, read)?.into_iter().collect() } else { BTreeSet::new() };
         let (asked, message) = if ours.len() <= limits::HAVE_IDS {
             (Asked { answers: 1, probe: None }, Message::Have { document, plane, ids: ours.into_iter().collect() })
         } else {
-            // Ids are members once.
-            let Ok((asking, step)) = Asking::begin(ours.iter().map(|id| *id.as_bytes())) else { return };
+            let probe = set::of_ids(ours.iter().map(|id| *id.as_bytes())).and_then(Asking::begin);
+            // Nothing but its own faults makes negentropy refuse to begin.
+            let Ok((asking, step)) = probe else { return Ok(()) };
             (Asked { answers: 0, probe: Some(Box::new(asking)) }, Message::Probe { document, plane, step })
         };
         if let Some(session) = self.sessions.get_mut(&device) {
             session.open.insert((plane, document), asked);
             self.queue(device, &message);
         }
+        Ok(())
     }
 
     /// Entries came whose past did not: asks for the planes they are missing from.
-    pub(super) fn ask_for_past(&mut self, now: Timestamp, device: DeviceId, document: DocumentId, plane: Plane) {
-        let Some(session) = self.sessions.get_mut(&device) else { return };
+    pub(super) fn ask_for_past(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        (document, plane): Place,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
         // Before the first round is over everything that differs is asked for anyway.
         if !session.settled {
             session.lost = true;
             session.past_due = true;
-            return;
+            return Ok(());
         }
         let planes: &[Plane] = match plane {
             Plane::Control => &[Plane::Control],
@@ -234,19 +276,22 @@ impl Machine {
                 session.wanted.insert((*plane, document));
             }
         }
-        self.proceed(now, device);
+        self.proceed(now, device, read)
     }
 
-    pub(super) fn on_offer(&mut self, now: Timestamp, device: DeviceId, places: Vec<Place>) {
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        let Round::Exchanging { asked, .. } = &mut session.round else {
-            return self.fault_and_end(device, Fault::OutOfTurn("an offer"));
+    pub(super) fn on_offer(&mut self, now: Timestamp, device: DeviceId, places: Vec<Place>, read: &dyn Read) -> Result<(), ReadError> {
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
+        let asked = match &mut session.round {
+            Round::Exchanging { asked, .. } => asked.take(),
+            Round::Idle | Round::Comparing { .. } => None,
         };
-        let Some((plane, most)) = asked.take() else {
-            return self.fault_and_end(device, Fault::OutOfTurn("an offer"));
+        let Some((plane, most)) = asked else {
+            self.fault_and_end(device, Fault::OutOfTurn("an offer"));
+            return Ok(());
         };
         if places.len() > most || places.iter().any(|(_, of)| *of != plane) {
-            return self.fault_and_end(device, Fault::TooMuch("documents"));
+            self.fault_and_end(device, Fault::TooMuch("documents"));
+            return Ok(());
         }
         session.progress = now;
         for (document, plane) in places {
@@ -255,50 +300,73 @@ impl Machine {
             let asked = session.open.entry((plane, document)).or_default();
             asked.answers = asked.answers.saturating_add(1);
         }
-        self.proceed(now, device);
+        self.proceed(now, device, read)
     }
 
     /// All that was asked for of a place has come.
-    pub(super) fn on_served(&mut self, now: Timestamp, device: DeviceId, place @ (document, plane): Place, lacking: Vec<EntryId>) {
-        let Some(session) = self.sessions.get_mut(&device) else { return };
+    pub(super) fn on_served(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        place @ (document, plane): Place,
+        lacking: Vec<EntryId>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
         session.progress = now;
         let slot = (plane, document);
         let Some(asked) = session.open.get_mut(&slot).filter(|asked| asked.answers > 0) else {
-            return self.fault_and_end(device, Fault::OutOfTurn("the end of an answer"));
+            self.fault_and_end(device, Fault::OutOfTurn("the end of an answer"));
+            return Ok(());
         };
         asked.answers = asked.answers.saturating_sub(1);
         if asked.answers == 0 && asked.probe.is_none() {
             session.open.remove(&slot);
         }
-        self.send_lacking(now, device, place, lacking.into_iter().collect());
-        self.proceed(now, device);
+        self.send_lacking(now, device, place, lacking.into_iter().collect(), read)?;
+        self.proceed(now, device, read)?;
         self.note_in_sync(now, device);
+        Ok(())
     }
 
     /// Sends entries that the peer turned out to lack, as far as it may hold them.
-    fn send_lacking(&mut self, now: Timestamp, device: DeviceId, place @ (document, plane): Place, lacking: BTreeSet<EntryId>) {
-        let Some(organisation) = self.sessions.get(&device).and_then(|session| session.organisation) else { return };
-        let Some(holding) = self.shared(place, &organisation, now) else { return };
-        if lacking.is_empty() {
-            return;
+    fn send_lacking(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        place @ (document, plane): Place,
+        lacking: BTreeSet<EntryId>,
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let Some(organisation) = self.sessions.get(&device).and_then(|session| session.organisation) else { return Ok(()) };
+        if lacking.is_empty() || self.shared(place, &organisation, now).is_none() {
+            return Ok(());
         }
-        let ids = holding.access().entries(plane).filter(|id| lacking.contains(id)).collect();
-        let Some(session) = self.sessions.get_mut(&device) else { return };
-        if !session.is_declined(place) {
+        let ids = self.documents.ids(place, read)?.into_iter().filter(|id| lacking.contains(id)).collect();
+        if let Some(session) = self.sessions.get_mut(&device).filter(|session| !session.is_declined(place)) {
             session.serves.push_back(Serve { document, plane, what: What::These(ids), why: Why::Unasked });
         }
+        Ok(())
     }
 
     /// The answer to a step of comparing the entries of a plane.
-    pub(super) fn on_probed(&mut self, now: Timestamp, device: DeviceId, place @ (document, plane): Place, step: &[u8]) {
-        let Some(session) = self.sessions.get_mut(&device) else { return };
+    pub(super) fn on_probed(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        place @ (document, plane): Place,
+        step: &[u8],
+        read: &dyn Read,
+    ) -> Result<(), ReadError> {
+        let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
         session.progress = now;
-        let slot = (plane, document);
-        let Some(asked) = session.open.get_mut(&slot) else {
-            return self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
+        let Some(asked) = session.open.get_mut(&(plane, document)) else {
+            self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
+            return Ok(());
         };
         let Some(asking) = asked.probe.as_mut() else {
-            return self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
+            self.fault_and_end(device, Fault::OutOfTurn("the answer to a probe"));
+            return Ok(());
         };
         match asking.take(step) {
             Err(_) => self.fault_and_end(device, Fault::Step),
@@ -311,10 +379,11 @@ impl Machine {
                 asked.answers = asked.answers.saturating_add(1);
                 let ids = theirs.into_iter().take(limits::MESSAGE_IDS).collect();
                 self.queue(device, &Message::Want { document, plane, ids });
-                self.send_lacking(now, device, place, ours);
-                self.proceed(now, device);
+                self.send_lacking(now, device, place, ours, read)?;
+                self.proceed(now, device, read)?;
             }
         }
+        Ok(())
     }
 
     /// Ends the round if nothing of it is left, neither to come nor to be sent.

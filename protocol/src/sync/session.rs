@@ -1,6 +1,6 @@
 //! What a node remembers of one connected peer.
 
-use super::set::{Answering, Asking};
+use super::set::{Answering, Asking, Ids, Members, Shown};
 use crate::entry::{Author, Plane};
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{CardId, SignedCard};
@@ -8,6 +8,7 @@ use crate::limits;
 use crate::time::Timestamp;
 use crate::wire::Place;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 /// How far a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub(super) struct Asked {
     /// So many answers are to come, each ending with Served.
     pub(super) answers: u32,
     /// Which entries differ is being found out.
-    pub(super) probe: Option<Box<Asking>>,
+    pub(super) probe: Option<Box<Asking<Ids>>>,
 }
 
 /// The round of reconciliation, on the side that begins rounds.
@@ -72,9 +73,9 @@ pub(super) enum Round {
     Idle,
     /// The sets are being compared.
     Comparing {
-        asking: Box<Asking>,
+        asking: Box<Asking<Shown>>,
         /// What our items stand for.
-        items: BTreeMap<Hash, Place>,
+        members: Rc<Members>,
     },
     /// What differs is being exchanged.
     Exchanging {
@@ -88,8 +89,9 @@ pub(super) enum Round {
 /// The round of reconciliation, on the side that answers.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) answering: Answering,
-    pub(super) items: BTreeMap<Hash, Place>,
+    pub(super) answering: Answering<Shown>,
+    /// What our items stand for.
+    pub(super) members: Rc<Members>,
     /// What the peer asked for by saying what it has.
     pub(super) had: BTreeSet<Place>,
 }
@@ -127,7 +129,7 @@ pub(super) struct Session {
     pub(super) round: Round,
     pub(super) answer: Option<Box<Answer>>,
     /// The plane that the peer probes.
-    pub(super) probed: Option<(Place, Box<Answering>)>,
+    pub(super) probed: Option<(Place, Box<Answering<Ids>>)>,
     /// A first step that came sooner after the last round than it may, until its time.
     pub(super) early: Option<Vec<u8>>,
     /// When the last round began.

@@ -5,12 +5,15 @@
 //! both may hold ([`item`]), and the entry ids of one plane. The only importer of `negentropy`,
 //! whose version 1 (first byte 0x61) the steps are in; all its timestamps are 0.
 //!
-//! Cost of a step: O(n) for n members. Bounded: bytes and number of steps.
+//! Cost of a step: O(n) for n members. Bounded: bytes and number of steps. All peers are compared with
+//! one sorted list of what this node holds; each sees a part of it, which takes four bytes a member.
 
+use crate::access::Access;
 use crate::entry::Plane;
 use crate::id::{DocumentId, Hash};
 use crate::limits;
-use negentropy::{Id, Negentropy, NegentropyStorageVector};
+use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase, NegentropyStorageVector};
+use std::rc::Rc;
 
 /// The first byte of every step.
 const VERSION: u8 = 0x61;
@@ -36,26 +39,117 @@ pub(super) fn item(document: &DocumentId, plane: Plane, version: &Hash) -> Hash 
     Hash::new(bytes)
 }
 
+/// The member that stands for a plane of a document as its graph has it; none if it has no entries.
+pub(crate) fn item_of(access: &Access, plane: Plane) -> Option<Hash> {
+    let document = access.document().filter(|_| access.heads(plane).next().is_some())?;
+    Some(item(&document, plane, &access.version(plane)))
+}
+
 /// The plane that an item speaks of.
 pub(super) fn plane_of(item: &Hash) -> Plane {
     let [first, ..] = item.as_bytes();
     if *first & 0x80 == 0 { Plane::Control } else { Plane::Content }
 }
 
-fn over(members: impl IntoIterator<Item = [u8; 32]>) -> Result<Negentropy<'static, NegentropyStorageVector>, BadStep> {
-    let mut storage = NegentropyStorageVector::new();
+/// Members of a set, ascending, each with the place of what it stands for.
+#[derive(Debug)]
+pub(super) struct Members(Vec<(Hash, u32)>);
+
+impl Members {
+    pub(super) fn new(mut members: Vec<(Hash, u32)>) -> Self {
+        members.sort_unstable();
+        // An item is of one plane of one document at one version.
+        members.dedup_by_key(|(item, _)| *item);
+        members.shrink_to_fit();
+        Self(members)
+    }
+
+    /// The place of what an item stands for.
+    pub(super) fn place(&self, item: &Hash) -> Option<u32> {
+        let found = self.0.binary_search_by_key(item, |(member, _)| *member).ok()?;
+        self.0.get(found).map(|(_, place)| *place)
+    }
+
+    /// The members that `shown` lets a peer see.
+    pub(super) fn shown(self: &Rc<Self>, mut shown: impl FnMut(&Hash, u32) -> bool) -> Shown {
+        let which = self.0.iter().zip(0..).filter(|((item, place), _)| shown(item, *place)).map(|(_, at)| at);
+        Shown { members: Rc::clone(self), which: which.collect() }
+    }
+}
+
+/// The part of a set that is compared with a peer's.
+#[derive(Debug)]
+pub(super) struct Shown {
+    members: Rc<Members>,
+    /// Which of them, ascending.
+    which: Vec<u32>,
+}
+
+impl Shown {
+    /// The set that it is a part of.
+    pub(super) fn members(&self) -> Rc<Members> {
+        Rc::clone(&self.members)
+    }
+
+    fn get(&self, at: usize) -> Option<Item> {
+        let (item, _) = self.members.0.get(usize::try_from(*self.which.get(at)?).ok()?)?;
+        Some(Item::with_timestamp_and_id(0, Id::from_byte_array(*item.as_bytes())))
+    }
+}
+
+impl NegentropyStorageBase for Shown {
+    fn size(&self) -> Result<usize, Error> {
+        Ok(self.which.len())
+    }
+
+    fn get_item(&self, at: usize) -> Result<Option<Item>, Error> {
+        Ok(self.get(at))
+    }
+
+    fn iterate(&self, begin: usize, end: usize, each: &mut dyn FnMut(Item, usize) -> Result<bool, Error>) -> Result<(), Error> {
+        if begin > end || end > self.which.len() {
+            return Err(Error::BadRange);
+        }
+        for at in begin..end {
+            if !each(self.get(at).ok_or(Error::BadRange)?, at)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn find_lower_bound(&self, first: usize, last: usize, value: &Bound) -> usize {
+        let range = self.which.get(first..last).unwrap_or_default();
+        let is_below = |at: &u32| {
+            let item = usize::try_from(*at).ok().and_then(|at| self.members.0.get(at));
+            item.is_some_and(|(item, _)| Item::with_timestamp_and_id(0, Id::from_byte_array(*item.as_bytes())) < value.item)
+        };
+        first.saturating_add(range.partition_point(is_below))
+    }
+}
+
+/// A set for one comparison.
+pub(super) type Ids = NegentropyStorageVector;
+
+/// That of some ids.
+pub(super) fn of_ids(members: impl IntoIterator<Item = [u8; 32]>) -> Result<Ids, BadStep> {
+    let mut storage = Ids::new();
     for member in members {
         storage.insert(0, Id::from_byte_array(member)).map_err(|_| BadStep)?;
     }
     storage.seal().map_err(|_| BadStep)?;
+    Ok(storage)
+}
+
+fn over<S: NegentropyStorageBase + 'static>(set: S) -> Result<Negentropy<'static, S>, BadStep> {
     let limit = u64::try_from(limits::RECONCILE_BYTES).unwrap_or(u64::MAX);
-    Negentropy::owned(storage, limit).map_err(|_| BadStep)
+    Negentropy::owned(set, limit).map_err(|_| BadStep)
 }
 
 /// The side that asks.
 #[derive(Debug)]
-pub(super) struct Asking {
-    inner: Negentropy<'static, NegentropyStorageVector>,
+pub(super) struct Asking<S: 'static> {
+    inner: Negentropy<'static, S>,
     steps: u32,
     /// What only this side has.
     pub(super) ours: Vec<[u8; 32]>,
@@ -63,10 +157,10 @@ pub(super) struct Asking {
     pub(super) theirs: Vec<[u8; 32]>,
 }
 
-impl Asking {
+impl<S: NegentropyStorageBase + 'static> Asking<S> {
     /// Begins; and the first step, to be sent.
-    pub(super) fn begin(members: impl IntoIterator<Item = [u8; 32]>) -> Result<(Self, Vec<u8>), BadStep> {
-        let mut inner = over(members)?;
+    pub(super) fn begin(set: S) -> Result<(Self, Vec<u8>), BadStep> {
+        let mut inner = over(set)?;
         let first = inner.initiate().map_err(|_| BadStep)?;
         Ok((Self { inner, steps: 0, ours: Vec::new(), theirs: Vec::new() }, first))
     }
@@ -91,15 +185,15 @@ impl Asking {
 
 /// The side that answers.
 #[derive(Debug)]
-pub(super) struct Answering {
-    inner: Negentropy<'static, NegentropyStorageVector>,
+pub(super) struct Answering<S: 'static> {
+    inner: Negentropy<'static, S>,
     steps: u32,
 }
 
-impl Answering {
+impl<S: NegentropyStorageBase + 'static> Answering<S> {
     /// Begins.
-    pub(super) fn begin(members: impl IntoIterator<Item = [u8; 32]>) -> Result<Self, BadStep> {
-        Ok(Self { inner: over(members)?, steps: 0 })
+    pub(super) fn begin(set: S) -> Result<Self, BadStep> {
+        Ok(Self { inner: over(set)?, steps: 0 })
     }
 
     /// The answer to a step.
@@ -124,8 +218,8 @@ mod tests {
 
     /// What each has that the other lacks, and bytes sent both ways.
     fn compare(ours: std::ops::Range<u32>, theirs: std::ops::Range<u32>) -> (BTreeSet<[u8; 32]>, BTreeSet<[u8; 32]>, usize) {
-        let (mut asking, mut step) = Asking::begin(members(ours)).unwrap();
-        let mut answering = Answering::begin(members(theirs)).unwrap();
+        let (mut asking, mut step) = Asking::begin(of_ids(members(ours)).unwrap()).unwrap();
+        let mut answering = Answering::begin(of_ids(members(theirs)).unwrap()).unwrap();
         let mut bytes = 0;
         loop {
             let answer = answering.answer(&step).unwrap();
@@ -154,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_bad_step_is_refused_and_no_step_makes_an_answer_longer_than_its_bound() {
-        let mut answering = Answering::begin(members(0..100_000)).unwrap();
+        let mut answering = Answering::begin(of_ids(members(0..100_000)).unwrap()).unwrap();
         for step in [&[][..], &[0x60], &[0], &[0x61, 0, 0, 9], &[0x61, 0, 0, 2, 0xff, 0xff, 0xff, 0x7f]] {
             assert_eq!(answering.answer(step), Err(BadStep), "{step:?}");
         }

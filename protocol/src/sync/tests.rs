@@ -3,7 +3,9 @@
 use super::*;
 use crate::author::{self, Acting, Audience};
 use crate::entropy::Entropy;
-use crate::entry::{Body, Grant, Openness, Plane, Principal, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject};
+use crate::entry::{
+    Body, Grant, Openness, Plane, Principal, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry,
+};
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use crate::store::Memory;
@@ -36,6 +38,26 @@ impl Node {
         Self { key, machine, store, notices: Vec::new(), drawn: 0 }
     }
 
+    fn handle(&mut self, now: Timestamp, input: Input) {
+        self.machine.handle(now, input, &self.store).unwrap();
+    }
+
+    fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
+        self.machine.publish(now, entry, &self.store)
+    }
+
+    fn destroy(&mut self, now: Timestamp, document: &DocumentId) -> Result<(), CommandError> {
+        self.machine.destroy(now, document, &self.store)
+    }
+
+    fn owed_receipt(&self, document: &DocumentId) -> Option<OwedReceipt> {
+        self.machine.owed_receipt(document, &self.store).unwrap()
+    }
+
+    fn access(&self, document: &DocumentId) -> OpenAccess {
+        self.machine.access(document, &self.store).unwrap().unwrap()
+    }
+
     fn entropy(&mut self) -> Entropy {
         self.drawn += 1;
         let mut seed = *self.organisation().as_bytes();
@@ -56,7 +78,7 @@ impl Node {
         let entropy = &mut self.entropy();
         let genesis = author::genesis(self.organisation(), Signer::Device(&self.key), grants, entropy).unwrap();
         let document = genesis.document();
-        self.machine.publish(NOW, genesis).unwrap();
+        self.publish(NOW, genesis).unwrap();
         self.revise(document, b"first");
         document
     }
@@ -64,32 +86,32 @@ impl Node {
     fn revise(&mut self, document: DocumentId, change: &[u8]) -> EntryId {
         let entropy = &mut self.entropy();
         let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-        let access = self.machine.document(&document).unwrap().access();
+        let access = &self.access(&document);
         let (key, secret) = author::key(access, &self.acting(document.into()), &audience, &[], entropy).unwrap();
-        let epoch = self.machine.publish(NOW, key).unwrap();
-        let access = self.machine.document(&document).unwrap().access();
+        let epoch = self.publish(NOW, key).unwrap();
+        let access = &self.access(&document);
         let payload = RevisionPayload { at: NOW, person: None, change: change.to_vec() };
         let revision = author::revision(access, &self.acting(document.into()), (epoch, &secret), Vec::new(), &payload, entropy).unwrap();
-        self.machine.publish(NOW, revision).unwrap()
+        self.publish(NOW, revision).unwrap()
     }
 
     fn respond(&mut self, document: DocumentId) {
         let entropy = &mut self.entropy();
         let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
         let payload = ResponsePayload { at: NOW, person: None, remark: Remark::Comment, step: String::new(), text: self.drawn.to_string() };
-        let access = self.machine.document(&document).unwrap().access();
+        let access = &self.access(&document);
         let entry = author::response(access, &self.acting(document.into()), &audience, &payload, entropy).unwrap();
-        self.machine.publish(NOW, entry).unwrap();
+        self.publish(NOW, entry).unwrap();
     }
 
     fn control(&mut self, document: DocumentId, body: Body) {
-        let access = self.machine.document(&document).unwrap().access();
+        let access = &self.access(&document);
         let entry = author::control(access, &self.acting(document.into()), body).unwrap();
-        self.machine.publish(NOW, entry).unwrap();
+        self.publish(NOW, entry).unwrap();
     }
 
     fn count(&self, document: &DocumentId, plane: Plane) -> usize {
-        self.machine.document(document).map_or(0, |holding| holding.access().entries(plane).count())
+        self.machine.access(document, &self.store).unwrap().map_or(0, |access| access.entries(plane).count())
     }
 }
 
@@ -115,8 +137,8 @@ impl Net {
     fn connect(&mut self, a: usize, b: usize) {
         self.links.push((a, b));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
-        self.nodes[a].machine.handle(self.now, Input::Connected(other));
-        self.nodes[b].machine.handle(self.now, Input::Connected(one));
+        self.nodes[a].handle(self.now, Input::Connected(other));
+        self.nodes[b].handle(self.now, Input::Connected(one));
         self.run();
     }
 
@@ -124,8 +146,8 @@ impl Net {
         self.links.retain(|link| *link != (a, b) && *link != (b, a));
         self.wires.retain(|(from, to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
-        self.nodes[a].machine.handle(self.now, Input::Disconnected(other));
-        self.nodes[b].machine.handle(self.now, Input::Disconnected(one));
+        self.nodes[a].handle(self.now, Input::Disconnected(other));
+        self.nodes[b].handle(self.now, Input::Disconnected(one));
     }
 
     /// Runs until nothing is under way.
@@ -165,10 +187,10 @@ impl Net {
 
     fn take(&mut self, from: usize, to: usize, frame: &[u8]) {
         let (sender, receiver) = (self.nodes[from].key.device(), self.nodes[to].key.device());
-        self.nodes[from].machine.handle(self.now, Input::Sent(receiver, 1));
+        self.nodes[from].handle(self.now, Input::Sent(receiver, 1));
         let message = Message::receive(frame).unwrap();
         self.delivered.push((plane_of(&message), message.name(), frame.len()));
-        self.nodes[to].machine.handle(self.now, Input::Received(sender, Box::new(message)));
+        self.nodes[to].handle(self.now, Input::Received(sender, Box::new(message)));
     }
 
     /// Lets arrive what one node sent another: a connection that is closed in good order is flushed first.
@@ -192,7 +214,7 @@ impl Net {
         let Some(next) = sessions.filter_map(session::Session::wake).min() else { return false };
         self.now = self.now.max(next);
         for node in &mut self.nodes {
-            node.machine.handle(self.now, Input::Tick);
+            node.handle(self.now, Input::Tick);
         }
         true
     }
@@ -282,7 +304,7 @@ fn a_document_granted_later_comes_whole_and_a_former_reader_gets_control_alone()
     net.nodes[0].control(document, Body::Withdraw { reason: crate::entry::Reason::Mistaken });
     net.run();
     assert_eq!((net.nodes[1].count(&document, Plane::Control), net.nodes[1].count(&document, Plane::Content)), (4, 2));
-    assert!(net.nodes[1].machine.document(&document).unwrap().access().withdrawal().is_some());
+    assert!(net.nodes[1].access(&document).withdrawal().is_some());
     // The same after a reconnect: the former reader asks, and is told nothing of content.
     net.disconnect(0, 1);
     net.connect(0, 1);

@@ -9,9 +9,9 @@ use super::tape::Tape;
 use csu_protocol::author::{self, Acting, Audience};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{Body, Grant, Openness, Plane, Principal, Reason, RevisionPayload, Role, Subject, VerifiedEntry};
-use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
+use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::store::Memory;
-use csu_protocol::sync::{Budget, Input, Machine, Output};
+use csu_protocol::sync::{Budget, CommandError, Held, Input, Machine, OpenAccess, Output};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,6 +39,18 @@ impl Node {
     fn start(party: &'static Party, store: Memory, budget: Budget) -> Self {
         let machine = Machine::new(party.cards[0].clone(), store.start(), budget, &store).expect("a machine starts from what it wrote");
         Self { party, machine, store }
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input) {
+        self.machine.handle(now, input, &self.store).expect("memory can be read");
+    }
+
+    fn publish(&mut self, now: Timestamp, entry: VerifiedEntry) -> Result<EntryId, CommandError> {
+        self.machine.publish(now, entry, &self.store)
+    }
+
+    fn access(&self, document: &DocumentId) -> Option<OpenAccess> {
+        self.machine.access(document, &self.store).expect("memory can be read")
     }
 
     fn device(&self) -> DeviceId {
@@ -191,7 +203,7 @@ impl Net {
     }
 
     fn handle(&mut self, at: usize, input: Input) {
-        self.nodes[at].machine.handle(self.now, input);
+        self.nodes[at].handle(self.now, input);
         self.pump(at);
     }
 
@@ -208,7 +220,7 @@ impl Net {
                     if self.links.contains(&(at.min(to), at.max(to))) {
                         self.wire(at, to).push_back(frame);
                     }
-                    self.nodes[at].machine.handle(self.now, Input::Sent(device, 1));
+                    self.nodes[at].handle(self.now, Input::Sent(device, 1));
                 }
                 Output::Disconnect(device, _) => {
                     let to = self.at(&device);
@@ -224,8 +236,8 @@ impl Net {
         let reader = self.nodes[to].party.id;
         for (document, mark) in &self.marks {
             if frame.windows(mark.len()).any(|window| window == mark) {
-                let holding = self.nodes[from].machine.document(document).expect("it is sent by one who holds it");
-                assert!(holding.access().may_hold(&reader, Plane::Content, self.now), "content goes to who may not hold it");
+                let held = self.nodes[from].machine.document(document).expect("it is sent by one who holds it");
+                assert!(held.sharing().may_hold(&reader, Plane::Content, self.now), "content goes to who may not hold it");
             }
         }
     }
@@ -269,7 +281,7 @@ impl Net {
         self.named.insert((document, entry.header().organisation));
         self.published += 1;
         // A machine that refuses its own entry is to be built anew.
-        match self.nodes[at].machine.publish(self.now, entry) {
+        match self.nodes[at].publish(self.now, entry) {
             Ok(_) => self.pump(at),
             Err(_) => self.restart(at),
         }
@@ -309,7 +321,7 @@ impl Net {
     fn right(&mut self, at: usize, tape: &mut Tape<'_>, role: Role) -> Option<(DocumentId, Acting<'static>)> {
         let document = *tape.pick(&self.documents)?;
         let party = self.nodes[at].party;
-        let access = self.nodes[at].machine.document(&document)?.access();
+        let access = self.nodes[at].access(&document)?;
         let under = access.standing_for(&party.id, role, self.now)?;
         (self.published < ENTRIES).then_some((document, Acting { organisation: party.id, signer: party.signer(0), under: Some(under) }))
     }
@@ -317,20 +329,19 @@ impl Net {
     fn revise(&mut self, at: usize, tape: &mut Tape<'_>) {
         let Some((document, acting)) = self.right(at, tape, Role::Write) else { return };
         let open = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-        let Some(holding) = self.nodes[at].machine.document(&document) else { return };
-        let (key, secret) = author::key(holding.access(), &acting, &open, &[], &mut self.entropy).expect("a key");
+        let Some(access) = self.nodes[at].access(&document) else { return };
+        let (key, secret) = author::key(&access, &acting, &open, &[], &mut self.entropy).expect("a key");
         let epoch = key.id();
         self.publish(at, key);
-        let Some(holding) = self.nodes[at].machine.document(&document) else { return };
+        let Some(access) = self.nodes[at].access(&document) else { return };
         let payload = RevisionPayload { at: self.now, person: None, change: self.entropy.bytes::<32>().to_vec() };
-        let revision = author::revision(holding.access(), &acting, (epoch, &secret), Vec::new(), &payload, &mut self.entropy);
+        let revision = author::revision(&access, &acting, (epoch, &secret), Vec::new(), &payload, &mut self.entropy);
         self.publish(at, revision.expect("a revision"));
     }
 
     fn govern(&mut self, at: usize, tape: &mut Tape<'_>) {
         let Some((document, acting)) = self.right(at, tape, Role::Admin) else { return };
-        let Some(holding) = self.nodes[at].machine.document(&document) else { return };
-        let access = holding.access();
+        let Some(access) = self.nodes[at].access(&document) else { return };
         let body = match tape.below(8) {
             0 => Body::Withdraw { reason: Reason::Other },
             1 => Body::Erase,
@@ -342,7 +353,7 @@ impl Net {
                 Body::Revoke { principal: Principal::Organisation(whom), keep }
             }
         };
-        if let Ok(entry) = author::control(access, &acting, body) {
+        if let Ok(entry) = author::control(&access, &acting, body) {
             self.publish(at, entry);
         }
     }
@@ -361,8 +372,8 @@ impl Net {
 
     fn check_holders(&self) {
         for node in &self.nodes {
-            for (document, _) in node.machine.documents() {
-                assert!(self.named.contains(&(*document, node.party.id)), "a node holds a document that never named it");
+            for held in node.machine.documents() {
+                assert!(self.named.contains(&(held.document(), node.party.id)), "a node holds a document that never named it");
             }
         }
     }
@@ -370,14 +381,14 @@ impl Net {
     fn check_agreement(&self) {
         for (here, there) in pairs().into_iter().chain(pairs().map(|(a, b)| (b, a))) {
             let (one, other) = (&self.nodes[here], &self.nodes[there]);
-            for (document, holding) in one.machine.documents() {
-                let access = holding.access();
+            for document in one.machine.documents().map(Held::document) {
+                let access = one.access(&document).expect("it is held");
                 for plane in Plane::ALL {
                     let both = [one, other].iter().all(|node| access.may_hold(&node.party.id, plane, self.now));
                     if !both || (plane == Plane::Content && access.is_erased()) {
                         continue;
                     }
-                    let theirs = other.machine.document(document).map(|holding| holding.access().version(plane));
+                    let theirs = other.access(&document).map(|access| access.version(plane));
                     assert_eq!(theirs, Some(access.version(plane)), "they do not agree on a plane that both may hold");
                 }
             }

@@ -12,6 +12,7 @@ use csu_protocol::entry::{
 };
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::limits;
+use csu_protocol::sync::{Held, Machine, OpenAccess};
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -33,14 +34,14 @@ pub(super) struct Deed<'w> {
 }
 
 impl Deed<'_> {
-    fn access(&self, document: &DocumentId) -> &Access {
-        self.member.machine.as_ref().and_then(|machine| machine.document(document)).expect("it was found before").access()
+    fn access(&self, document: &DocumentId) -> OpenAccess {
+        self.member.access(document).expect("it was found before")
     }
 
     fn publish(&mut self, entry: VerifiedEntry) -> EntryId {
         let (document, what) = (entry.document(), entry.header().body.name());
         let machine = self.member.machine.as_mut().expect("it is running");
-        let id = machine.publish(self.now, entry);
+        let id = machine.publish(self.now, entry, &self.member.store);
         let id =
             id.unwrap_or_else(|error| panic!("a law is broken: an honest {what} by member {} was refused: {error}", self.member.number));
         self.member.published.push((document, id));
@@ -48,21 +49,22 @@ impl Deed<'_> {
     }
 
     fn control(&mut self, document: DocumentId, under: EntryId, body: Body) -> EntryId {
-        let entry = author::control(self.access(&document), &self.member.acting(under), body).expect("it is within bounds");
+        let entry = author::control(&self.access(&document), &self.member.acting(under), body).expect("it is within bounds");
         self.publish(entry)
     }
 
     /// A document on which this organisation may act so, and by which entry.
     fn find(&mut self, role: Role, fits: impl Fn(&Access) -> bool) -> Option<(DocumentId, EntryId)> {
         let machine = self.member.machine.as_ref().expect("it is running");
-        let standing = |(document, holding): (&DocumentId, &csu_protocol::sync::Holding)| {
-            let access = holding.access();
+        let standing = |held: &Held| {
+            let document = held.document();
+            let access = self.access(&document);
             // What was destroyed here by an order that fell is nobody's to write on.
-            if holding.is_destroyed() && !access.is_erased() {
+            if held.is_destroyed() && !access.is_erased() {
                 return None;
             }
-            let under = access.standing_for(&self.member.organisation, role, self.now).filter(|_| fits(access))?;
-            Some((*document, under))
+            let under = access.standing_for(&self.member.organisation, role, self.now).filter(|_| fits(&access))?;
+            Some((document, under))
         };
         let found: Vec<_> = machine.documents().filter_map(standing).collect();
         // The longest is favoured, so that long documents grow at several ends.
@@ -179,15 +181,18 @@ impl Deed<'_> {
     fn confirm_erasure(&mut self) {
         let machine = self.member.machine.as_mut().expect("it is running");
         // First destroyed, and another time, perhaps after a crash, confirmed.
-        let owed: Vec<_> = machine.documents().filter_map(|(document, _)| machine.owed_receipt(document)).collect();
+        let store = &self.member.store;
+        let owed = |machine: &Machine, document| machine.owed_receipt(&document, store).expect("memory can be read");
+        let owing: Vec<_> = machine.documents().filter_map(|held| owed(machine, held.document())).collect();
         for document in machine.to_destroy().collect::<Vec<_>>() {
-            machine.destroy(self.now, &document).expect("an Erase counts");
+            machine.destroy(self.now, &document, store).expect("an Erase counts");
         }
-        for owed in owed {
+        for owed in owing {
             assert!(self.laws.erasures(&owed.document).contains(&owed.erase), "a law is broken: an Erase counts that no owner signed");
             self.control(owed.document, owed.under, Body::Receipt { erase: owed.erase });
             let machine = self.member.machine.as_ref().expect("it is running");
-            assert_eq!(machine.owed_receipt(&owed.document), None, "a law is broken: what was confirmed is still to be confirmed");
+            let still = machine.owed_receipt(&owed.document, &self.member.store).expect("memory can be read");
+            assert_eq!(still, None, "a law is broken: what was confirmed is still to be confirmed");
         }
     }
 
@@ -230,7 +235,7 @@ impl Deed<'_> {
         let (epoch, key) = match known.filter(|_| self.dice.chance(70)) {
             Some(known) => known,
             None => {
-                let made = author::key(self.access(&document), &self.member.acting(under), &openly(), &[], &mut entropy);
+                let made = author::key(&self.access(&document), &self.member.acting(under), &openly(), &[], &mut entropy);
                 let (entry, key) = made.expect("it is within bounds");
                 let epoch = (self.publish(entry), key);
                 self.member.epochs.insert(document, epoch.clone());
@@ -239,7 +244,7 @@ impl Deed<'_> {
         };
         let deps: Vec<EntryId> = self.access(&document).effective_revisions().into_iter().rev().take(self.dice.below(3)).collect();
         let payload = RevisionPayload { at: self.now, person: None, change: vec![7; length / 2 + self.dice.below(length / 2)] };
-        let entry = author::revision(self.access(&document), &self.member.acting(under), (epoch, &key), deps, &payload, &mut entropy);
+        let entry = author::revision(&self.access(&document), &self.member.acting(under), (epoch, &key), deps, &payload, &mut entropy);
         self.publish(entry.expect("it is within bounds"));
     }
 
@@ -247,7 +252,7 @@ impl Deed<'_> {
         let text = "x".repeat(self.dice.below(300));
         let payload = ResponsePayload { at: self.now, person: None, remark: Remark::Comment, step: String::new(), text };
         let mut entropy = self.member.entropy();
-        let entry = author::response(self.access(&document), &self.member.acting(under), &openly(), &payload, &mut entropy);
+        let entry = author::response(&self.access(&document), &self.member.acting(under), &openly(), &payload, &mut entropy);
         self.publish(entry.expect("it is within bounds"));
     }
 }

@@ -9,7 +9,7 @@ use csu_protocol::entry::{Plane, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::limits;
 use csu_protocol::store::Pairing;
-use csu_protocol::sync::{Connection, Fault, Machine};
+use csu_protocol::sync::{Connection, Fault, Held, Machine};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the laws know of all that happened, whoever saw it.
@@ -25,10 +25,6 @@ pub(super) struct Laws {
     trace: Hash,
     /// Frames that honest nodes sent to honest ones since the last healing.
     pub(super) since_healing: u64,
-}
-
-fn access<'m>(machine: Option<&'m Machine>, document: &DocumentId) -> Option<&'m Access> {
-    Some(machine?.document(document)?.access())
 }
 
 impl Laws {
@@ -105,7 +101,7 @@ impl Laws {
             assert!(confirmed, "a law is broken: {number} sent data to {peer}, which it is not paired with");
         }
         for document in self.named_in(&frame.bytes) {
-            let may_hear = access(machine, &document).is_some_and(|access| access.was_ever_named(&to.organisation));
+            let may_hear = from.access(&document).is_some_and(|access| access.was_ever_named(&to.organisation));
             assert!(
                 may_hear || self.told.contains(&(peer, number, document)),
                 "a law is broken: {number} told {peer} of document {}, which never named it, in a message of kind {}",
@@ -114,10 +110,10 @@ impl Laws {
             );
         }
         let Some(carried) = frame.carried() else { return };
-        let may = access(machine, &carried.document).is_some_and(|access| {
+        let may = from.access(&carried.document).is_some_and(|access| {
             let erased = carried.plane == Plane::Content && access.is_erased();
             let destroyed =
-                machine.and_then(|machine| machine.document(&carried.document)).is_some_and(csu_protocol::sync::Holding::is_destroyed);
+                machine.and_then(|machine| machine.document(&carried.document)).is_some_and(csu_protocol::sync::Held::is_destroyed);
             !erased
                 && (carried.plane == Plane::Control || !destroyed)
                 && access.may_hold(&to.organisation, carried.plane, from.clock(now_ms))
@@ -161,7 +157,7 @@ impl Laws {
         let Some(carried) = frame.carried().filter(|_| from.honest && to.honest) else { return };
         link.heard[link.side(to.number)].extend(carried.entries.iter().map(VerifiedEntry::id));
         self.figures.arrived += carried.entries.len() as u64;
-        if let Some(access) = access(to.machine.as_ref(), &carried.document) {
+        if let Some(access) = to.access(&carried.document) {
             self.figures.known += carried.entries.iter().filter(|entry| access.contains(&entry.id())).count() as u64;
         }
     }
@@ -188,8 +184,8 @@ impl Laws {
     /// Law: nothing that was acknowledged is lost.
     pub(super) fn nothing_is_lost(&self, member: &Member) {
         for (document, entries) in &member.acknowledged {
-            let held = access(member.machine.as_ref(), document);
-            let lost = entries.iter().find(|id| !held.is_some_and(|access| access.contains(id)));
+            let held = member.access(document);
+            let lost = entries.iter().find(|id| !held.as_ref().is_some_and(|access| access.contains(id)));
             assert!(
                 lost.is_none(),
                 "a law is broken: {} lost an entry of document {} that it acknowledged",
@@ -201,8 +197,8 @@ impl Laws {
 
     /// Law: nobody honest contradicts itself, whatever it forgot in a crash. Asked where nobody lies.
     pub(super) fn nobody_contradicts_itself(&self, member: &Member) {
-        for (document, holding) in member.machine.iter().flat_map(Machine::documents) {
-            let forks = holding.access().forks().count();
+        for document in member.machine.iter().flat_map(Machine::documents).map(Held::document) {
+            let forks = member.access(&document).map_or(0, |access| access.forks().count());
             assert_eq!(forks, 0, "a law is broken: in document {} somebody contradicts itself", document.short());
         }
     }
@@ -214,22 +210,22 @@ impl Laws {
         let connection = machine.connection(&other.organisation);
         assert_eq!(connection, Some(Connection::InSync), "a law is broken: {us} and {them} can talk, and {us} is not up to date");
         self.figures.pairs += 1;
-        for (document, holding) in machine.documents() {
-            let ours = holding.access();
+        for held in machine.documents() {
+            let document = &held.document();
+            let Some(ours) = one.access(document) else { continue };
             if !ours.was_ever_named(&other.organisation) {
                 continue;
             }
-            let told = theirs.document(document).map(|holding| holding.access());
-            let Some(their) = told else {
+            let Some(their) = other.access(document) else {
                 panic!("a law is broken: {them} knows nothing of document {}, which {us} has for it", document.short());
             };
-            self.same(Plane::Control, (us, ours), (them, their), document);
-            let both = [(ours, one.clock(now_ms)), (their, other.clock(now_ms))]
+            self.same(Plane::Control, (us, &ours), (them, &their), document);
+            let both = [(&ours, one.clock(now_ms)), (&their, other.clock(now_ms))]
                 .into_iter()
                 .all(|(access, now)| [one, other].into_iter().all(|member| access.may_hold(&member.organisation, Plane::Content, now)));
-            let destroyed = holding.is_destroyed() || theirs.document(document).is_some_and(csu_protocol::sync::Holding::is_destroyed);
+            let destroyed = held.is_destroyed() || theirs.document(document).is_some_and(csu_protocol::sync::Held::is_destroyed);
             if both && !ours.is_erased() && !destroyed {
-                self.same(Plane::Content, (us, ours), (them, their), document);
+                self.same(Plane::Content, (us, &ours), (them, &their), document);
             }
         }
     }

@@ -148,9 +148,7 @@ impl World {
     fn forge(&mut self, number: usize, document: DocumentId) -> Vec<Vec<u8>> {
         let member = &self.members[number];
         let Some(liar) = self.liars.get_mut(&number) else { return Vec::new() };
-        let Some(access) = member.machine.as_ref().and_then(|machine| machine.document(&document)).map(|holding| holding.access()) else {
-            return Vec::new();
-        };
+        let Some(access) = member.access(&document) else { return Vec::new() };
         let now = member.clock(self.now_ms);
         let genesis = EntryId::from(document);
         let under = access.standing_for(&member.organisation, Role::Relay, now).unwrap_or(genesis);
@@ -162,7 +160,7 @@ impl World {
             _ => Body::Receipt { erase: genesis },
         };
         let acting = Acting { organisation: member.organisation, signer: Signer::Device(&member.key), under: Some(under) };
-        let Ok(entry) = author::control(access, &acting, body) else { return Vec::new() };
+        let Ok(entry) = author::control(&access, &acting, body) else { return Vec::new() };
         let mut entry: SignedEntry = entry.into_signed();
         let stored = member.store.document(&document).unwrap_or_default();
         match liar.dice.below(4) {

@@ -6,7 +6,7 @@ use csu_protocol::entry::{EpochKey, Signer};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use csu_protocol::store::{Memory, Write};
-use csu_protocol::sync::{Budget, Input, Machine};
+use csu_protocol::sync::{Budget, Input, Machine, OpenAccess};
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,6 +96,11 @@ impl Member {
     pub(super) fn start(&mut self) {
         let machine = Machine::new(self.card.clone(), self.store.start(), Budget::default(), &self.store);
         self.machine = Some(machine.unwrap_or_else(|error| panic!("member {} cannot start from its own storage: {error}", self.number)));
+    }
+
+    /// The graph of a document; none while it is down, or if it does not hold it.
+    pub(super) fn access(&self, document: &DocumentId) -> Option<OpenAccess> {
+        self.machine.as_ref()?.access(document, &self.store).expect("memory can be read")
     }
 
     /// Loses everything that was not committed.

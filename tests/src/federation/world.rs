@@ -181,7 +181,7 @@ impl World {
                 let side = link.as_ref().map_or(0, |link| link.side(number));
                 link.into_iter().for_each(|link| drop(link.in_flight[side].drain(..frames.min(link.in_flight[side].len()))));
             }
-            machine.handle(now, input);
+            machine.handle(now, input, &member.store).expect("memory can be read");
         }
         then(self, number);
         let held = self.pump(number);
@@ -287,8 +287,9 @@ impl World {
                     }
                     self.close(link, number);
                     let (now, device) = (self.members[number].clock(self.now_ms), self.members[peer].device());
-                    if let Some(machine) = &mut self.members[number].machine {
-                        machine.handle(now, Input::Disconnected(device));
+                    let Member { machine, store, .. } = &mut self.members[number];
+                    if let Some(machine) = machine {
+                        machine.handle(now, Input::Disconnected(device), store).expect("memory can be read");
                     }
                 }
                 Held::Targets => {

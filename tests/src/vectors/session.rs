@@ -6,12 +6,13 @@
 
 use super::cast::{self, Organisation, brixton, police};
 use super::hex;
+use csu_protocol::access::Access;
 use csu_protocol::author::{self, Acting, Audience};
 use csu_protocol::entry::{Body, Grant, Openness, Plane, Principal, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::identity::{OrganisationKind, SignedCard};
 use csu_protocol::store::Memory;
-use csu_protocol::sync::{Budget, Input, Machine, Output};
+use csu_protocol::sync::{Budget, Held, Input, Machine, Output};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 use serde::{Deserialize, Serialize};
@@ -79,33 +80,34 @@ impl Node {
         &mut self,
         now: Timestamp,
         document: DocumentId,
-        make: impl FnOnce(&Machine, &Acting<'_>) -> csu_protocol::entry::VerifiedEntry,
+        make: impl FnOnce(&Access, &Acting<'_>) -> csu_protocol::entry::VerifiedEntry,
     ) {
         let acting = Acting { organisation: self.of.id(), signer: Signer::Device(&self.of.device), under: Some(document.into()) };
-        let entry = make(&self.machine, &acting);
-        self.machine.publish(now, entry).expect("a sound entry");
+        let access = self.machine.access(&document, &self.store).expect("a store").expect("held");
+        let entry = make(&access, &acting);
+        self.machine.publish(now, entry, &self.store).expect("a sound entry");
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input) {
+        self.machine.handle(now, input, &self.store).expect("a store");
     }
 
     fn control(&mut self, now: Timestamp, document: DocumentId, body: Body) {
-        self.publish(now, document, |machine, acting| {
-            author::control(machine.document(&document).expect("held").access(), acting, body).expect("an entry")
-        });
+        self.publish(now, document, |access, acting| author::control(access, acting, body).expect("an entry"));
     }
 
     /// A key: the smallest entry of content.
     fn key(&mut self, now: Timestamp, document: DocumentId) {
         let mut entropy = cast::entropy(self.drawn);
         let nobody = Audience { recipients: Vec::new(), openness: Openness::Anyone };
-        self.publish(now, document, |machine, acting| {
-            author::key(machine.document(&document).expect("held").access(), acting, &nobody, &[], &mut entropy).expect("an entry").0
-        });
+        self.publish(now, document, |access, acting| author::key(access, acting, &nobody, &[], &mut entropy).expect("an entry").0);
     }
 
     fn begin(&mut self, now: Timestamp, grants: Vec<Grant>) -> DocumentId {
         let mut entropy = self.entropy();
         let genesis = author::genesis(self.of.id(), Signer::Device(&self.of.device), grants, &mut entropy).expect("a genesis");
         let document = genesis.document();
-        self.machine.publish(now, genesis).expect("a sound entry");
+        self.machine.publish(now, genesis, &self.store).expect("a sound entry");
         document
     }
 }
@@ -124,14 +126,14 @@ impl Net {
     fn connect(&mut self) {
         let devices = [0, 1].map(|at| self.nodes[at].of.device.device());
         for (at, other) in [(0, 1), (1, 0)] {
-            self.nodes[at].machine.handle(self.now, Input::Connected(devices[other]));
+            self.nodes[at].handle(self.now, Input::Connected(devices[other]));
         }
     }
 
     fn disconnect(&mut self) {
         let devices = [0, 1].map(|at| self.nodes[at].of.device.device());
         for (at, other) in [(0, 1), (1, 0)] {
-            self.nodes[at].machine.handle(self.now, Input::Disconnected(devices[other]));
+            self.nodes[at].handle(self.now, Input::Disconnected(devices[other]));
         }
     }
 
@@ -170,8 +172,8 @@ impl Net {
             let name = format!("{} {}: {kind}", self.frames.len() + 1, NAMES[from]);
             self.frames.push(Frame { name, value: value.into(), bytes: hex(frame), also: BTreeMap::new() });
         }
-        self.nodes[from].machine.handle(self.now, Input::Sent(devices[1 - from], 1));
-        self.nodes[1 - from].machine.handle(self.now, Input::Received(devices[from], Box::new(message)));
+        self.nodes[from].handle(self.now, Input::Sent(devices[1 - from], 1));
+        self.nodes[1 - from].handle(self.now, Input::Received(devices[from], Box::new(message)));
     }
 
     fn pair(&mut self) {
@@ -190,18 +192,20 @@ impl Net {
     /// The places that one side shares with the other, as it sees it.
     fn places(&self, at: usize) -> BTreeSet<(DocumentId, Plane, String)> {
         let organisations = [0, 1].map(|at| self.nodes[at].of.id());
-        let held = self.nodes[at].machine.documents().flat_map(|(document, holding)| {
-            let access = holding.access();
+        let Node { machine, store, .. } = &self.nodes[at];
+        let held = machine.documents().map(Held::document).flat_map(|document| {
+            let access = machine.access(&document, store).expect("a store").expect("held");
             let shared = |plane: &Plane| {
                 access.heads(*plane).next().is_some() && organisations.iter().all(|of| access.may_hold(of, *plane, self.now))
             };
-            Plane::ALL.into_iter().filter(shared).map(|plane| (*document, plane, access.version(plane).to_string())).collect::<Vec<_>>()
+            Plane::ALL.into_iter().filter(shared).map(|plane| (document, plane, access.version(plane).to_string())).collect::<Vec<_>>()
         });
         held.collect()
     }
 
     fn entries(&self, at: usize, document: DocumentId) -> BTreeSet<EntryId> {
-        self.nodes[at].machine.document(&document).map(|holding| holding.access().entries(Plane::Content).collect()).unwrap_or_default()
+        let Node { machine, store, .. } = &self.nodes[at];
+        machine.access(&document, store).expect("a store").map(|access| access.entries(Plane::Content).collect()).unwrap_or_default()
     }
 }
 

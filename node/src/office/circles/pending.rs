@@ -44,8 +44,10 @@ struct Scene {
 impl Office {
     /// None where nothing is to be changed any more, or nothing may be told: the document is withdrawn or erased, silent, or not here.
     fn scene(&self, document: &DocumentId, circle: &CircleRow, sharing: Sharing) -> Result<Option<Scene>, Problem> {
-        let access = self.machine.document(document).map(csu_protocol::sync::Holding::access);
-        let Some(access) = access.filter(|_| !self.is_silent(document)) else { return Ok(None) };
+        if self.machine.document(document).is_none() || self.is_silent(document) {
+            return Ok(None);
+        }
+        let access = self.access_of(document)?;
         let Some(owner) = access.owner().filter(|_| access.withdrawal().is_none() && !access.is_erased()) else { return Ok(None) };
         let mut shares = self.storage.shares(document)?;
         shares.retain(|share| share.until.is_none_or(|until| now() < until));
@@ -181,7 +183,7 @@ impl Office {
         let line = self.line(document, loses, CircleStep::Takes)?;
         Ok(match tried {
             Ok(trial) => {
-                let effect = self.effect(document, self.access_of(document)?, trial.access())?;
+                let effect = self.effect(document, &*self.access_of(document)?, trial.access())?;
                 CircleChange { keeps: highest(trial.access(), loses.subject), effect: Some(effect), ..line }
             }
             Err(problem) => CircleChange { blocked: Some(blocked_by(problem)), ..line },

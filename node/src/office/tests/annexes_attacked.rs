@@ -73,8 +73,8 @@ fn begun_by_police(office: &mut Office, police: OrganisationId, grants: Vec<Gran
 fn police_say(office: &mut Office, police: OrganisationId, document: DocumentId, wanted: &Wanted) {
     let key = DeviceKey::from_seed(&[3; 32]);
     let (acting, entropy) = (police_in(&key, police, document), &mut Entropy::from_seed([9; 32]));
-    let audience = reading::audience(office.access_of(&document).unwrap(), office.machine.directory(), now());
-    let (epoch, epoch_key) = author::key(office.access_of(&document).unwrap(), &acting, &audience, &[], entropy).unwrap();
+    let audience = reading::audience(&office.access_of(&document).unwrap(), office.machine.directory(), now());
+    let (epoch, epoch_key) = author::key(&office.access_of(&document).unwrap(), &acting, &audience, &[], entropy).unwrap();
     let id = epoch.id();
     publish(office, vec![epoch]);
     say(office, &acting, document, (id, &epoch_key), wanted);
@@ -85,7 +85,7 @@ fn say(office: &mut Office, acting: &Acting<'_>, document: DocumentId, epoch: (E
     let change = Content::default().revise(&document, &[], wanted).unwrap();
     let payload = RevisionPayload { at: now(), person: None, change: change.bytes().to_vec() };
     let access = office.access_of(&document).unwrap();
-    let revision = author::revision(access, acting, epoch, vec![], &payload, &mut Entropy::from_seed([10; 32])).unwrap();
+    let revision = author::revision(&access, acting, epoch, vec![], &payload, &mut Entropy::from_seed([10; 32])).unwrap();
     publish(office, vec![revision]);
 }
 
@@ -176,7 +176,7 @@ fn an_annex_is_withdrawn_with_what_a_delegate_withdrew() {
     let annex = annexed(&mut office, &whole.reference, to("Council"));
     let (key, document) = (DeviceKey::from_seed(&[3; 32]), whole.id.unwrap());
     let body = Body::Withdraw { reason: Reason::ConsentWithdrawn };
-    let withdraw = author::control(office.access_of(&document).unwrap(), &police_in(&key, police, document), body).unwrap();
+    let withdraw = author::control(&office.access_of(&document).unwrap(), &police_in(&key, police, document), body).unwrap();
     publish(&mut office, vec![withdraw]);
     let shown = opened_here(&mut office, &annex.reference).unwrap();
     assert_eq!((shown.state.as_str(), shown.withdrawn.unwrap().reason), ("withdrawn", Reason::ConsentWithdrawn));
@@ -193,7 +193,7 @@ fn an_annex_of_anothers_document_is_withdrawn_and_erased_with_it() {
     let key = DeviceKey::from_seed(&[3; 32]);
     let acting = police_in(&key, others[0], document);
     let say = |office: &mut Office, body| {
-        let entry = author::control(office.access_of(&document).unwrap(), &acting, body).unwrap();
+        let entry = author::control(&office.access_of(&document).unwrap(), &acting, body).unwrap();
         publish(office, vec![entry]);
     };
     say(&mut office, Body::Withdraw { reason: Reason::ConsentWithdrawn });
@@ -229,7 +229,7 @@ fn an_opening_that_crossed_the_revocation_is_in_the_owners_log() {
         let whole = issued(&mut office, to("Police"));
         let annex = annexed(&mut office, &whole.reference, to("Police"));
         let document = annex.id.unwrap();
-        let opening = opening_by_police(&office, &office.access_of(&document).unwrap().clone(), police);
+        let opening = opening_by_police(&office, &csu_protocol::access::Access::clone(&office.access_of(&document).unwrap()), police);
         if revoked {
             let request = RevocationRequest { who: "Police".to_owned(), ..Default::default() };
             office.revoke(&Actor::default(), &annex.reference, request).unwrap();
@@ -237,7 +237,7 @@ fn an_opening_that_crossed_the_revocation_is_in_the_owners_log() {
         }
         // As it is once a neighbour has brought it.
         let id = opening.id();
-        office.machine.publish(now(), opening).unwrap();
+        office.publish(opening).unwrap();
         office.pump().unwrap();
         office.responded.push((document, vec![id]));
         office.settle().unwrap();
@@ -253,14 +253,14 @@ fn openings_that_come_back_together_with_the_annex_are_in_the_log() {
     let whole = issued(&mut office, to("Police"));
     let annex = annexed(&mut office, &whole.reference, to("Police"));
     let document = annex.id.unwrap();
-    let opening = opening_by_police(&office, &office.access_of(&document).unwrap().clone(), police);
+    let opening = opening_by_police(&office, &csu_protocol::access::Access::clone(&office.access_of(&document).unwrap()), police);
     let id = opening.id();
     publish(&mut office, vec![opening]);
     // The same organisation, restored by its phrase alone.
     let (_folder, mut restored, _) = super::office();
     for document in [document, whole.id.unwrap()] {
         for stored in csu_protocol::store::Read::document(&office.storage, &document).unwrap() {
-            restored.machine.publish(now(), stored.entry.reopen().unwrap()).unwrap();
+            restored.publish(stored.entry.reopen().unwrap()).unwrap();
         }
     }
     restored.pump().unwrap();

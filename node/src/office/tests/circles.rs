@@ -263,7 +263,7 @@ fn what_this_organisation_may_not_change_is_named_with_who_could() {
     let access = office.access_of(&document).unwrap();
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
     let body = Body::Revoke { principal: Principal::Organisation(us), keep: access.keep_all_of(&us) };
-    let revoked = author::control(access, &acting, body).unwrap();
+    let revoked = author::control(&access, &acting, body).unwrap();
     publish(&mut office, vec![revoked]);
     let page = office.pending(&Actor::default(), "Ward", PendingQuery::default()).unwrap();
     let blocked = page.items[0].blocked.clone().unwrap();

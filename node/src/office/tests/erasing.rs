@@ -39,9 +39,8 @@ fn ends_erased(folder: &Path, office: Office, id: &DocumentId) {
     drop(office);
     for _ in 0..2 {
         let office = opened(folder, Storage::open(folder, Options::default()).unwrap().storage);
-        let holding = office.machine.document(id).unwrap();
-        assert!(holding.is_destroyed());
-        assert_eq!(holding.access().obeyed().len(), 1, "confirmed once");
+        assert!(office.machine.document(id).unwrap().is_destroyed());
+        assert_eq!(office.access_of(id).unwrap().obeyed().len(), 1, "confirmed once");
         let view = office.erasure_of(&id.to_string()).unwrap();
         assert_eq!((view.outstanding, view.holders.len(), view.title), (1, 2, None));
         let stored = office.storage.document(id).unwrap();
@@ -73,7 +72,7 @@ fn cut_off_after_the_parts_are_destroyed_it_goes_on_at_the_next_start() {
     let (folder, mut office, id) = with_guide();
     order(&mut office, &id);
     office.try_settle().unwrap();
-    assert!(office.machine.document(&id).unwrap().access().obeyed().is_empty() && is_left(folder.path()), "the control");
+    assert!(office.access_of(&id).unwrap().obeyed().is_empty() && is_left(folder.path()), "the control");
     ends_erased(folder.path(), office, &id);
 }
 
@@ -95,7 +94,7 @@ fn cut_off_while_it_is_confirmed_it_is_confirmed_once() {
     office.try_settle().unwrap();
     office.storage.rewrite().unwrap();
     assert!(office.storage.empty_log().unwrap());
-    let owed = office.machine.owed_receipt(&id).unwrap();
+    let owed = office.machine.owed_receipt(&id, &office.storage).unwrap().unwrap();
     office.sign_control(&id, owed.under, Body::Receipt { erase: owed.erase }).unwrap();
     office.pump().unwrap();
     ends_erased(folder.path(), office, &id);
@@ -108,12 +107,12 @@ fn while_somebody_reads_beside_nothing_is_confirmed_and_it_is_tried_again() {
     let reader = rusqlite::Connection::open(folder.path().join(crate::storage::FILE)).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM entry").unwrap();
     office.settle().unwrap();
-    assert!(office.machine.document(&id).unwrap().access().obeyed().is_empty(), "confirmed before it was gone");
+    assert!(office.access_of(&id).unwrap().obeyed().is_empty(), "confirmed before it was gone");
     assert!(office.erasing.wake_in().is_some());
     reader.execute_batch("COMMIT").unwrap();
     drop(reader);
     std::thread::sleep(office.erasing.wake_in().unwrap());
     office.settle().unwrap();
-    assert_eq!((office.machine.document(&id).unwrap().access().obeyed().len(), office.erasing.wake_in()), (1, None));
+    assert_eq!((office.access_of(&id).unwrap().obeyed().len(), office.erasing.wake_in()), (1, None));
     ends_erased(folder.path(), office, &id);
 }

@@ -55,25 +55,25 @@ fn act(office: &mut Office, cast: &Cast, document: DocumentId, old: &mut csu_pro
     let entry = match (choice, subject) {
         // On an old view this contradicts what the same author has said since.
         (0, _) if old.contains(&under) => author::control(old, &acting, grant).unwrap(),
-        (0..=5, _) => author::control(access, &acting, grant).unwrap(),
+        (0..=5, _) => author::control(&access, &acting, grant).unwrap(),
         (6 | 7, Subject::Organisation(id)) => {
             let keep = if dice.below(2) == 0 { access.keep_all_of(&id) } else { Vec::new() };
-            let view = if dice.below(3) == 0 && old.contains(&under) && keep.is_empty() { &*old } else { access };
+            let view = if dice.below(3) == 0 && old.contains(&under) && keep.is_empty() { &*old } else { &*access };
             author::control(view, &acting, Body::Revoke { principal: Principal::Organisation(id), keep }).unwrap()
         }
         (6 | 7, Subject::Anyone) => return,
         _ => {
-            let audience = reading::audience(access, office.machine.directory(), now());
+            let audience = reading::audience(&access, office.machine.directory(), now());
             let audience = csu_protocol::author::Audience { openness: csu_protocol::entry::Openness::Recipients, ..audience };
             let payload =
                 ResponsePayload { at: now(), person: None, remark: Remark::Comment, step: String::new(), text: "Seen.".to_owned() };
-            author::response(access, &acting, &audience, &payload, &mut dice.0).unwrap()
+            author::response(&access, &acting, &audience, &payload, &mut dice.0).unwrap()
         }
     };
     if dice.below(3) == 0 {
-        *old = access.clone();
+        *old = csu_protocol::access::Access::clone(&access);
     }
-    office.machine.publish(now(), entry).ok();
+    office.publish(entry).ok();
 }
 
 /// The highest role that each subject has by name, found without the code under test.
@@ -126,8 +126,8 @@ fn what_a_preview_shows_is_what_the_revocation_then_does() {
             if owner == 0 { vec![given(us, Role::Admin), given(others[1], Role::Admin)] } else { vec![given(others[0], Role::Admin)] };
         let genesis = author::genesis(*id, signer, first, &mut dice.0).unwrap();
         let document = genesis.document();
-        office.machine.publish(now(), genesis).unwrap();
-        let mut old = office.access_of(&document).unwrap().clone();
+        office.publish(genesis).unwrap();
+        let mut old = csu_protocol::access::Access::clone(&office.access_of(&document).unwrap());
         for _ in 0..6 + dice.below(20) {
             act(&mut office, &cast, document, &mut old, &mut dice);
         }
@@ -193,15 +193,15 @@ fn passed_on(office: &mut Office, police: OrganisationId, council: OrganisationI
     let (key, other) = (DeviceKey::from_seed(&[3; 32]), DeviceKey::from_seed(&[4; 32]));
     let acting = Acting { organisation: police, signer: Signer::Device(&key), under: Some(document.into()) };
     let grants = Body::Grant { grants: vec![given(council, Role::Write)] };
-    let granted = author::control(office.access_of(&document).unwrap(), &acting, grants).unwrap();
+    let granted = author::control(&office.access_of(&document).unwrap(), &acting, grants).unwrap();
     let under = granted.id();
     publish(office, vec![granted]);
     for (organisation, signer, under) in [(council, &other, under), (police, &key, document.into())] {
         let access = office.access_of(&document).unwrap();
-        let audience = reading::audience(access, office.machine.directory(), now());
+        let audience = reading::audience(&access, office.machine.directory(), now());
         let acting = Acting { organisation, signer: Signer::Device(signer), under: Some(under) };
         let payload = ResponsePayload { at: now(), person: None, remark: Remark::Comment, step: String::new(), text: "Seen.".to_owned() };
-        let said = author::response(access, &acting, &audience, &payload, &mut Entropy::from_seed([8; 32])).unwrap();
+        let said = author::response(&access, &acting, &audience, &payload, &mut Entropy::from_seed([8; 32])).unwrap();
         publish(office, vec![said]);
     }
     document

@@ -17,7 +17,7 @@ fn a_full_disk_costs_the_group_and_nothing_more() {
     assert!(matches!(storage.apply(&first[0]), Err(StorageError::RollBackFirst)));
     assert!(matches!(storage.commit(), Err(StorageError::RollBackFirst)));
     storage.rollback().unwrap();
-    assert_eq!(storage.start().unwrap().documents, [kept]);
+    assert!(storage.start().unwrap().documents.keys().eq([&kept]));
     assert_eq!(storage.document(&kept).unwrap().len(), 3);
     assert!(storage.document(&lost).unwrap().is_empty());
 
@@ -25,7 +25,7 @@ fn a_full_disk_costs_the_group_and_nothing_more() {
     storage.commit().unwrap();
     storage.close().unwrap();
     let storage = open(folder.path());
-    assert_eq!(storage.start().unwrap().documents, [kept]);
+    assert!(storage.start().unwrap().documents.keys().eq([&kept]));
     assert_eq!(storage.meta("sequence").unwrap().as_deref(), Some("8"));
 }
 

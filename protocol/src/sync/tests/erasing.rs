@@ -25,13 +25,13 @@ fn parts(node: &Node, document: &DocumentId) -> (usize, usize) {
 
 fn obey(net: &mut Net, node: usize, document: &DocumentId) {
     let now = net.now;
-    net.nodes[node].machine.destroy(now, document).unwrap();
+    net.nodes[node].destroy(now, document).unwrap();
     net.run();
-    let owed = net.nodes[node].machine.owed_receipt(document).unwrap();
+    let owed = net.nodes[node].owed_receipt(document).unwrap();
     let acting = net.nodes[node].acting(owed.under);
-    let access = net.nodes[node].machine.document(document).unwrap().access();
+    let access = &net.nodes[node].access(document);
     let receipt = control(access, &acting, Body::Receipt { erase: owed.erase }).unwrap();
-    net.nodes[node].machine.publish(now, receipt).unwrap();
+    net.nodes[node].publish(now, receipt).unwrap();
     net.run();
 }
 
@@ -49,11 +49,11 @@ fn what_was_destroyed_is_not_read_back_not_sent_and_not_taken_again_and_all_hear
     net.nodes[0].control(document, Body::Erase);
     net.run();
     for node in [0, 1] {
-        assert_eq!(net.nodes[node].machine.owed_receipt(&document), None, "nothing is confirmed that is not done");
+        assert_eq!(net.nodes[node].owed_receipt(&document), None, "nothing is confirmed that is not done");
         assert_eq!(net.nodes[node].machine.to_destroy().collect::<Vec<_>>(), [document]);
         obey(&mut net, node, &document);
         assert_eq!(parts(&net.nodes[node], &document), (2, 0));
-        assert_eq!(net.nodes[node].machine.owed_receipt(&document), None, "once");
+        assert_eq!(net.nodes[node].owed_receipt(&document), None, "once");
         restart(&mut net.nodes[node]);
         let holding = net.nodes[node].machine.document(&document).unwrap();
         assert!(holding.is_destroyed() && net.nodes[node].machine.to_destroy().next().is_none());
@@ -64,18 +64,18 @@ fn what_was_destroyed_is_not_read_back_not_sent_and_not_taken_again_and_all_hear
     // The one that was away has all of it, and offers it to nobody once it knows; what it sends all the same is not taken.
     net.connect(1, 2);
     assert!(net.delivered.iter().all(|(plane, name, _)| *name != "entries" || *plane == Some(Plane::Control)));
-    assert!(net.nodes[2].machine.document(&document).unwrap().access().is_erased());
+    assert!(net.nodes[2].access(&document).is_erased());
     let content: Vec<VerifiedEntry> = whole.into_iter().filter_map(|stored| stored.entry.verify().ok()).collect();
     let content: Vec<VerifiedEntry> = content.into_iter().filter(|entry| entry.header().plane() == Plane::Content).collect();
     let (now, device) = (net.now, net.nodes[2].key.device());
     let message = Message::Entries { document, plane: Plane::Content, entries: content };
-    net.nodes[1].machine.handle(now, Input::Received(device, Box::new(message)));
+    net.nodes[1].handle(now, Input::Received(device, Box::new(message)));
     net.run();
     assert_eq!(parts(&net.nodes[1], &document), (2, 0));
     obey(&mut net, 2, &document);
     net.connect(0, 1);
     for node in &net.nodes {
-        let access = node.machine.document(&document).unwrap().access();
+        let access = &node.access(&document);
         let who: std::collections::BTreeSet<_> = access.obeyed().iter().map(|obeyed| obeyed.by).collect();
         assert_eq!(who, access.named(), "node {}", node.machine.card().card().name);
         assert_eq!(access.erasure().unwrap().why, Some(Reason::Legal));
@@ -103,7 +103,7 @@ fn content_that_waited_for_its_past_or_was_under_way_is_forgotten_when_an_erase_
     let (now, device) = (net.now, net.nodes[2].key.device());
     let mut bring = |plane: Plane, entries: Vec<VerifiedEntry>| {
         let message = Message::Entries { document, plane, entries };
-        net.nodes[1].machine.handle(now, Input::Received(device, Box::new(message)));
+        net.nodes[1].handle(now, Input::Received(device, Box::new(message)));
         net.nodes[1].machine.pending().0
     };
     let newest = verified(Plane::Content).into_iter().filter(|entry| entry.id() == last).collect();
@@ -118,14 +118,14 @@ fn content_that_waited_for_its_past_or_was_under_way_is_forgotten_when_an_erase_
 #[test]
 fn nothing_is_destroyed_that_nobody_had_erased_and_nothing_is_written_on_what_was() {
     let (mut net, document) = three();
-    assert_eq!(net.nodes[0].machine.destroy(NOW, &document), Err(CommandError::NotErased));
+    assert_eq!(net.nodes[0].destroy(NOW, &document), Err(CommandError::NotErased));
     net.nodes[0].control(document, Body::Erase);
     let entropy = &mut net.nodes[0].entropy();
-    let access = net.nodes[0].machine.document(&document).unwrap().access();
+    let access = &net.nodes[0].access(&document);
     let audience = Audience { recipients: Vec::new(), openness: Openness::Anyone };
     let (key, _) = author::key(access, &net.nodes[0].acting(document.into()), &audience, &[], entropy).unwrap();
-    assert_eq!(net.nodes[0].machine.publish(NOW, key), Err(CommandError::Erased));
-    assert!(net.nodes[0].machine.document(&document).unwrap().access().erasure().unwrap().why.is_none(), "no reason was given");
+    assert_eq!(net.nodes[0].publish(NOW, key), Err(CommandError::Erased));
+    assert!(net.nodes[0].access(&document).erasure().unwrap().why.is_none(), "no reason was given");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_former_reader_confirms_and_one_that_only_anyone_names_has_no_standing_to() 
     net.nodes[0].control(document, Body::Erase);
     net.run();
     obey(&mut net, 1, &document);
-    let obeyed = net.nodes[0].machine.document(&document).unwrap().access().obeyed();
+    let obeyed = net.nodes[0].access(&document).obeyed();
     assert_eq!(obeyed.iter().map(|obeyed| obeyed.by).collect::<Vec<_>>(), [former]);
 
     let mut net = Net::new(2);
@@ -147,10 +147,10 @@ fn a_former_reader_confirms_and_one_that_only_anyone_names_has_no_standing_to() 
     net.run();
     net.nodes[0].control(open, Body::Erase);
     net.run();
-    net.nodes[1].machine.destroy(NOW, &open).unwrap();
+    net.nodes[1].destroy(NOW, &open).unwrap();
     net.run();
     assert_eq!(parts(&net.nodes[1], &open), (2, 0));
-    assert_eq!(net.nodes[1].machine.owed_receipt(&open), None);
+    assert_eq!(net.nodes[1].owed_receipt(&open), None);
 }
 
 #[test]
@@ -160,19 +160,19 @@ fn what_a_thief_had_erased_stays_destroyed_where_it_was_obeyed_and_is_declined_t
     // The owner's device is stolen, and has it erased; the owner's root key takes that back.
     net.nodes[0].control(document, Body::Erase);
     net.run();
-    net.nodes[1].machine.destroy(net.now, &document).unwrap();
+    net.nodes[1].destroy(net.now, &document).unwrap();
     let root = RootKey::from_secret([1; 32]);
-    let access = net.nodes[0].machine.document(&document).unwrap().access();
+    let access = &net.nodes[0].access(&document);
     let content = access.tip(&crate::entry::Author::Device(net.nodes[0].key.device()), Plane::Content).unwrap().0;
     let author = crate::entry::Author::Device(net.nodes[0].key.device());
     let keep = [(Plane::Control, document.into()), (Plane::Content, content)].map(|(plane, entry)| Keep { author, plane, entry });
     let body = Body::Revoke { principal: Principal::Device(net.nodes[0].key.device()), keep: keep.to_vec() };
     let acting = Acting { organisation: root.organisation(), signer: Signer::Root(&root), under: None };
     let revoke = control(access, &acting, body).unwrap();
-    net.nodes[0].machine.publish(net.now, revoke).unwrap();
+    net.nodes[0].publish(net.now, revoke).unwrap();
     net.run();
     let holding = net.nodes[1].machine.document(&document).unwrap();
-    assert!(!holding.access().is_erased() && holding.is_destroyed());
+    assert!(!holding.sharing().is_erased() && holding.is_destroyed());
     net.connect(1, 2);
     net.disconnect(0, 1);
     net.connect(0, 1);
@@ -182,7 +182,7 @@ fn what_a_thief_had_erased_stays_destroyed_where_it_was_obeyed_and_is_declined_t
     net.connect(1, 2);
     assert_eq!(parts(&net.nodes[1], &document), (2, 0), "it came back");
     assert_eq!(parts(&net.nodes[2], &document).0, 0, "and nobody else lost it");
-    assert_eq!(net.nodes[1].machine.owed_receipt(&document), None, "no order counts that could be confirmed");
+    assert_eq!(net.nodes[1].owed_receipt(&document), None, "no order counts that could be confirmed");
     let (owner, other) = (net.nodes[0].organisation(), net.nodes[2].organisation());
     for peer in [owner, other] {
         assert_eq!(net.nodes[1].machine.connection(&peer), Some(Connection::InSync));

@@ -7,7 +7,7 @@ use crate::limits;
 impl Net {
     fn give(&mut self, from: usize, to: usize, message: Message) {
         let device = self.nodes[from].key.device();
-        self.nodes[to].machine.handle(NOW, Input::Received(device, Box::new(message)));
+        self.nodes[to].handle(NOW, Input::Received(device, Box::new(message)));
     }
 
     fn number(&self, at: usize, of: usize) -> String {
@@ -151,7 +151,7 @@ fn a_document_that_left_with_its_bringer_does_not_come_back_empty_with_a_card() 
     net.connect(0, 1);
     let card = net.nodes[2].machine.card().clone();
     net.give(1, 0, Message::Cards(vec![card]));
-    assert!(!net.nodes[0].machine.holdings.contains_key(&document));
+    assert!(!net.nodes[0].machine.documents.kept(&document).is_some());
 }
 
 #[test]

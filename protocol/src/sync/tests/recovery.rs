@@ -35,16 +35,16 @@ impl Node {
     fn disown(&mut self, root: u8) {
         let (us, now) = (self.organisation(), NOW);
         let root = RootKey::from_secret([root; 32]);
-        let documents: Vec<DocumentId> = self.machine.documents().map(|(document, _)| *document).collect();
+        let documents: Vec<DocumentId> = self.machine.documents().map(Held::document).collect();
         for document in documents {
             for device in self.machine.directory().replaced_devices(&us) {
                 let successors = self.machine.directory().successors(&us, &device);
-                let access = self.machine.document(&document).unwrap().access();
+                let access = &self.access(&document);
                 let own = || self.store.own_entries(&document, &device).unwrap();
                 let Some(body) = access.disown(&us, &device, &successors, own) else { continue };
                 let acting = Acting { organisation: us, signer: Signer::Root(&root), under: None };
                 let entry = author::control(access, &acting, body).unwrap();
-                self.machine.publish(now, entry).unwrap();
+                self.publish(now, entry).unwrap();
             }
         }
     }
@@ -74,8 +74,8 @@ impl Net {
     /// A device that is none of the nodes' connects to a node and says something; what it is answered.
     fn stranger_says(&mut self, at: usize, device: DeviceId, message: Message) -> Vec<&'static str> {
         let node = &mut self.nodes[at];
-        node.machine.handle(self.now, Input::Connected(device));
-        node.machine.handle(self.now, Input::Received(device, Box::new(message)));
+        node.handle(self.now, Input::Connected(device));
+        node.handle(self.now, Input::Received(device, Box::new(message)));
         let mut answers = Vec::new();
         while let Some(output) = node.machine.poll_output(self.now, &node.store).unwrap() {
             match output {
@@ -173,7 +173,7 @@ fn a_replaced_device_is_told_in_its_session_and_whenever_it_comes_and_nothing_el
     assert!(net.nodes[1].machine.targets().is_empty() && !net.nodes[1].machine.admits_strangers(NOW));
     let mut entropy = net.nodes[1].entropy();
     let genesis = author::genesis(net.nodes[1].organisation(), Signer::Device(&net.nodes[1].key), Vec::new(), &mut entropy);
-    assert_eq!(net.nodes[1].machine.publish(NOW, genesis.unwrap()), Err(CommandError::Replaced));
+    assert_eq!(net.nodes[1].publish(NOW, genesis.unwrap()), Err(CommandError::Replaced));
     net.nodes[1].restart();
     let successor = net.nodes[new].machine.card().clone();
     assert_eq!(net.nodes[1].machine.replaced_by(), Some(&successor), "also after a restart");
@@ -200,7 +200,7 @@ fn an_old_device_of_a_paired_organisation_is_refused_even_with_an_invitation() {
     let thief = net.nodes[1].key.device();
     let newer = card(2, 1, DeviceId::new([9; 32]));
     let own = net.nodes[0].organisation();
-    net.nodes[0].machine.handle(NOW, Input::Received(thief, Box::new(Message::Cards(vec![newer]))));
+    net.nodes[0].handle(NOW, Input::Received(thief, Box::new(Message::Cards(vec![newer]))));
     net.run();
     assert_eq!(net.nodes[1].machine.connection(&own), None, "the newer card ends the older device's session");
     let mut entropy = net.nodes[0].entropy();
@@ -227,7 +227,7 @@ fn nobody_but_the_root_key_ends_a_node() {
     let rival = (0..=255).map(|byte| card(1, 0, DeviceId::new([byte; 32]))).find(|rival| net.nodes[0].machine.card().supersedes(rival));
     let from = net.nodes[1].key.device();
     let cards = vec![same, rival.unwrap()];
-    net.nodes[0].machine.handle(NOW, Input::Received(from, Box::new(Message::Cards(cards))));
+    net.nodes[0].handle(NOW, Input::Received(from, Box::new(Message::Cards(cards))));
     net.run();
     assert_eq!(net.nodes[0].machine.replaced_by(), None);
     assert!(net.is_synced(0, 1));
@@ -352,7 +352,7 @@ fn what_came_back_from_a_backup_is_silent_until_a_neighbour_has_confirmed_it() {
     net.disconnect(0, 1);
     net.disconnect(1, 2);
     let granted = grant(&net.nodes[new], shared, other);
-    net.nodes[new].machine.publish(NOW, granted).unwrap();
+    net.nodes[new].publish(NOW, granted).unwrap();
     net.connect(new, 2);
     assert!(!net.nodes[new].machine.document(&private).unwrap().is_reconciled());
     assert_eq!(net.nodes[2].count(&shared, Plane::Content), 0);
@@ -369,7 +369,7 @@ fn what_came_back_from_a_backup_is_silent_until_a_neighbour_has_confirmed_it() {
 }
 
 fn grant(node: &Node, document: DocumentId, to: OrganisationId) -> crate::entry::VerifiedEntry {
-    let access = node.machine.document(&document).unwrap().access();
+    let access = &node.access(&document);
     let grants = vec![Grant { subject: Subject::Organisation(to), role: Role::Read, until: None }];
     author::control(access, &node.acting(document.into()), Body::Grant { grants }).unwrap()
 }
@@ -391,7 +391,7 @@ fn an_erase_that_the_neighbours_know_of_wins_over_a_backup_from_before() {
         net.nodes[1].revise(kept, b"after the backup");
         net.nodes[1].control(document, Body::Erase);
         net.run();
-        net.nodes[0].machine.destroy(NOW, &document).unwrap();
+        net.nodes[0].destroy(NOW, &document).unwrap();
         net.run();
         net.disconnect(0, 1);
         let new = net.restore_from(1, seed, 7, backup);
@@ -399,7 +399,7 @@ fn an_erase_that_the_neighbours_know_of_wins_over_a_backup_from_before() {
         net.connect(new, 0);
         assert!(net.is_synced(new, 0), "{:?}", net.faults());
         let holding = net.nodes[new].machine.document(&document).unwrap();
-        assert!(holding.is_reconciled() && holding.access().is_erased());
+        assert!(holding.is_reconciled() && holding.sharing().is_erased());
         assert_eq!(net.nodes[new].count(&kept, Plane::Content), 4, "what was written after the backup came back");
         let entries = net.delivered.iter().filter(|(plane, name, _)| *name == "entries" && *plane == Some(Plane::Content)).count();
         assert_eq!(entries, 1, "only what was missing was sent");
@@ -407,7 +407,7 @@ fn an_erase_that_the_neighbours_know_of_wins_over_a_backup_from_before() {
         let in_sync = net.nodes[new].notices.iter().filter(|notice| **notice == Notice::InSync(keeper)).count();
         assert_eq!(in_sync, 1, "it is not in sync before the content was compared");
         net.connect(new, 2);
-        assert!(net.nodes[2].machine.document(&document).unwrap().access().is_erased());
+        assert!(net.nodes[2].access(&document).is_erased());
         assert!(net.faults().is_empty(), "{:?}", net.faults());
     }
 }
@@ -421,7 +421,7 @@ fn a_device_of_another_organisation_that_a_peer_claimed_and_let_go_is_not_parted
     let from = net.nodes[1].key.device();
     for (generation, device) in [(3, device), (4, from)] {
         let cards = Message::Cards(vec![card(2, generation, device)]);
-        net.nodes[0].machine.handle(NOW, Input::Received(from, Box::new(cards)));
+        net.nodes[0].handle(NOW, Input::Received(from, Box::new(cards)));
         net.run();
     }
     assert!(net.is_synced(0, 2), "{:?}", net.faults());
@@ -445,10 +445,10 @@ fn a_thief_who_revokes_the_successor_does_not_keep_it_from_acting() {
     let words = net.nodes[new].revise(document, b"by the successor");
     net.run();
     for at in [0, new] {
-        let access = net.nodes[at].machine.document(&document).unwrap().access();
+        let access = &net.nodes[at].access(&document);
         assert!(access.is_authorised(&words), "{at}");
     }
-    let access = net.nodes[new].machine.document(&document).unwrap().access();
+    let access = &net.nodes[new].access(&document);
     let (us, old) = (net.nodes[1].organisation(), net.nodes[1].key.device());
     assert_eq!(access.disown(&us, &old, &BTreeSet::from([successor]), BTreeSet::new), None, "it is said");
     assert!(access.tip(&Author::Device(old), Plane::Control).is_some());
@@ -472,7 +472,7 @@ impl Net {
         if thief.is_some_and(|thief| self.nodes[thief].machine.replaced_by().is_some()) {
             self.forget(thief.unwrap());
         }
-        let documents: Vec<DocumentId> = self.nodes[a].machine.documents().map(|(document, _)| *document).collect();
+        let documents: Vec<DocumentId> = self.nodes[a].machine.documents().map(Held::document).collect();
         match what % 8 {
             0 | 1 if a != b => {
                 self.disconnect(a, b);
@@ -488,7 +488,7 @@ impl Net {
             }
             _ => {
                 let us = self.nodes[a].organisation();
-                let own = |document: &&DocumentId| self.nodes[a].machine.document(document).unwrap().access().owner() == Some(us);
+                let own = |document: &&DocumentId| self.nodes[a].access(document).owner() == Some(us);
                 let own: Vec<DocumentId> = documents.iter().filter(own).copied().collect();
                 if let Some(document) = own.get(usize::from(which) % own.len().max(1)) {
                     self.nodes[a].revise(*document, b"more");
@@ -543,18 +543,18 @@ fn whatever_happened_before_and_meanwhile_the_honest_agree_once_the_root_key_has
         assert!(honest.iter().all(|(a, b)| net.is_synced(*a, *b)), "{seed}: {:?}", net.faults());
         assert_eq!(net.nodes[new].machine.unreconciled().count(), 0, "{seed}");
         let places = [0, 2, new];
-        let documents: BTreeSet<DocumentId> =
-            places.iter().flat_map(|at| net.nodes[*at].machine.documents().map(|(document, _)| *document)).collect();
+        let documents: BTreeSet<DocumentId> = places.iter().flat_map(|at| net.nodes[*at].machine.documents().map(Held::document)).collect();
         for document in documents {
             let held = places.iter().filter_map(|at| Some((*at, net.nodes[*at].machine.document(&document)?)));
             let vouched: Vec<_> = held.filter(|(at, holding)| holding.is_vouched_for(net.nodes[*at].machine.directory())).collect();
-            let Some((_, first)) = vouched.first() else { continue };
-            let named = first.access().named();
+            let Some((first, _)) = vouched.first() else { continue };
+            let first = net.nodes[*first].access(&document);
+            let named = first.named();
             for at in places.into_iter().filter(|at| named.contains(&net.nodes[*at].organisation())) {
-                let holding = net.nodes[at].machine.document(&document);
-                let holding = holding.unwrap_or_else(|| panic!("{seed}: {at} lacks document {document}"));
+                let access = net.nodes[at].machine.access(&document, &net.nodes[at].store).unwrap();
+                let access = access.unwrap_or_else(|| panic!("{seed}: {at} lacks document {document}"));
                 for plane in Plane::ALL {
-                    assert_eq!(holding.access().version(plane), first.access().version(plane), "{seed}: {at} of {document}");
+                    assert_eq!(access.version(plane), first.version(plane), "{seed}: {at} of {document}");
                 }
             }
         }

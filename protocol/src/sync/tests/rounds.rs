@@ -18,8 +18,8 @@ impl Net {
 
     fn agree(&self, document: &DocumentId) -> bool {
         let versions = |node: &Node| {
-            let access = node.machine.document(document).map(Holding::access);
-            Plane::ALL.map(|plane| access.map(|access| access.version(plane)))
+            let access = node.machine.access(document, &node.store).unwrap();
+            Plane::ALL.map(|plane| access.as_ref().map(|access| access.version(plane)))
         };
         let first = versions(&self.nodes[0]);
         first[0].is_some() && self.nodes.iter().all(|node| versions(node) == first)
@@ -37,7 +37,7 @@ impl Net {
 
     fn hand(&mut self, from: usize, to: usize, message: Message) {
         let device = self.nodes[from].key.device();
-        self.nodes[to].machine.handle(self.now, Input::Received(device, Box::new(message)));
+        self.nodes[to].handle(self.now, Input::Received(device, Box::new(message)));
     }
 }
 
@@ -149,7 +149,7 @@ fn a_peer_is_answered_as_if_what_it_may_not_hold_did_not_exist() {
     let mut net = paired();
     let (secret, guessed) = (net.nodes[0].begin(&[]), DocumentId::new([7; 32]));
     net.run();
-    let ids: Vec<EntryId> = net.nodes[0].machine.document(&secret).unwrap().access().entries(Plane::Control).collect();
+    let ids: Vec<EntryId> = net.nodes[0].access(&secret).entries(Plane::Control).collect();
     for plane in Plane::ALL {
         for document in [secret, guessed] {
             net.delivered.clear();
@@ -224,7 +224,8 @@ fn an_offer_of_more_than_was_needed_or_of_another_plane_ends_the_session() {
         let device = net.nodes[answers].key.device();
         let needs = std::collections::BTreeSet::from([crate::id::Hash::new([1; 32])]);
         net.nodes[begins].machine.sessions.get_mut(&device).unwrap().round = session::Round::Exchanging { needs, asked: None };
-        net.nodes[begins].machine.proceed(NOW, device);
+        let Node { machine, store, .. } = &mut net.nodes[begins];
+        machine.proceed(NOW, device, store).unwrap();
         net.hand(answers, begins, Message::Offer(places));
         assert_eq!(net.nodes[begins].machine.connection(&peer), None);
     }
@@ -244,7 +245,7 @@ fn rounds_begun_one_after_the_other_are_answered_one_a_second() {
     net.hand(begins, answers, step());
     assert!(early(&net), "the second has to wait");
     net.now = net.now.plus_ms(limits::ROUND_EVERY_MS);
-    net.nodes[answers].machine.handle(net.now, Input::Tick);
+    net.nodes[answers].handle(net.now, Input::Tick);
     assert!(!early(&net) && net.nodes[answers].machine.sessions[&device].answer.is_some());
 }
 
@@ -268,7 +269,7 @@ fn what_a_peer_brings_beyond_its_budget_is_declined_and_control_of_what_is_held_
     net.nodes[1].control(held, Body::Withdraw { reason: crate::entry::Reason::Mistaken });
     net.run();
     assert!(net.nodes[0].machine.document(&refused).is_none());
-    let access = net.nodes[0].machine.document(&held).unwrap().access();
+    let access = &net.nodes[0].access(&held);
     assert!(access.withdrawal().is_some() && access.entries(Plane::Content).count() == 2);
     assert_eq!(net.nodes[0].machine.usage(&owner).declined, 2);
     let declined = |net: &Net| net.nodes[0].notices.iter().filter(|notice| matches!(notice, Notice::Declined { .. })).count();
@@ -368,9 +369,9 @@ fn a_held_back_document_outlives_the_first_of_two_that_brought_it() {
         net.hand(from, 0, Message::Entries { document, plane: Plane::Control, entries: vec![genesis.clone()] });
     }
     net.disconnect(0, 1);
-    assert!(net.nodes[0].machine.holdings.contains_key(&document));
+    assert!(net.nodes[0].machine.documents.kept(&document).is_some());
     net.disconnect(0, 2);
-    assert!(!net.nodes[0].machine.holdings.contains_key(&document));
+    assert!(!net.nodes[0].machine.documents.kept(&document).is_some());
 }
 
 #[test]
@@ -380,16 +381,16 @@ fn a_peer_that_never_says_hello_or_never_begins_a_round_is_given_up() {
     net.disconnect(0, 1);
     let (silent, peer) = (net.nodes[begins].key.device(), net.nodes[begins].organisation());
     let late = net.now.plus_ms(limits::ANSWER_MS);
-    net.nodes[answers].machine.handle(net.now, Input::Connected(silent));
+    net.nodes[answers].handle(net.now, Input::Connected(silent));
     assert!(net.nodes[answers].machine.wake_at().is_some_and(|at| at <= late));
-    net.nodes[answers].machine.handle(late, Input::Tick);
+    net.nodes[answers].handle(late, Input::Tick);
     assert_eq!(net.nodes[answers].machine.connection(&peer), None);
     // It says Hello, and no more.
-    net.nodes[answers].machine.handle(net.now, Input::Connected(silent));
+    net.nodes[answers].handle(net.now, Input::Connected(silent));
     let hello = Message::Hello { card: net.nodes[begins].machine.card().clone(), addresses: None, confirmed: true };
     net.hand(begins, answers, hello);
     assert_eq!(net.nodes[answers].machine.connection(&peer), Some(Connection::Syncing));
-    net.nodes[answers].machine.handle(late, Input::Tick);
+    net.nodes[answers].handle(late, Input::Tick);
     assert_eq!(net.nodes[answers].machine.connection(&peer), None);
 }
 
@@ -478,7 +479,7 @@ fn an_entry_that_waited_is_held_against_who_sent_it_and_not_against_who_brought_
     let bodies = [Body::Erase, withdraw(crate::entry::Reason::Other), withdraw(crate::entry::Reason::Mistaken)];
     let bad: Vec<_> = bodies.map(|body| author::control(&held, &net.nodes[2].acting(document.into()), body).unwrap()).into_iter().collect();
     net.hand(2, 0, Message::Entries { document, plane: Plane::Control, entries: bad });
-    net.nodes[1].machine.publish(NOW, genesis).unwrap();
+    net.nodes[1].publish(NOW, genesis).unwrap();
     net.run();
     assert!(net.nodes[0].machine.document(&document).is_some());
     assert!(net.nodes[0].machine.connection(&honest).is_some(), "{:?}", net.faults());
@@ -498,9 +499,9 @@ fn an_offer_that_crosses_our_own_request_brings_no_harm() {
     let (peer, device) = (net.nodes[answers].organisation(), net.nodes[answers].key.device());
     let needs = std::collections::BTreeSet::from([crate::id::Hash::new([1; 32])]);
     net.nodes[begins].machine.sessions.get_mut(&device).unwrap().round = session::Round::Exchanging { needs, asked: None };
-    net.nodes[begins].machine.proceed(NOW, device);
-    let now = net.now;
-    net.nodes[begins].machine.ask_for_past(now, device, document, Plane::Control);
+    let (now, Node { machine, store, .. }) = (net.now, &mut net.nodes[begins]);
+    machine.proceed(NOW, device, store).unwrap();
+    machine.ask_for_past(now, device, (document, Plane::Control), store).unwrap();
     net.hand(answers, begins, Message::Offer(vec![(document, Plane::Control)]));
     for _ in 0..2 {
         assert_eq!(net.nodes[begins].machine.connection(&peer), Some(Connection::Syncing));

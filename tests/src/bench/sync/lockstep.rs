@@ -8,7 +8,7 @@ use csu_node::storage::{Options, Storage};
 use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
 use csu_protocol::reading::{self, Reader};
 use csu_protocol::store::Read;
-use csu_protocol::sync::{Budget, Connection, Input, Machine, Output};
+use csu_protocol::sync::{Budget, Connection, Held, Input, Machine, Output};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::Message;
 
@@ -57,24 +57,28 @@ impl End {
         frames
     }
 
+    fn handle(&mut self, now: Timestamp, input: Input) {
+        self.machine.handle(now, input, &self.storage).expect("storage can be read");
+    }
+
     fn is_in_sync_with(&self, other: OrganisationId) -> bool {
         self.machine.connection(&other) == Some(Connection::InSync)
     }
 
     /// Publishes a further version of so many bulletins, evenly spread; the bytes of the entries.
     pub(super) fn revise(&mut self, writer: &Writer, bulletins: u64) -> u64 {
-        let documents: Vec<DocumentId> = self.machine.documents().map(|(id, _)| *id).collect();
+        let documents: Vec<DocumentId> = self.machine.documents().map(Held::document).collect();
         let bulletins = usize::try_from(bulletins).unwrap_or(usize::MAX).min(documents.len());
         let mut bytes = 0;
         for at in 0..bulletins {
             let document = documents[at * documents.len() / bulletins];
-            let held = self.machine.document(&document).expect("a bulletin");
+            let access = self.machine.access(&document, &self.storage).expect("storage can be read").expect("a bulletin");
             let stored = self.storage.document(&document).expect("storage can be read");
             let reader = Reader { organisation: writer.organisation(), secrets: writer.keys().card_secrets() };
-            let opened = reading::open(held.access(), &stored, &reader);
-            let entry = writer.revise_again(held.access(), &opened, now());
+            let opened = reading::open(&access, &stored, &reader);
+            let entry = writer.revise_again(&access, &opened, now());
             bytes += size(entry.signed()) as u64;
-            self.machine.publish(now(), entry).expect("an entry of one's own");
+            self.machine.publish(now(), entry, &self.storage).expect("an entry of one's own");
         }
         assert!(self.outbox(now()).is_empty(), "nobody is connected");
         bytes
@@ -92,8 +96,8 @@ pub(super) fn reconnect(one: &mut End, other: &mut End) -> Talk {
     let mut now = now().plus_ms(60_000);
     let organisations = [one.machine.organisation(), other.machine.organisation()];
     let devices = [one.device, other.device];
-    one.machine.handle(now, Input::Connected(devices[1]));
-    other.machine.handle(now, Input::Connected(devices[0]));
+    one.handle(now, Input::Connected(devices[1]));
+    other.handle(now, Input::Connected(devices[0]));
     let (mut talk, mut turns, mut in_sync_after) = (Talk::default(), 0_u64, None);
     for look in 0.. {
         assert!(look < LOOKS, "the two never come in sync");
@@ -108,8 +112,8 @@ pub(super) fn reconnect(one: &mut End, other: &mut End) -> Talk {
             // A step that was put off until a moment: no turn of its own.
             let wake = [&one.machine, &other.machine].iter().filter_map(|machine| machine.wake_at()).min();
             now = wake.unwrap_or(now).max(now).plus_ms(1);
-            one.machine.handle(now, Input::Tick);
-            other.machine.handle(now, Input::Tick);
+            one.handle(now, Input::Tick);
+            other.handle(now, Input::Tick);
         } else {
             turns += 1;
         }
@@ -118,8 +122,8 @@ pub(super) fn reconnect(one: &mut End, other: &mut End) -> Talk {
         deliver(from_one, (&mut *one, devices[1]), (&mut *other, devices[0]), now);
         deliver(from_other, (&mut *other, devices[0]), (&mut *one, devices[1]), now);
     }
-    one.machine.handle(now, Input::Disconnected(devices[1]));
-    other.machine.handle(now, Input::Disconnected(devices[0]));
+    one.handle(now, Input::Disconnected(devices[1]));
+    other.handle(now, Input::Disconnected(devices[0]));
     // The Hellos are the first turn; there and back are two.
     talk.round_trips = in_sync_after.unwrap_or(turns).saturating_sub(1) / 2;
     talk
@@ -132,9 +136,9 @@ fn deliver(frames: Vec<Vec<u8>>, (from, to_device): (&mut End, DeviceId), (to, f
             Ok(message) => Input::Received(from_device, Box::new(message)),
             Err(error) => Input::Refused(from_device, error),
         };
-        to.machine.handle(now, input);
+        to.handle(now, input);
     }
     if count > 0 {
-        from.machine.handle(now, Input::Sent(to_device, count));
+        from.handle(now, Input::Sent(to_device, count));
     }
 }

@@ -7,8 +7,8 @@ impl Net {
     fn connect_and_after_steps(&mut self, (a, b): (usize, usize), steps: usize, happen: impl FnOnce(&mut Self)) {
         self.links.push((a, b));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
-        self.nodes[a].machine.handle(self.now, Input::Connected(other));
-        self.nodes[b].machine.handle(self.now, Input::Connected(one));
+        self.nodes[a].handle(self.now, Input::Connected(other));
+        self.nodes[b].handle(self.now, Input::Connected(one));
         let mut left = steps;
         while left > 0 {
             for from in [a, b] {
@@ -53,11 +53,11 @@ fn a_word_that_comes_while_silent_documents_are_compared_hides_no_work_from_a_re
         let in_sync = net.nodes[new].notices.iter().filter(|notice| **notice == Notice::InSync(reader)).count();
         assert!(in_sync >= 1, "{case}");
         let holding = net.nodes[new].machine.document(&document).unwrap();
-        assert!(holding.is_reconciled() && holding.access().contains(&honest), "{case}");
+        assert!(holding.is_reconciled() && net.nodes[new].access(&document).contains(&honest), "{case}");
         net.nodes[new].disown(2);
         net.run();
         for at in [0, new] {
-            assert!(net.nodes[at].machine.document(&document).unwrap().access().is_authorised(&honest), "{case}");
+            assert!(net.nodes[at].access(&document).is_authorised(&honest), "{case}");
         }
         assert!(net.is_synced(0, new), "{case}");
     }

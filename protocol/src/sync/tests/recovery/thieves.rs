@@ -24,10 +24,6 @@ fn for_nobody() -> Audience {
 }
 
 impl Node {
-    fn access(&self, document: &DocumentId) -> &Access {
-        self.machine.document(document).unwrap().access()
-    }
-
     /// Signs keys of nothing in a document as if nothing but its beginning were known.
     fn fork_content(&mut self, document: DocumentId, entries: usize) {
         let mut access = beginning(self, &document);
@@ -35,7 +31,7 @@ impl Node {
             let entropy = &mut self.entropy();
             let (key, _) = author::key(&access, &self.acting(document.into()), &for_nobody(), &[], entropy).unwrap();
             let key = take(&mut access, key);
-            self.machine.publish(NOW, key).unwrap();
+            self.publish(NOW, key).unwrap();
         }
     }
 }
@@ -101,14 +97,14 @@ fn a_fork_of_control_takes_no_reader_that_the_backup_knows_of() {
     let document = net.nodes[1].begin(&[reader]);
     let third = OrganisationId::new([9; 32]);
     let given = grant(&net.nodes[1], document, third);
-    net.nodes[1].machine.publish(NOW, given).unwrap();
+    net.nodes[1].publish(NOW, given).unwrap();
     net.run();
     let backup = net.nodes[1].store.clone();
     let mut access = beginning(&net.nodes[1], &document);
     for _ in 0..3 {
         let entry = author::control(&access, &net.nodes[1].acting(document.into()), Body::Grant { grants: Vec::new() }).unwrap();
         let entry = take(&mut access, entry);
-        net.nodes[1].machine.publish(NOW, entry).unwrap();
+        net.nodes[1].publish(NOW, entry).unwrap();
     }
     net.run();
     net.disconnect(0, 1);
@@ -133,7 +129,7 @@ fn an_accomplice_that_names_the_lost_device_in_its_own_card_displaces_nothing_of
     assert_eq!(key.device(), net.nodes[1].key.device());
     // The accomplice's root key says that the stolen device is its own, which signs in its name, more than for its owner.
     let from = net.nodes[2].key.device();
-    net.nodes[0].machine.handle(NOW, Input::Received(from, Box::new(Message::Cards(vec![card(3, 0, key.device())]))));
+    net.nodes[0].handle(NOW, Input::Received(from, Box::new(Message::Cards(vec![card(3, 0, key.device())]))));
     // Of the other organisation nothing but the beginning can be named, and no chain may go on from one to the other.
     let mut responses = beginning(&net.nodes[1], &document);
     for at in 0..6_u8 {
@@ -141,7 +137,7 @@ fn an_accomplice_that_names_the_lost_device_in_its_own_card_displaces_nothing_of
         let payload = ResponsePayload { at: NOW, person: None, remark: Remark::Comment, step: String::new(), text: at.to_string() };
         let entry = author::response(&responses, &acting, &for_nobody(), &payload, &mut Entropy::from_seed([at; 32])).unwrap();
         let entry = take(&mut responses, entry);
-        net.nodes[0].machine.publish(NOW, entry).unwrap();
+        net.nodes[0].publish(NOW, entry).unwrap();
     }
     net.run();
     net.disconnect(0, 1);
@@ -164,11 +160,11 @@ fn a_reader_that_floods_a_document_with_heads_does_not_keep_a_root_key_from_spea
     let document = net.nodes[0].begin(&[]);
     let [one, two] = [1, 2].map(|at| net.nodes[at].organisation());
     let given = grant(&net.nodes[0], document, two);
-    let under = net.nodes[0].machine.publish(NOW, given).unwrap();
+    let under = net.nodes[0].publish(NOW, given).unwrap();
     net.run();
     let early = net.nodes[2].access(&document).clone();
     let given = grant(&net.nodes[0], document, one);
-    net.nodes[0].machine.publish(NOW, given).unwrap();
+    net.nodes[0].publish(NOW, given).unwrap();
     net.run();
     let author = Author::Device(net.nodes[2].key.device());
     for at in 0..600_u32 {
@@ -177,7 +173,7 @@ fn a_reader_that_floods_a_document_with_heads_does_not_keep_a_root_key_from_spea
         let keep = vec![Keep { author, plane: Plane::Content, entry: EntryId::new(id) }];
         let acting = net.nodes[2].acting(under);
         let entry = author::control(&early, &acting, Body::Revoke { principal: Principal::Organisation(two), keep }).unwrap();
-        net.nodes[2].machine.publish(NOW, entry).unwrap();
+        net.nodes[2].publish(NOW, entry).unwrap();
     }
     net.run();
     let new = net.restore(1, 50, 7);

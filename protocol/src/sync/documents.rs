@@ -1,0 +1,358 @@
+//! The documents of a node: one line in memory of each, and the graphs of those in use.
+//!
+//! A node may hold a hundred thousand documents and work on ten. Comparing with peers, and saying who may hold what, needs
+//! no more than a [`Held`] of each. Judging entries needs the graph: it is read from storage when it is asked for, and given
+//! up when others were used since. A graph that storage does not have yet, or not all of, is never given up: what changed
+//! since the last outputs were handed out, what is held back, and what waits.
+
+use super::holding::Holding;
+use super::set::{self, Members};
+use crate::access::{Access, Sharing};
+use crate::directory::Directory;
+use crate::entry::Plane;
+use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
+use crate::store::{Read, ReadError, Summary, Write};
+use crate::wire::Place;
+use hashlink::LruCache;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// About as many bytes of graphs are kept at hand that storage has too.
+const GRAPHS_BYTES: usize = 16 * 1024 * 1024;
+/// Sharings that may be kept in vain.
+const SHARINGS_SPARE: usize = 1024;
+
+/// A document that this node holds, without its graph.
+#[derive(Debug, Clone)]
+pub struct Held {
+    document: DocumentId,
+    summary: Summary,
+    destroyed: bool,
+    unreconciled: bool,
+}
+
+impl Held {
+    /// Its id.
+    #[must_use]
+    pub const fn document(&self) -> DocumentId {
+        self.document
+    }
+
+    /// Who may hold it, and in which role.
+    #[must_use]
+    pub fn sharing(&self) -> &Sharing {
+        &self.summary.sharing
+    }
+
+    /// The same for documents that are shared alike: it tells them from others without a look inside.
+    pub(super) fn shared_alike(&self) -> *const Sharing {
+        Arc::as_ptr(&self.summary.sharing)
+    }
+
+    /// Whether this node destroyed its content, for good.
+    #[must_use]
+    pub const fn is_destroyed(&self) -> bool {
+        self.destroyed
+    }
+
+    /// Whether it may speak: it did not come back from a backup, or was compared since with what a peer holds that may hold
+    /// it. Until then its content is neither shown nor served, because its owner may have had it erased meanwhile.
+    #[must_use]
+    pub const fn is_reconciled(&self) -> bool {
+        !self.unreconciled
+    }
+
+    /// Whether content is neither taken nor sent: its owner had it erased, or it was destroyed here before.
+    pub(super) fn refuses_content(&self) -> bool {
+        self.destroyed || self.sharing().is_erased()
+    }
+
+    /// Whether its owner answers for it: the device that its owner acts through began it, or the owner's root key revoked
+    /// the device that did and kept the beginning. Otherwise a thief of an older device may have begun it.
+    #[must_use]
+    pub fn is_vouched_for(&self, directory: &Directory) -> bool {
+        let sharing = self.sharing();
+        is_vouched_for((sharing.owner(), sharing.begun_by()), || sharing.is_vouched_by_root(), directory)
+    }
+}
+
+/// Whether the owner of a document answers for it, by whose it is and which device began it.
+pub(super) fn is_vouched_for(
+    (owner, began): (Option<OrganisationId>, Option<DeviceId>),
+    is_vouched_by_root: impl FnOnce() -> bool,
+    directory: &Directory,
+) -> bool {
+    let (Some(owner), Some(began)) = (owner, began) else { return true };
+    directory.device(&owner).is_none_or(|device| device == began) || is_vouched_by_root()
+}
+
+/// A document's graph of access, as it is now: it stays so for whoever has it, whatever comes.
+#[derive(Debug, Clone)]
+pub struct OpenAccess(Rc<Holding>);
+
+impl Deref for OpenAccess {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        self.0.access()
+    }
+}
+
+/// Graphs that storage has, in the order in which they were used.
+#[derive(Debug)]
+struct Idle {
+    graphs: LruCache<DocumentId, Rc<Holding>>,
+    bytes: usize,
+}
+
+impl Idle {
+    fn take(&mut self, document: &DocumentId) -> Option<Rc<Holding>> {
+        let graph = self.graphs.remove(document)?;
+        self.bytes = self.bytes.saturating_sub(graph.access().footprint());
+        Some(graph)
+    }
+
+    fn put(&mut self, document: DocumentId, graph: Rc<Holding>) {
+        self.take(&document);
+        self.bytes = self.bytes.saturating_add(graph.access().footprint());
+        self.graphs.insert(document, graph);
+        // One that is larger than all the room is kept until the next is used.
+        while self.bytes > GRAPHS_BYTES && self.graphs.len() > 1 {
+            let Some((_, given_up)) = self.graphs.remove_lru() else { return };
+            self.bytes = self.bytes.saturating_sub(given_up.access().footprint());
+        }
+    }
+}
+
+/// All documents.
+#[derive(Debug)]
+pub(super) struct Documents {
+    /// Those written, by their places.
+    held: Vec<Held>,
+    places: BTreeMap<DocumentId, u32>,
+    /// Of documents that are shared alike one sharing is kept.
+    sharings: BTreeSet<Arc<Sharing>>,
+    /// As many sharings as lead to a look for those of no document any more.
+    sharings_at_most: usize,
+    unreconciled: BTreeSet<DocumentId>,
+    /// Erased by their owner, and not yet destroyed.
+    to_destroy: BTreeSet<DocumentId>,
+    /// Graphs that storage does not have, or not all of.
+    kept: BTreeMap<DocumentId, Rc<Holding>>,
+    idle: RefCell<Idle>,
+    /// What peers are compared with, unless something changed since.
+    members: Option<Rc<Members>>,
+}
+
+impl Documents {
+    pub(super) fn new() -> Self {
+        Self {
+            held: Vec::new(),
+            places: BTreeMap::new(),
+            sharings: BTreeSet::new(),
+            sharings_at_most: SHARINGS_SPARE,
+            unreconciled: BTreeSet::new(),
+            to_destroy: BTreeSet::new(),
+            kept: BTreeMap::new(),
+            idle: RefCell::new(Idle { graphs: LruCache::new_unbounded(), bytes: 0 }),
+            members: None,
+        }
+    }
+
+    /// Enters a document that storage holds.
+    pub(super) fn enter(&mut self, document: DocumentId, summary: Summary, destroyed: bool, unreconciled: bool) {
+        self.remember(document, summary);
+        if destroyed {
+            self.mark_destroyed(&document);
+        }
+        if unreconciled && let Some(held) = self.get_mut(&document) {
+            held.unreconciled = true;
+            self.unreconciled.insert(document);
+        }
+    }
+
+    /// Documents that are written, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.places.values().filter_map(|place| self.at(*place))
+    }
+
+    /// The document of a member of the set that is compared.
+    pub(super) fn at(&self, place: u32) -> Option<&Held> {
+        self.held.get(usize::try_from(place).ok()?)
+    }
+
+    pub(super) fn get(&self, document: &DocumentId) -> Option<&Held> {
+        self.at(*self.places.get(document)?)
+    }
+
+    fn get_mut(&mut self, document: &DocumentId) -> Option<&mut Held> {
+        self.held.get_mut(usize::try_from(*self.places.get(document)?).ok()?)
+    }
+
+    pub(super) fn contains(&self, document: &DocumentId) -> bool {
+        self.places.contains_key(document)
+    }
+
+    pub(super) const fn unreconciled(&self) -> &BTreeSet<DocumentId> {
+        &self.unreconciled
+    }
+
+    pub(super) const fn to_destroy(&self) -> &BTreeSet<DocumentId> {
+        &self.to_destroy
+    }
+
+    pub(super) fn mark_destroyed(&mut self, document: &DocumentId) {
+        if let Some(held) = self.get_mut(document) {
+            held.destroyed = true;
+            self.to_destroy.remove(document);
+        }
+    }
+
+    /// Lets a document speak. Whether it was silent.
+    pub(super) fn mark_reconciled(&mut self, document: &DocumentId) -> bool {
+        if let Some(held) = self.get_mut(document) {
+            held.unreconciled = false;
+        }
+        self.unreconciled.remove(document)
+    }
+
+    /// What the graph of a document comes to, after it changed: to be written, if it is new.
+    pub(super) fn summarise(&mut self, document: DocumentId, changed: impl Fn(Plane) -> bool) -> Option<Write> {
+        let graph = self.kept.get(&document)?.access();
+        let before = self.get(&document).map(|held| &held.summary);
+        let summary = match before {
+            Some(before) => Summary {
+                // Content takes and gives no right.
+                sharing: if changed(Plane::Control) { Arc::new(graph.sharing()) } else { Arc::clone(&before.sharing) },
+                control: if changed(Plane::Control) { set::item_of(graph, Plane::Control) } else { before.control },
+                content: if changed(Plane::Content) { set::item_of(graph, Plane::Content) } else { before.content },
+            },
+            None => Summary::of(graph),
+        };
+        if before == Some(&summary) {
+            return None;
+        }
+        let summary = self.remember(document, summary);
+        Some(Write::Summary { document, summary })
+    }
+
+    fn remember(&mut self, document: DocumentId, mut summary: Summary) -> Summary {
+        match self.sharings.get(&summary.sharing) {
+            Some(known) => summary.sharing = Arc::clone(known),
+            None => {
+                self.sharings.insert(Arc::clone(&summary.sharing));
+            }
+        }
+        let place = match self.places.get(&document) {
+            Some(place) => *place,
+            None => {
+                let place = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+                self.places.insert(document, place);
+                self.held.push(Held { document, summary: summary.clone(), destroyed: false, unreconciled: false });
+                place
+            }
+        };
+        if let Some(held) = usize::try_from(place).ok().and_then(|place| self.held.get_mut(place)) {
+            held.summary = summary.clone();
+            if held.refuses_content() && !held.destroyed {
+                self.to_destroy.insert(document);
+            } else {
+                self.to_destroy.remove(&document);
+            }
+        }
+        self.members = None;
+        if self.sharings.len() > self.sharings_at_most {
+            self.sharings.retain(|sharing| Arc::strong_count(sharing) > 1);
+            self.sharings_at_most = self.sharings.len().saturating_mul(2).saturating_add(SHARINGS_SPARE);
+        }
+        summary
+    }
+
+    /// Every plane of a document that has entries, as it is compared with a peer's.
+    pub(super) fn members(&mut self) -> Rc<Members> {
+        let held = &self.held;
+        Rc::clone(self.members.get_or_insert_with(|| {
+            let both = |held: &Held| [held.summary.control, held.summary.content];
+            let members = held.iter().zip(0..).flat_map(|(held, place)| both(held).into_iter().flatten().map(move |item| (item, place)));
+            Rc::new(Members::new(members.collect()))
+        }))
+    }
+
+    /// The place that a member of the compared set stands for.
+    pub(super) fn place_of(&self, members: &Members, item: &Hash) -> Option<Place> {
+        Some((self.at(members.place(item)?)?.document(), set::plane_of(item)))
+    }
+
+    /// The graph of a document that is not given up for now.
+    pub(super) fn kept(&self, document: &DocumentId) -> Option<&Holding> {
+        self.kept.get(document).map(Rc::as_ref)
+    }
+
+    pub(super) fn all_kept(&self) -> impl Iterator<Item = &Holding> + '_ {
+        self.kept.values().map(Rc::as_ref)
+    }
+
+    /// The same, to change it.
+    pub(super) fn kept_mut(&mut self, document: &DocumentId) -> Option<&mut Holding> {
+        self.kept.get_mut(document).map(Rc::make_mut)
+    }
+
+    /// The graph of a document that is written.
+    pub(super) fn open(&self, document: &DocumentId, read: &dyn Read, directory: &Directory) -> Result<Option<OpenAccess>, ReadError> {
+        if !self.contains(document) {
+            return Ok(None);
+        }
+        if let Some(graph) = self.kept.get(document) {
+            return Ok(Some(OpenAccess(Rc::clone(graph))));
+        }
+        if let Some(graph) = self.idle.borrow_mut().graphs.get(document) {
+            return Ok(Some(OpenAccess(Rc::clone(graph))));
+        }
+        let graph = Rc::new(Holding::load(document, read.document(document)?, directory)?);
+        self.idle.borrow_mut().put(*document, Rc::clone(&graph));
+        Ok(Some(OpenAccess(graph)))
+    }
+
+    /// Keeps the graph of a document at hand to be changed; an empty one if there is none.
+    pub(super) fn keep(&mut self, document: DocumentId, read: &dyn Read, directory: &Directory) -> Result<(), ReadError> {
+        if self.kept.contains_key(&document) {
+            return Ok(());
+        }
+        let idle = self.idle.get_mut().take(&document);
+        let graph = match idle {
+            Some(graph) => graph,
+            None if self.contains(&document) => Rc::new(Holding::load(&document, read.document(&document)?, directory)?),
+            None => Rc::default(),
+        };
+        self.kept.insert(document, graph);
+        Ok(())
+    }
+
+    /// The ids of all entries of a plane, in the order of writing.
+    pub(super) fn ids(&self, (document, plane): Place, read: &dyn Read) -> Result<Vec<EntryId>, ReadError> {
+        let of = |graph: &Rc<Holding>| graph.access().entries(plane).collect();
+        if let Some(ids) = self.kept.get(&document).or(self.idle.borrow().graphs.peek(&document)).map(of) {
+            return Ok(ids);
+        }
+        read.ids(&document, plane)
+    }
+
+    /// Forgets a document that was never written.
+    pub(super) fn forget(&mut self, document: &DocumentId) {
+        self.kept.remove(document);
+    }
+
+    /// All that was ordered written is in storage: graphs that it has may be given up.
+    pub(super) fn written_out(&mut self) {
+        let held_back = |graph: &Holding| !graph.is_written() || graph.has_pending();
+        let (kept, idle) = std::mem::take(&mut self.kept).into_iter().partition(|(_, graph)| held_back(graph));
+        self.kept = kept;
+        let room = self.idle.get_mut();
+        for (document, graph) in BTreeMap::into_iter(idle) {
+            room.put(document, graph);
+        }
+    }
+}
