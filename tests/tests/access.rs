@@ -70,6 +70,11 @@ fn nobody_without_a_live_grant_may_hold_content() {
 }
 
 #[test]
+fn what_is_kept_in_mind_of_an_idle_document_answers_as_its_graph_does() {
+    held("sharing");
+}
+
+#[test]
 fn the_owner_is_always_admin_and_acts_with_effect_unless_its_root_key_or_the_device_that_began_revoked_the_device() {
     held("owner");
 }

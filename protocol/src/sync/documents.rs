@@ -20,7 +20,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// About as many bytes of graphs are kept at hand that storage has too.
+/// About as many bytes of graphs are kept at hand that storage has too, unless somebody says otherwise.
 const GRAPHS_BYTES: usize = 16 * 1024 * 1024;
 /// Sharings that may be kept in vain.
 const SHARINGS_SPARE: usize = 1024;
@@ -45,6 +45,12 @@ impl Held {
     #[must_use]
     pub fn sharing(&self) -> &Sharing {
         &self.summary.sharing
+    }
+
+    /// What its entries come to.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// The same for documents that are shared alike: it tells them from others without a look inside.
@@ -106,6 +112,8 @@ impl Deref for OpenAccess {
 struct Idle {
     graphs: LruCache<DocumentId, Rc<Holding>>,
     bytes: usize,
+    /// About as many bytes are kept at hand.
+    room: usize,
 }
 
 impl Idle {
@@ -119,8 +127,12 @@ impl Idle {
         self.take(&document);
         self.bytes = self.bytes.saturating_add(graph.access().footprint());
         self.graphs.insert(document, graph);
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         // One that is larger than all the room is kept until the next is used.
-        while self.bytes > GRAPHS_BYTES && self.graphs.len() > 1 {
+        while self.bytes > self.room && self.graphs.len() > 1 {
             let Some((_, given_up)) = self.graphs.remove_lru() else { return };
             self.bytes = self.bytes.saturating_sub(given_up.access().footprint());
         }
@@ -157,7 +169,7 @@ impl Documents {
             unreconciled: BTreeSet::new(),
             to_destroy: BTreeSet::new(),
             kept: BTreeMap::new(),
-            idle: RefCell::new(Idle { graphs: LruCache::new_unbounded(), bytes: 0 }),
+            idle: RefCell::new(Idle { graphs: LruCache::new_unbounded(), bytes: 0, room: GRAPHS_BYTES }),
             members: None,
         }
     }
@@ -314,6 +326,12 @@ impl Documents {
         let graph = Rc::new(Holding::load(document, read.document(document)?, directory)?);
         self.idle.borrow_mut().put(*document, Rc::clone(&graph));
         Ok(Some(OpenAccess(graph)))
+    }
+
+    pub(super) fn set_room(&mut self, bytes: usize) {
+        let idle = self.idle.get_mut();
+        idle.room = bytes;
+        idle.make_room();
     }
 
     /// Keeps the graph of a document at hand to be changed; an empty one if there is none.

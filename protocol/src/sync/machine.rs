@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct Machine {
     pub(super) card: SignedCard,
     pub(super) addresses: Option<SignedAddresses>,
+    /// Which record of them each device of a peer took, since this node runs.
+    pub(super) told: BTreeMap<DeviceId, u64>,
     pub(super) directory: Directory,
     pub(super) peers: BTreeMap<OrganisationId, Peer>,
     pub(super) invitations: Vec<Invitation>,
@@ -92,6 +94,7 @@ impl Machine {
             waiting: BTreeSet::new(),
             sessions: BTreeMap::new(),
             outputs,
+            told: BTreeMap::new(),
             served_last: None,
             accounts,
             recovering: false,
@@ -152,6 +155,11 @@ impl Machine {
     /// When storage cannot be read.
     pub fn access(&self, document: &DocumentId, read: &dyn Read) -> Result<Option<OpenAccess>, ReadError> {
         self.documents.open(document, read, &self.directory)
+    }
+
+    /// Keeps about so many bytes of graphs at hand, those that were used last: less memory, or fewer reads.
+    pub fn set_room_for_graphs(&mut self, bytes: usize) {
+        self.documents.set_room(bytes);
     }
 
     /// Whether an organisation's session is open, and whether this node has all it offered.

@@ -187,8 +187,23 @@ impl Machine {
     }
 
     pub(super) fn send_hello(&mut self, device: DeviceId, organisation: OrganisationId) {
-        let confirmed = self.peers.get(&organisation).is_some_and(Peer::we_confirmed);
-        self.queue(device, &Message::Hello { card: self.card.clone(), addresses: self.addresses.clone(), confirmed });
+        let peer = self.peers.get(&organisation);
+        let confirmed = peer.is_some_and(Peer::we_confirmed);
+        // One that pairs, perhaps anew, may have forgotten what it took once.
+        let pairs = peer.is_none_or(|peer| peer.pairing != Pairing::Confirmed) || self.joinings.contains_key(&organisation);
+        let taken = self.told.get(&device).filter(|_| !pairs);
+        let addresses = self.addresses.clone().filter(|signed| taken != Some(&signed.record().sequence));
+        if let (Some(signed), Some(session)) = (&addresses, self.sessions.get_mut(&device)) {
+            session.told = Some(signed.record().sequence);
+        }
+        self.queue(device, &Message::Hello { card: self.card.clone(), addresses, confirmed });
+    }
+
+    /// A peer took part in a round, and so took our Hello before: the next need not say where we are, while that is the same.
+    pub(super) fn note_told(&mut self, device: DeviceId) {
+        if let Some(sequence) = self.sessions.get_mut(&device).and_then(|session| session.told.take()) {
+            self.told.insert(device, sequence);
+        }
     }
 
     pub(super) fn send_pair_request(&mut self, device: DeviceId) {

@@ -401,6 +401,7 @@ impl Machine {
 
     /// A round is over, on either side.
     pub(super) fn round_over(&mut self, now: Timestamp, device: DeviceId) {
+        self.note_told(device);
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.settled = true;
         let past_due = std::mem::take(&mut session.past_due);

@@ -113,6 +113,8 @@ pub(super) struct Session {
     /// Whether its Hello came.
     pub(super) greeted: bool,
     pub(super) they_confirmed: bool,
+    /// Which record of our addresses our Hello held.
+    pub(super) told: Option<u64>,
     outbox: VecDeque<Waiting>,
     outbox_bytes: usize,
     /// The lengths of frames under way, in order.
@@ -173,6 +175,7 @@ impl Session {
             phase,
             greeted: false,
             they_confirmed: false,
+            told: None,
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             in_flight: VecDeque::new(),

@@ -7,12 +7,13 @@ use crate::entry::{
     Body, Grant, Openness, Plane, Principal, Remark, ResponsePayload, RevisionPayload, Role, Signer, Subject, VerifiedEntry,
 };
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
-use crate::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
+use crate::identity::{Address, DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
 use crate::store::Memory;
 use crate::time::Timestamp;
 use crate::wire::Message;
 use std::collections::VecDeque;
 
+mod documents;
 mod erasing;
 mod hostile;
 mod recovery;
@@ -34,7 +35,9 @@ impl Node {
         let name = Name::new(&format!("Union {byte}")).unwrap();
         let card = SignedCard::sign(&root, 0, key.device(), name, OrganisationKind::Union);
         let store = Memory::default();
-        let machine = Machine::new(card, store.start(), Budget::default(), &store).unwrap();
+        let mut machine = Machine::new(card, store.start(), Budget::default(), &store).unwrap();
+        // Whatever can be read back is given up as soon as another graph is used.
+        machine.set_room_for_graphs(0);
         Self { key, machine, store, notices: Vec::new(), drawn: 0 }
     }
 
@@ -361,4 +364,42 @@ fn a_removed_or_paused_peer_is_not_spoken_to() {
     net.run();
     net.connect(0, 1);
     assert_eq!(net.nodes[0].machine.connection(&other), None);
+}
+
+#[test]
+fn where_a_node_is_it_says_again_only_when_that_changed_or_when_it_pairs_anew() {
+    let mut net = Net::new(2);
+    let announce = |net: &mut Net, sequence| {
+        let addresses = vec![Address::new(&format!("/ip4/192.0.2.{sequence}/tcp/4820")).unwrap()];
+        let signed = crate::identity::SignedAddresses::sign(&net.nodes[0].key, sequence, addresses);
+        net.nodes[0].machine.announce(signed);
+    };
+    let told = |net: &mut Net| {
+        net.disconnect(0, 1);
+        net.now = net.now.plus_ms(60_000);
+        net.count_delivered("");
+        net.connect(0, 1);
+        net.delivered.iter().filter(|(_, name, _)| *name == "a hello").map(|(.., bytes)| *bytes).max().unwrap()
+    };
+    announce(&mut net, 1);
+    net.pair(0, 1);
+    let (first, second) = (told(&mut net), told(&mut net));
+    assert_eq!(first, second, "it was told when they paired");
+    announce(&mut net, 2);
+    let changed = told(&mut net);
+    assert!(changed > second + 64, "{changed} bytes, {second} before");
+    assert_eq!(told(&mut net), second);
+    let device = net.nodes[0].key.device();
+    let known = net.nodes[1].machine.directory().addresses(&device).unwrap().record().sequence;
+    assert_eq!(known, 2);
+    let organisations = [net.nodes[0].organisation(), net.nodes[1].organisation()];
+    net.disconnect(0, 1);
+    net.links.clear();
+    net.nodes[0].machine.remove_peer(&organisations[1]).unwrap();
+    net.nodes[1].machine.remove_peer(&organisations[0]).unwrap();
+    net.run();
+    net.delivered.clear();
+    net.pair(0, 1);
+    let again = net.delivered.iter().filter(|(_, name, _)| *name == "a hello").map(|(.., bytes)| *bytes).max().unwrap();
+    assert!(again > second + 64, "{again} bytes, {second} before");
 }

@@ -2,8 +2,9 @@
 
 use crate::pass::{Case, MOMENTS};
 use crate::{effects, honest};
-use csu_protocol::access::{Insertion, Row, Unsound};
+use csu_protocol::access::{Insertion, Row, Sharing, Unsound};
 use csu_protocol::author::{self, Acting};
+use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Author, Body, Grant, Plane, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::EntryId;
 use csu_protocol::limits;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) type Law = fn(&Case) -> Result<(), String>;
 
 /// All laws, by the names that the tests use.
-pub(crate) const LAWS: [(&str, Law); 12] = [
+pub(crate) const LAWS: [(&str, Law); 13] = [
     ("arrival", arrival),
     ("model", model),
     ("half way", half_way),
@@ -27,6 +28,7 @@ pub(crate) const LAWS: [(&str, Law); 12] = [
     ("holders", holders),
     ("owner", owner),
     ("return", owner_returns),
+    ("sharing", sharing),
     ("honest", honest::honest),
 ];
 
@@ -246,6 +248,35 @@ fn holders(case: &Case) -> Result<(), String> {
             let role = case.first.access.role_now(&member.id, now);
             let most = if owns { Some(Role::Admin) } else { live.iter().map(|row| row.role).max() };
             ensure!(role == most, "{name} has {role:?}, and by grants {most:?}");
+        }
+    }
+    Ok(())
+}
+
+/// What is kept in mind of an idle document answers as its graph does, at every moment and for everybody.
+fn sharing(case: &Case) -> Result<(), String> {
+    let (access, sharing) = (&case.first.access, case.first.access.sharing());
+    let reread = Sharing::from_canonical(&sharing.to_canonical()).map_err(|error| error.to_string())?;
+    ensure!(reread == sharing, "it does not come back from disk as it was");
+    ensure!(sharing.owner() == access.owner() && sharing.begun_by() == access.begun_by(), "whose it is differs");
+    ensure!(sharing.is_erased() == access.is_erased(), "whether it is erased differs");
+    ensure!(sharing.has_fallen_erasure() == access.has_fallen_erasure(), "whether an order to erase fell differs");
+    ensure!(sharing.is_vouched_by_root() == access.is_vouched_by_root(), "whether the root key vouches differs");
+    ensure!(sharing.named() == access.named(), "whom it names differs");
+    for now in MOMENTS {
+        ensure!(sharing.next_end(now) == access.next_end(now), "the next end differs");
+        ensure!(sharing.lapsed(now) == access.lapsed(now), "who lapsed differs");
+    }
+    for member in &case.history.cast.members {
+        let name = case.history.cast.name(&member.id);
+        let obeyed = access.obeyed().iter().any(|obeyed| obeyed.by == member.id);
+        ensure!(sharing.is_obeyed_by(&member.id) == obeyed, "whether {name} confirmed differs");
+        ensure!(sharing.was_ever_named(&member.id) == access.was_ever_named(&member.id), "whether it names {name} differs");
+        for now in MOMENTS {
+            let (role, known) = (access.role_now(&member.id, now), sharing.role_now(&member.id, now));
+            ensure!(known == role, "{name} has {role:?}, and {known:?} by what is kept in mind");
+            let holds = |plane| sharing.may_hold(&member.id, plane, now) == access.may_hold(&member.id, plane, now);
+            ensure!(Plane::ALL.into_iter().all(holds), "what {name} may hold differs");
         }
     }
     Ok(())

@@ -1,0 +1,158 @@
+//! What is kept in memory of documents, and what is read again.
+
+use super::*;
+use crate::id::Hash;
+use crate::store::{Parts, Read, ReadError, Start, StoredEntry, Summary, Write};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+/// A store that counts how many documents were read whole.
+struct Counted<'s> {
+    store: &'s Memory,
+    reads: Cell<usize>,
+}
+
+impl Read for Counted<'_> {
+    fn document(&self, document: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
+        self.reads.set(self.reads.get() + 1);
+        self.store.document(document)
+    }
+}
+
+fn restarted(node: &Node, start: Start) -> Machine {
+    let mut machine = Machine::new(node.machine.card().clone(), start, Budget::default(), &node.store).unwrap();
+    while let Some(output) = machine.poll_output(NOW, &node.store).unwrap() {
+        let Output::Write(Write::Summary { document, summary }) = output else { continue };
+        assert_eq!(node.store.start().documents[&document], Some(summary), "found anew it is what was written");
+    }
+    machine
+}
+
+/// What a machine compares with its peers, and what it keeps of each document in mind.
+fn mind(machine: &mut Machine) -> Vec<(DocumentId, Option<Hash>, Option<Hash>, bool, bool)> {
+    let of = |held: &Held| {
+        let Summary { control, content, .. } = held.summary().clone();
+        (held.document(), control, content, held.is_destroyed(), held.is_reconciled())
+    };
+    machine.documents().map(of).collect()
+}
+
+fn shared_by_two() -> (Net, Vec<DocumentId>) {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let reader = net.nodes[1].organisation();
+    let documents: Vec<DocumentId> = (0..12).map(|_| net.nodes[0].begin(&[reader])).collect();
+    net.nodes[0].begin(&[]);
+    net.run();
+    (net, documents)
+}
+
+#[test]
+fn a_node_that_starts_from_what_it_kept_in_mind_is_the_one_that_reads_all_its_entries() {
+    let (mut net, documents) = shared_by_two();
+    net.nodes[0].control(documents[3], Body::Erase);
+    net.run();
+    net.nodes[1].destroy(NOW, &documents[3]).unwrap();
+    net.run();
+    for node in &mut net.nodes {
+        let other = node.machine.peers().next().unwrap().organisation;
+        let (known, start) = (mind(&mut node.machine), node.store.start());
+        assert!(start.documents.values().all(Option::is_some));
+        let counted = Counted { store: &node.store, reads: Cell::new(0) };
+        let mut quick = Machine::new(node.machine.card().clone(), start.clone(), Budget::default(), &counted).unwrap();
+        assert_eq!(counted.reads.get(), 0, "no entry is read at the start");
+        // One that is not there, or was written by another version, makes the machine look at all.
+        let mut forgetful = start;
+        *forgetful.documents.values_mut().next_back().unwrap() = None;
+        let mut slow = restarted(node, forgetful);
+        assert_eq!((mind(&mut quick), mind(&mut slow)), (known.clone(), known));
+        assert_eq!((quick.usage(&other), slow.usage(&other)), (node.machine.usage(&other), node.machine.usage(&other)));
+    }
+    let usage = net.nodes[1].machine.usage(&net.nodes[0].organisation());
+    assert!(usage.neighbours > 0, "something was brought");
+}
+
+#[test]
+fn an_erasure_gives_room_back_to_whoever_brought_what_is_destroyed() {
+    let (mut net, documents) = shared_by_two();
+    let bringer = net.nodes[0].organisation();
+    let before = net.nodes[1].machine.usage(&bringer).neighbours;
+    net.nodes[0].control(documents[0], Body::Erase);
+    net.run();
+    let ordered = net.nodes[1].machine.usage(&bringer).neighbours;
+    assert!(ordered > before, "the order takes some itself");
+    for _ in 0..2 {
+        net.nodes[1].destroy(NOW, &documents[0]).unwrap();
+        net.run();
+        let parts = |stored: &StoredEntry| stored.parts == Parts::Destroyed;
+        assert!(net.nodes[1].store.document(&documents[0]).unwrap().iter().any(parts));
+        let sizes = net.nodes[1].store.start().documents.keys().copied().collect::<Vec<_>>();
+        let sizes = sizes.iter().flat_map(|document| net.nodes[1].store.document(document).unwrap());
+        let brought: usize = sizes.filter(|stored| stored.from == Some(bringer)).map(|stored| stored.entry.size()).sum();
+        assert_eq!(net.nodes[1].machine.usage(&bringer).neighbours, brought as u64, "once, however often it is done");
+    }
+}
+
+#[test]
+fn a_graph_is_read_once_while_there_is_room_and_again_when_others_were_used_since() {
+    let (mut net, documents) = shared_by_two();
+    let Node { machine, store, .. } = &mut net.nodes[0];
+    let counted = Counted { store, reads: Cell::new(0) };
+    let use_all = |machine: &Machine| {
+        for document in &documents {
+            assert_eq!(machine.access(document, &counted).unwrap().unwrap().document(), Some(*document));
+        }
+        counted.reads.take()
+    };
+    machine.set_room_for_graphs(1 << 20);
+    assert!(use_all(machine) >= documents.len() - 1);
+    assert_eq!(use_all(machine), 0);
+    machine.set_room_for_graphs(0);
+    use_all(machine);
+    assert_eq!(use_all(machine), documents.len(), "only the one used last is at hand");
+    assert!(machine.access(&DocumentId::new([9; 32]), &counted).unwrap().is_none());
+}
+
+#[test]
+fn whoever_has_a_graph_open_sees_it_as_it_was_whatever_is_added() {
+    let (mut net, documents) = shared_by_two();
+    let before = net.nodes[0].access(&documents[0]);
+    let length = before.len();
+    net.nodes[0].revise(documents[0], b"second");
+    assert_eq!((before.len(), net.nodes[0].access(&documents[0]).len()), (length, length + 2));
+    net.run();
+    assert_eq!(net.nodes[1].count(&documents[0], Plane::Content), 4);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_the_nodes_own_fault_and_not_a_peers() {
+    struct Broken;
+    impl Read for Broken {
+        fn document(&self, _: &DocumentId) -> Result<Vec<StoredEntry>, ReadError> {
+            Err(ReadError("the disk is gone".to_owned()))
+        }
+    }
+    let (mut net, documents) = shared_by_two();
+    let (sender, receiver) = (net.nodes[0].key.device(), net.nodes[1].key.device());
+    net.nodes[0].revise(documents[0], b"second");
+    net.nodes[0].machine.set_room_for_graphs(0);
+    let Node { machine, store, .. } = &mut net.nodes[0];
+    let mut frames = Vec::new();
+    while let Some(output) = machine.poll_output(NOW, store).unwrap() {
+        match output {
+            Output::Write(write) => store.apply(write),
+            Output::Send(to, frame) if to == receiver => frames.push(frame),
+            _ => {}
+        }
+    }
+    let reader = &mut net.nodes[1].machine;
+    let taken: Vec<Result<(), ReadError>> = frames
+        .iter()
+        .map(|frame| reader.handle(NOW, Input::Received(sender, Box::new(Message::receive(frame).unwrap())), &Broken))
+        .collect();
+    assert!(taken.iter().any(Result::is_err));
+    let faults = std::iter::from_fn(|| reader.outputs.pop_front()).filter(|output| matches!(output, Output::Notice(Notice::Fault { .. })));
+    assert_eq!(faults.count(), 0);
+    let known: BTreeSet<DocumentId> = reader.documents().map(Held::document).collect();
+    assert!(known.contains(&documents[0]));
+}
