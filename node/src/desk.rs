@@ -52,7 +52,7 @@ pub use record::{
     LogFormat, LogHead, LogLine, LogQuery, PassedOn, RevocationEffect, RevocationOutcome, RevocationRequest, RoleGain, RoleLoss,
     StateChange, StayingRole,
 };
-pub use recovery::{RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
+pub use recovery::{RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep, SinceBackup};
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
 pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
 

@@ -15,6 +15,7 @@
 mod annexes;
 mod audience;
 mod backup;
+mod barring;
 mod circles;
 mod daily;
 mod desk;
@@ -135,6 +136,8 @@ pub struct Office {
     ends: ends::Ends,
     /// What strangers did wrong.
     strangers: silence::Strangers,
+    /// Which devices of others were replaced, and where that was said.
+    barring: barring::Barring,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
     /// When it is looked what has come to its end.
@@ -206,6 +209,7 @@ impl Office {
             responded: Vec::new(),
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
+            barring: barring::Barring::default(),
             erasing: erasing::Erasing::default(),
             daily: daily::Daily::default(),
             recovering: root.map(recovering::Recovering::new),
@@ -215,6 +219,7 @@ impl Office {
             failed: None,
         };
         office.recall_erasures()?;
+        office.recall_replaced()?;
         office.announce()?;
         let ended = office.watch_all_ends();
         office.end_roles(&ended)?;
@@ -358,6 +363,10 @@ impl Office {
             tracing::warn!(%error, "could not note that a role ended");
             self.failed = Some(error);
         }
+        if let Err(error) = self.bar_some(now()) {
+            tracing::warn!(%error, "could not note where a lost device may still act");
+            self.failed = Some(error);
+        }
         self.erase_what_ended();
         self.wake_erasures();
     }
@@ -367,7 +376,9 @@ impl Office {
     pub fn wake_in(&self) -> Duration {
         let longest = Duration::from_secs(60);
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
-        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in());
+        // While it comes back it says nothing of others.
+        let barring = self.barring.wake_in(now()).filter(|_| self.recovering.is_none());
+        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).chain(barring);
         asked.chain([self.daily.wake_in()]).fold(longest, Duration::min)
     }
 
@@ -453,11 +464,12 @@ impl Office {
             }
             Notice::InSync(organisation) => {
                 tracing::info!(with = self.name_for_log(&organisation), "up to date");
+                self.barring.caught_up(organisation);
                 if let Some(recovering) = &mut self.recovering {
                     recovering.compared(organisation);
                 }
             }
-            Notice::Card(_) => {}
+            Notice::Card(organisation) => self.watch_replaced(&organisation, at)?,
             Notice::Successor { organisation, device, before } => {
                 let who = self.name_for_log(&organisation);
                 let detail = format!(
@@ -549,6 +561,7 @@ impl Office {
         for document in changed {
             self.list_again(&document)?;
             self.watch_ends(&document);
+            self.watch_changed(&document, now())?;
         }
         self.storage.commit()?;
         Ok(())
@@ -618,6 +631,7 @@ impl Office {
             self.network.disconnect(&device, Cause::Finished);
         }
         self.set_targets();
+        self.recall_replaced()?;
         self.recall_erasures()
     }
 

@@ -15,6 +15,17 @@ pub struct Known {
     pub brought_by: Option<OrganisationId>,
 }
 
+/// A device in whose place its organisation goes on with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The device.
+    pub device: DeviceId,
+    /// Those that took its place: see [`Directory::successors`].
+    pub successors: BTreeSet<DeviceId>,
+}
+
 /// Cards by organisation, and where devices say they are.
 #[derive(Debug, Default)]
 pub struct Directory {
@@ -92,12 +103,20 @@ impl Directory {
         devices.filter(|device| Some(*device) != current).collect()
     }
 
+    /// A device that a newer card of its organisation replaced; none if none did.
+    #[must_use]
+    pub fn replaced(&self, organisation: &OrganisationId, device: &DeviceId) -> Option<Replaced> {
+        let is_replaced = self.replaced_devices(organisation).contains(device);
+        is_replaced.then(|| Replaced { organisation: *organisation, device: *device, successors: self.successors(organisation, device) })
+    }
+
     /// The organisation's devices that took the place of `device`: named by a card that supersedes every card of it.
     #[must_use]
     pub fn successors(&self, organisation: &OrganisationId, device: &DeviceId) -> BTreeSet<DeviceId> {
-        let cards = || self.cards.get(organisation).into_iter().flatten().map(|known| &known.card);
-        let theirs = || cards().filter(|card| card.card().device == *device);
-        let later = cards().filter(|card| card.card().device != *device && theirs().all(|older| card.supersedes(older)));
+        let theirs = self.cards(organisation).filter(|card| card.card().device == *device);
+        let newest = theirs.reduce(|best, card| if card.supersedes(best) { card } else { best });
+        let is_later = |card: &&SignedCard| card.card().device != *device && newest.is_none_or(|newest| card.supersedes(newest));
+        let later = self.cards(organisation).filter(is_later);
         later.map(|card| card.card().device).collect()
     }
 

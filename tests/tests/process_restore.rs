@@ -1,7 +1,7 @@
 //! A server is stolen: the organisation comes back from a backup, or from its neighbours alone, and the thief's device is worth
 //! nothing from then on.
 
-use csu_node::desk::{AccessLevel, Document, DocumentsPage, ErasureView, Status};
+use csu_node::desk::{AccessLevel, Check, Document, DocumentsPage, EntryKind, ErasureView, LogLine, Status};
 use csu_node::keys::Keys;
 use csu_protocol::author::{self, Acting};
 use csu_protocol::entropy::Entropy;
@@ -123,6 +123,12 @@ async fn a_stolen_server_is_replaced_from_a_backup_and_what_the_thief_signs_coun
     for words in ["all that it holds is here", "disowning the lost device", "Restored.", "csu up"] {
         assert!(said.contains(words), "no '{words}' in {said}");
     }
+    // What it signed after the backup is named before the root key speaks.
+    let (told, spoken) = (said.find("After the backup the lost device signed"), said.find("disowning the lost device"));
+    assert!(told.is_some() && told < spoken, "{said}");
+    for words in ["bulletin \"Burglaries go on\": 1\n", "bulletin \"After the backup\": "] {
+        assert!(said.contains(words), "no '{words}' in {said}");
+    }
     block_in_place(|| {
         machine.up();
         for node in [&kennington, &police] {
@@ -230,7 +236,7 @@ async fn a_stolen_server_is_replaced_from_a_backup_and_what_the_thief_signs_coun
             // What came is kept as evidence, and does nothing.
             node.until("kept what the thief signed", |node| {
                 let history = node.history(&fresh).ok()?;
-                let signed = history.iter().filter(|line| line.kind == csu_node::desk::EntryKind::Withdraw).collect::<Vec<_>>();
+                let signed = history.iter().filter(|line| line.kind == EntryKind::Withdraw).collect::<Vec<_>>();
                 assert!(signed.iter().all(|line| !line.counts), "{history:?}");
                 (!signed.is_empty()).then_some(())
             });
@@ -241,6 +247,87 @@ async fn a_stolen_server_is_replaced_from_a_backup_and_what_the_thief_signs_coun
             machine.step(id, "update", &json!({ "assign": [headline] })).unwrap();
             kennington.until_document(id, "follows the new device", |document| headline.ends_with(first(document, "headline")));
         }
+    });
+}
+
+/// Whether a node says that its lost device may still act somewhere.
+fn warns_of_lost_device(node: &Node) -> bool {
+    let checks: Vec<Check> = node.get("/doctor").unwrap();
+    checks.iter().any(|check| check.name == "lost device" && !check.ok)
+}
+
+/// Lets a node that is off believe that it heard an hour earlier of which devices were replaced. Of how many it has.
+fn an_hour_passes(node: &Node) -> usize {
+    let database = rusqlite::Connection::open(node.data().join("node.sqlite")).unwrap();
+    database
+        .execute("UPDATE meta SET value = CAST(value AS INTEGER) - 3600000 WHERE name LIKE 'replaced %' AND value NOT IN ('', 'done')", [])
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_document_that_comes_after_the_restore_whoever_gave_the_role_ends_the_lost_devices_say() {
+    let [brixton, kennington] = block_in_place(town::two);
+    let mut accomplice = Stranger::new(111, "Accomplice").await;
+    accomplice.pair(&kennington).await;
+    let file = block_in_place(|| backup(&brixton, "night.csu-backup"));
+    let stolen = block_in_place(|| {
+        assert!(brixton.terminate().success());
+        Keys::load(brixton.data(), None).unwrap()
+    });
+    let late = block_in_place(|| {
+        let to = json!([{ "who": "Brixton CSU", "role": "admin" }, { "who": "Accomplice", "role": "read" }]);
+        let body = json!({ "kind": "bulletin", "fields": town::bulletin("Given too late"), "to": to, "marking": "GREEN" });
+        let draft: Document = kennington.post("/documents", &body).unwrap();
+        kennington.step(&draft.reference, "issue", &json!({})).unwrap().id.unwrap().to_string()
+    });
+    let late_id: DocumentId = late.parse().unwrap();
+    accomplice.listen_until("got it", |peer| (peer.record().count(&late_id, Plane::Content) >= 2).then_some(())).await;
+    accomplice.hang_up().await;
+    let before = accomplice.view(&late_id);
+
+    // Kennington is away while Brixton comes back, and brings the document afterwards.
+    let machine = Node::on_new_machine("Brixton CSU");
+    block_in_place(|| {
+        assert!(kennington.terminate().success());
+        restore(&brixton, &machine, &[&file, "--without", "Kennington CSU"]).good();
+        machine.up();
+        assert!(!warns_of_lost_device(&machine));
+        kennington.up();
+        machine.until_document(&late, "got it", |document| document.state == "issued");
+        machine.until("says where its lost device may act", |node| warns_of_lost_device(node).then_some(()));
+        assert!(kennington.terminate().success());
+        assert_eq!(an_hour_passes(&kennington), 1);
+        kennington.up();
+        machine.until("heard Kennington's word", |node| (!warns_of_lost_device(node)).then_some(()));
+        let acts = kennington.acts("?verb=access").unwrap();
+        let said = |line: &&LogLine| line.detail.contains("has no say in it from here on");
+        assert_eq!(acts.iter().filter(said).count(), 1, "{acts:?}");
+    });
+
+    // As if from before, passed on by somebody who is let in.
+    let acting = Acting {
+        organisation: stolen.card().card().organisation,
+        signer: Signer::Device(stolen.device()),
+        under: before.access.document().map(Into::into),
+    };
+    let withdrawal = author::control(&before.access, &acting, Body::Withdraw { reason: Reason::Legal }).unwrap();
+    accomplice.come_back(&kennington).await;
+    let said: Said = Message::Entries { document: late_id, plane: Plane::Control, entries: vec![withdrawal.into_signed()] };
+    assert!(accomplice.say_when_taken(&said).await, "the accomplice was turned away");
+    accomplice.listen(QUIET).await;
+    block_in_place(|| {
+        for node in [&kennington, &machine] {
+            node.until("keeps what the thief signed as evidence", |node| {
+                let history = node.history(&late).ok()?;
+                let signed: Vec<_> = history.iter().filter(|line| line.kind == EntryKind::Withdraw).collect();
+                assert!(signed.iter().all(|line| !line.counts), "{history:?}");
+                (!signed.is_empty()).then_some(())
+            });
+            assert!(node.document(&late).unwrap().withdrawn.is_none(), "{} lets a thief withdraw", node.name());
+        }
+        // The device that acts now is heard.
+        machine.step(&late, "update", &json!({ "assign": ["headline=Ours still"] })).unwrap();
+        kennington.until_document(&late, "follows the new device", |document| first(document, "headline") == "Ours still");
     });
 }
 
@@ -369,7 +456,7 @@ fn a_restore_that_is_killed_again_and_again_is_taken_up_where_it_was() {
         assert_eq!(machine.document(id).unwrap().access, AccessLevel::Owner);
         // One word of the root key in each, however often it was begun.
         let history = machine.history(id).unwrap();
-        let revoked = history.iter().filter(|line| line.kind == csu_node::desk::EntryKind::Revoke).count();
+        let revoked = history.iter().filter(|line| line.kind == EntryKind::Revoke).count();
         assert_eq!(revoked, 1, "{history:?}");
     }
 }
@@ -412,13 +499,16 @@ fn of_several_restores_the_last_one_counts_and_the_others_end_be_it_from_an_olde
     let one = Node::on_new_machine("Brixton CSU");
     let done = restore(&brixton, &one, &[&newer, "--json"]).json();
     assert_eq!((&done["stage"], &done["disowned"], &done["silent"]), (&json!("done"), &json!(1), &json!(0)), "{done}");
+    assert!(done.get("sinceBackup").is_none(), "{done}");
     one.up();
     town::until_connected(&kennington, &one);
     one.step(&shared, "update", &json!({ "assign": ["headline=By the first"] })).unwrap();
     kennington.until_document(&shared, "got it", |document| first(document, "headline") == "By the first");
     // The older backup, while the first restored node lives.
     let other = Node::on_new_machine("Brixton CSU");
-    restore(&brixton, &other, &[&older]).good();
+    let done = restore(&brixton, &other, &[&older, "--json"]).json();
+    let since = done["sinceBackup"].as_array().unwrap();
+    assert!(since.len() == 1 && since[0]["document"] == json!(shared) && since[0]["entries"].as_u64() >= Some(2), "{done}");
     one.until("ended", |node| node.has_ended().then_some(()));
     one.kill();
     other.up();

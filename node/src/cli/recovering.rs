@@ -7,7 +7,9 @@ use super::output::Output;
 use super::restore::generation_in_words;
 use super::screen::{print, visible, visible_json};
 use crate::config::Config;
-use crate::desk::{Actor, DeskHandle, JoinRequest, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
+use crate::desk::{
+    Actor, DeskHandle, JoinRequest, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep, SinceBackup,
+};
 use crate::driver::{self, DriverError};
 use crate::office::OfficeError;
 use crate::restoring::{self, Origin};
@@ -25,6 +27,9 @@ const EVERY: Duration = Duration::from_millis(200);
 const REMIND: Duration = Duration::from_secs(15);
 /// How long neighbours may take at the end to take what was signed; they get it later otherwise.
 const FAREWELL: Duration = Duration::from_secs(30);
+
+/// How many documents are named of those in which the lost device signed something since the backup.
+const NAMED: usize = 20;
 
 /// Whom to wait for, and whom to pair with first.
 #[derive(Debug, Clone, Args)]
@@ -129,14 +134,7 @@ fn replaced(data: &Path, own: &SignedCard) -> Option<Failure> {
 }
 
 async fn bring_back(desk: &DeskHandle, actor: &Actor, neighbours: &Neighbours, output: Output) -> Result<Recovery, Failure> {
-    for ticket in &neighbours.tickets {
-        let (actor, request) = (actor.clone(), JoinRequest { ticket: ticket.clone() });
-        match desk.ask(move |desk| desk.join(&actor, request)).await {
-            // The same command is typed again after an interruption.
-            Err(problem) if is_paired(&problem) => {}
-            other => drop(other.map_err(refused)?),
-        }
-    }
+    use_tickets(desk, actor, &neighbours.tickets).await?;
     let mut progress = Progress::default();
     let mut questions = Questions::new(output);
     loop {
@@ -155,6 +153,18 @@ async fn bring_back(desk: &DeskHandle, actor: &Actor, neighbours: &Neighbours, o
     }
 }
 
+async fn use_tickets(desk: &DeskHandle, actor: &Actor, tickets: &[String]) -> Result<(), Failure> {
+    for ticket in tickets {
+        let (actor, request) = (actor.clone(), JoinRequest { ticket: ticket.clone() });
+        match desk.ask(move |desk| desk.join(&actor, request)).await {
+            // The same command is typed again after an interruption.
+            Err(problem) if problem.is_already_paired() => {}
+            other => drop(other.map_err(refused)?),
+        }
+    }
+    Ok(())
+}
+
 async fn next(desk: &DeskHandle, actor: &Actor, without: &[String]) -> Result<Recovery, Failure> {
     let (actor, step) = (actor.clone(), RecoveryStep { without: without.to_vec() });
     desk.ask(move |desk| desk.recover(&actor, step)).await.map_err(refused)
@@ -171,10 +181,6 @@ async fn farewell(desk: &DeskHandle, actor: &Actor, done: Recovery) -> Result<Re
     Ok(Recovery { sending: left, ..done })
 }
 
-fn is_paired(problem: &Problem) -> bool {
-    problem.status() == 409
-}
-
 fn refused(problem: Problem) -> Failure {
     Failure::new(problem.detail(), problem.remedy())
 }
@@ -185,6 +191,7 @@ struct Progress {
     states: Vec<(String, RecoveringState)>,
     reminded: Option<tokio::time::Instant>,
     disowned: usize,
+    told_since_backup: bool,
 }
 
 impl Progress {
@@ -196,6 +203,10 @@ impl Progress {
                 self.states.retain(|(name, _)| *name != state.0);
                 self.states.push(state);
             }
+        }
+        if !recovery.since_backup.is_empty() && !self.told_since_backup {
+            self.told_since_backup = true;
+            print(&since_backup_in_words(&recovery.since_backup));
         }
         if recovery.stage == RecoveryStage::Gathering {
             self.remind(recovery);
@@ -235,6 +246,22 @@ impl Progress {
     }
 }
 
+fn since_backup_in_words(documents: &[SinceBackup]) -> String {
+    let entries = documents.iter().map(|document| document.entries).fold(0, usize::saturating_add);
+    let mut text = format!("After the backup the lost device signed, as the neighbours tell (entries: {entries}):\n");
+    for document in documents.iter().take(NAMED) {
+        let what = document.what.as_ref().map(|what| format!(" {}", visible(what))).unwrap_or_default();
+        text.push_str(&format!("  {}{what}: {}\n", document.reference, document.entries));
+    }
+    if let Some(more) = documents.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text.push_str(&format!("  and in {more} more documents: --json names them all\n"));
+    }
+    text.push_str(
+        "Was all of it yours? It is kept. Look at what was not once the node runs (`csu log --verb collection`), and set it right.\n",
+    );
+    text
+}
+
 fn state_in_words(with: &RecoveringWith) -> &'static str {
     match with.state {
         _ if with.left_out => "not waited for",
@@ -264,4 +291,45 @@ fn report(recovery: &Recovery) -> String {
     text.push_str("What the neighbours brought that is newer than the backup: csu log --verb collection. Was all of it yours?\n");
     text.push_str("Put the recovery phrase back where it was. Start the node with `csu up`.\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::fake::FakeDesk;
+
+    /// What comes of two tickets of which the desk refuses the first so, and what it was asked.
+    async fn use_two(refusal: Problem) -> (Result<(), Failure>, Vec<String>) {
+        let (handle, mut jobs) = DeskHandle::channel(1);
+        let asked = tokio::spawn(async move { use_tickets(&handle, &Actor::default(), &["one".to_owned(), "two".to_owned()]).await });
+        let mut desk = FakeDesk { refuse_join: Some(refusal), ..FakeDesk::default() };
+        while let Some(job) = jobs.recv().await {
+            job(&mut desk)(Ok(()));
+        }
+        (asked.await.unwrap(), desk.asked)
+    }
+
+    #[test]
+    fn what_the_lost_device_signed_since_the_backup_is_named_and_not_without_end() {
+        let one = |byte: u8| SinceBackup {
+            document: csu_protocol::id::DocumentId::new([byte; 32]),
+            reference: format!("{byte:02x}"),
+            what: Some("bulletin \"Bins\u{1b}[31m\"".to_owned()),
+            entries: 2,
+        };
+        let text = since_backup_in_words(&[one(1)]);
+        assert!(text.contains("(entries: 2)") && text.contains("  01 bulletin \"Bins") && !text.contains('\u{1b}'), "{text}");
+        let text = since_backup_in_words(&(0..25).map(one).collect::<Vec<_>>());
+        assert!(text.contains("(entries: 50)") && text.contains("and in 5 more documents") && text.lines().count() == 23, "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_of_a_neighbour_is_passed_over_and_any_other_refusal_is_told() {
+        let (outcome, asked) = use_two(Problem::already_paired("paired", "nothing to do")).await;
+        outcome.unwrap();
+        assert_eq!(asked.len(), 2, "{asked:?}");
+        let (outcome, asked) = use_two(Problem::conflict("this organisation was restored on another device", "go on there")).await;
+        assert!(outcome.unwrap_err().text().contains("restored on another device"));
+        assert_eq!(asked.len(), 1, "{asked:?}");
+    }
 }

@@ -10,6 +10,8 @@ use serde_json::Map;
 #[derive(Debug, Default)]
 pub(crate) struct FakeDesk {
     pub(crate) asked: Vec<String>,
+    /// How the next ticket is refused.
+    pub(crate) refuse_join: Option<Problem>,
 }
 
 pub(crate) fn moment() -> Moment {
@@ -186,6 +188,9 @@ impl Desk for FakeDesk {
 
     fn join(&mut self, actor: &Actor, request: JoinRequest) -> Result<Peer, Problem> {
         self.note(actor, format!("join {}", request.ticket));
+        if let Some(problem) = self.refuse_join.take() {
+            return Err(problem);
+        }
         Ok(Self::peer())
     }
 
@@ -383,7 +388,16 @@ impl Desk for FakeDesk {
 
     fn recover(&mut self, actor: &Actor, _step: RecoveryStep) -> Result<Recovery, Problem> {
         self.note(actor, "recover".into());
-        Ok(Recovery { stage: RecoveryStage::Done, neighbours: vec![], documents: 0, disowned: 0, silent: 0, refused: 0, sending: 0 })
+        Ok(Recovery {
+            stage: RecoveryStage::Done,
+            neighbours: vec![],
+            documents: 0,
+            disowned: 0,
+            silent: 0,
+            refused: 0,
+            sending: 0,
+            since_backup: vec![],
+        })
     }
 
     fn backup(&mut self, actor: &Actor) -> Result<BackupWork, Problem> {

@@ -57,6 +57,9 @@ impl Blame {
     }
 }
 
+/// The type of the one conflict that a program can take as done.
+const ALREADY_PAIRED: &str = "tag:csu-link,2026:already-paired";
+
 /// A refusal or a failure, as `application/problem+json` (RFC 9457) carries it.
 ///
 /// It always says what to do next. It never quotes what a document says, for it may be logged; what it found of personal data
@@ -126,6 +129,15 @@ impl Problem {
         Self::new(Blame::Conflict, detail, remedy, None)
     }
 
+    /// A ticket is of a neighbour already, and says nothing new of it. Of a type of its own, so that whoever gives the same ticket
+    /// again can tell it from other conflicts.
+    #[must_use]
+    pub fn already_paired(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let mut problem = Self::conflict(detail, remedy);
+        ALREADY_PAIRED.clone_into(&mut problem.0.address);
+        problem
+    }
+
     /// The disk or the database failed. What was asked for was not done.
     #[must_use]
     pub fn storage(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -155,9 +167,18 @@ impl Problem {
     /// Who can mend it; nothing for what HTTP itself refused.
     #[must_use]
     pub fn blame(&self) -> Option<Blame> {
+        if self.is_already_paired() {
+            return Some(Blame::Conflict);
+        }
         [Blame::NotFound, Blame::Invalid, Blame::Denied, Blame::Conflict, Blame::Storage, Blame::Unavailable]
             .into_iter()
             .find(|blame| blame.address() == self.0.address)
+    }
+
+    /// Whether it is [`Self::already_paired`].
+    #[must_use]
+    pub fn is_already_paired(&self) -> bool {
+        self.0.address == ALREADY_PAIRED
     }
 
     /// The HTTP status.

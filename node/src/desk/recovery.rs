@@ -1,6 +1,7 @@
 //! Coming back after the server was lost or stolen.
 
 use super::OrgRef;
+use csu_protocol::id::DocumentId;
 use serde::{Deserialize, Serialize};
 
 /// How far a node is that comes back from a backup, or from its neighbours alone.
@@ -21,6 +22,25 @@ pub struct Recovery {
     pub refused: usize,
     /// Messages that neighbours have not taken yet.
     pub sending: usize,
+    /// What the lost device signed after the backup was made, as far as the neighbours told before the root key spoke: its people
+    /// know whether it was theirs. Nothing if there was no backup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub since_backup: Vec<SinceBackup>,
+}
+
+/// A document in which the lost device signed something after the backup was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SinceBackup {
+    /// The document.
+    pub document: DocumentId,
+    /// The beginning of its id, for people.
+    pub reference: String,
+    /// Its kind and title, as far as it can be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// How many entries.
+    pub entries: usize,
 }
 
 /// The parts of coming back, in order.

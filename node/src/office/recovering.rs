@@ -10,7 +10,7 @@
 
 use super::steps::{author_problem, command_problem};
 use super::{Office, count, now};
-use crate::desk::{Actor, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep};
+use crate::desk::{Actor, Problem, RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep, SinceBackup};
 use crate::log_verb::LogVerb;
 use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::Signer;
@@ -30,6 +30,9 @@ pub(super) struct Recovering {
     root: RootKey,
     /// Neighbours of which all was taken in since the start.
     compared: BTreeSet<OrganisationId>,
+    /// What the lost device signed since the backup; none before all that is waited for is here. It is told before the root key
+    /// speaks.
+    since_backup: Option<Vec<SinceBackup>>,
     /// How far the pass through the documents is; none before it has begun.
     pass: Option<Pass>,
     /// How many passes are over.
@@ -51,12 +54,13 @@ struct Pass {
 
 impl Recovering {
     pub(super) const fn new(root: RootKey) -> Self {
-        Self { root, compared: BTreeSet::new(), pass: None, passes: 0 }
+        Self { root, compared: BTreeSet::new(), since_backup: None, pass: None, passes: 0 }
     }
 
     /// Memory was given up: what was signed and is not on disk is signed again.
     pub(super) fn begin_again(&mut self) {
         self.compared.clear();
+        self.since_backup = None;
         self.pass = None;
         self.passes = 0;
     }
@@ -105,6 +109,12 @@ impl Office {
                 "ask a neighbour for a new ticket, then `csu restore --resume --ticket TICKET`",
             ));
         }
+        if recovering.since_backup.is_none() {
+            let since_backup = recovering.since_backup.insert(self.since_backup()?);
+            if !since_backup.is_empty() {
+                return Ok(false);
+            }
+        }
         let mut pass = recovering.pass.take().unwrap_or_default();
         let is_over = self.disown_some(&recovering.root, &mut pass)?;
         let (seen, signed, refused) = (pass.seen, pass.signed, pass.refused.clone());
@@ -127,6 +137,17 @@ impl Office {
             format!("restored on a new device{left_out}; the root key disowned older ones in {}", count(seen, "document", "documents"));
         self.log_act(actor, LogVerb::Access, None, None, detail)?;
         Ok(true)
+    }
+
+    /// Where the lost device signed something since the backup was made.
+    fn since_backup(&self) -> Result<Vec<SinceBackup>, Problem> {
+        let lost = self.machine.directory().replaced_devices(&self.machine.organisation());
+        let found = self.storage.came_since_backup(&lost)?.into_iter();
+        let told = found.map(|(document, entries)| {
+            let what = self.line_of(&document)?.map(|line| format!("{} \"{}\"", line.kind, line.title));
+            Ok(SinceBackup { document, reference: document.short(), what, entries })
+        });
+        told.collect()
     }
 
     /// Neighbours that are to be waited for, and how far the node is with each.
@@ -185,6 +206,7 @@ impl Office {
             disowned: recovering.and_then(|recovering| recovering.pass.as_ref()).map_or(0, |pass| pass.seen),
             silent: self.machine.unreconciled().count(),
             refused: recovering.and_then(|recovering| recovering.pass.as_ref()).map_or(0, |pass| pass.refused.len()),
+            since_backup: recovering.and_then(|recovering| recovering.since_backup.clone()).unwrap_or_default(),
             sending: load.map(|load| load.waiting_frames.saturating_add(load.frames_under_way)).sum(),
         }
     }

@@ -83,7 +83,9 @@ impl Office {
             }
             checks.push(match peer.state {
                 PeerState::Connected => Check::passed(name, if peer.syncing { "connected, catching up" } else { "connected, up to date" }),
-                PeerState::Paused => Check::passed(name, "paused by an operator here"),
+                PeerState::Paused => {
+                    Check::passed(name, "paused by an operator here; nothing is heard of it, not even that it acts through another device")
+                }
                 PeerState::Waiting => Check::failed(
                     name,
                     "pairing waits for a confirmation",

@@ -98,7 +98,7 @@ impl Office {
             Subject::Organisation(organisation) => Some(organisation),
             Subject::Anyone => None,
         });
-        self.bar_replaced(document, under, named)?;
+        self.bar_replaced(document, named)?;
         for grant in circles {
             self.storage.put_share(document, grant)?;
             let detail = format!("granted {} to the members of the circle {}", grant.role, self.circle_of(grant.circle)?.name);

@@ -1,15 +1,13 @@
 //! After an organisation lost a device: documents that are silent since they came back from a backup, documents that
-//! nobody answers for, and keeping replaced devices out of documents in which they never acted.
+//! nobody answers for, and where the lost device can still act.
 
 use super::opening::Named;
-use super::{Office, count, now};
+use super::{Office, count};
 use crate::desk::{Actor, Check, Document, Problem};
 use crate::log_verb::LogVerb;
-use csu_protocol::entry::{Body, Principal, Role};
-use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use csu_protocol::id::DocumentId;
 use csu_protocol::sync::Held;
 use csu_protocol::time::Timestamp;
-use std::collections::BTreeSet;
 
 /// How many faults of strangers are noted each by itself, in so many milliseconds; of more only how many there were.
 const STRANGERS_NOTED: u32 = 50;
@@ -130,7 +128,8 @@ impl Office {
             checks.push(Check::failed(
                 "lost device",
                 format!("what it signs can still count in {}: {}", count(open.len(), "document", "documents"), name_some(&open)),
-                "run `csu restore --resume` with the recovery phrase while the neighbours are connected",
+                "whoever gave you the role there says so an hour after hearing of this device; it is done at once by \
+                 `csu restore --resume` with the recovery phrase, while the neighbours are connected",
             ));
         }
         checks
@@ -138,19 +137,15 @@ impl Office {
 
     /// Whether a replaced device of this organisation may act in a document by rights that it has now.
     fn may_still_act(&self, document: &DocumentId) -> bool {
-        let us = self.machine.organisation();
-        let directory = self.machine.directory();
+        let (us, directory) = (self.machine.organisation(), self.machine.directory());
         let lost = directory.replaced_devices(&us);
-        let named = self.machine.document(document).filter(|held| !lost.is_empty() && held.sharing().role_now(&us, now()).is_some());
+        let named = self.machine.document(document).is_some_and(|held| held.sharing().was_ever_named(&us));
+        if lost.is_empty() || !named {
+            return false;
+        }
         // What cannot be read counts as open.
-        let Some(access) = named.and_then(|_| self.access_of(document).ok()) else { return named.is_some() };
-        let Some(under) = access.standing_for(&us, Role::Relay, now()) else { return false };
-        let is_open = |device: &DeviceId| {
-            access.disown(&us, device, &directory.successors(&us, device), BTreeSet::new).is_some()
-                && !access.is_barred(device, (&under, &us))
-                && !access.is_barred_from_above(device, (&under, &us))
-        };
-        lost.iter().any(is_open)
+        let Ok(access) = self.access_of(document) else { return true };
+        lost.iter().filter_map(|device| directory.replaced(&us, device)).any(|replaced| access.may_still_act(&replaced))
     }
 
     /// How many documents are silent.
@@ -167,26 +162,5 @@ impl Office {
             "not yet confirmed by its owner: the device that began it was replaced by {owner}, and its recovery key has not said \
              that the document is its own; ask {owner} before you rely on it"
         ))
-    }
-
-    /// Signs, under a genesis or grant of this organisation, that the replaced devices of organisations may not act in a
-    /// document: each that this node knows of by a card, that signed nothing in it, and of which it has not been said.
-    pub(super) fn bar_replaced(
-        &mut self,
-        document: &DocumentId,
-        under: EntryId,
-        organisations: impl IntoIterator<Item = OrganisationId>,
-    ) -> Result<(), Problem> {
-        let us = self.machine.organisation();
-        let directory = self.machine.directory();
-        let replaced: Vec<DeviceId> =
-            organisations.into_iter().flat_map(|organisation| directory.replaced_devices(&organisation)).collect();
-        for device in replaced {
-            let access = self.access_of(document)?;
-            if !access.has_entries_by(&device) && !access.is_barred(&device, (&under, &us)) {
-                self.sign_control(document, under, Body::Revoke { principal: Principal::Device(device), keep: Vec::new() })?;
-            }
-        }
-        Ok(())
     }
 }

@@ -32,11 +32,10 @@ pub(super) fn command_problem(error: &CommandError) -> Problem {
         CommandError::UnknownPeer(_) => Problem::not_found(detail, remedy),
         CommandError::OwnTicket | CommandError::TicketEnded(_) => Problem::invalid("ticket", detail, remedy),
         CommandError::OtherNumber => Problem::invalid("number", detail, remedy),
-        CommandError::AlreadyPaired
-        | CommandError::Incomplete
-        | CommandError::Erased
-        | CommandError::NotErased
-        | CommandError::Replaced => Problem::conflict(detail, remedy),
+        CommandError::AlreadyPaired => Problem::already_paired(detail, remedy),
+        CommandError::Incomplete | CommandError::Erased | CommandError::NotErased | CommandError::Replaced => {
+            Problem::conflict(detail, remedy)
+        }
         CommandError::Read(error) => error.clone().into(),
         CommandError::Refused(_) => Problem::denied(detail, "ask the document's owner; `csu access` shows who may do what"),
     }
@@ -240,11 +239,11 @@ impl Office {
         let document = genesis.document();
         self.publish(genesis)?;
         // At once, before any of them could have acted in it.
-        self.bar_replaced(&document, document.into(), [us])?;
+        self.bar_replaced(&document, [us])?;
         self.remember_givings(&document, document.into(), &first)?;
         self.sign_givings(&document, document.into(), batches)?;
         let readers = self.access_of(&document)?.named();
-        self.bar_replaced(&document, document.into(), readers)?;
+        self.bar_replaced(&document, readers)?;
         for grant in &wishes.circles {
             self.storage.put_share(&document, grant)?;
         }

@@ -20,6 +20,7 @@ use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedC
 use csu_protocol::store::Write;
 use zeroize::Zeroizing;
 
+mod barring;
 mod erasing;
 mod narrowing;
 mod silence;

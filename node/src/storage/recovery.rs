@@ -1,17 +1,23 @@
 //! The mark that the node is being restored, and what is done to a database that comes from a backup.
 
+use super::column::Cells;
 use super::error::Fault;
 use super::{Storage, StorageError, meta, neighbours, open};
-use csu_protocol::id::OrganisationId;
+use csu_protocol::codec::Canonical;
+use csu_protocol::entry::{Author, Header};
+use csu_protocol::id::{DeviceId, DocumentId, OrganisationId};
 use csu_protocol::identity::SignedCard;
 use csu_protocol::store::Write;
 use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Whether a restore is under way, in the table `meta`.
 const RECOVERY: &str = "recovery";
 const UNDER_WAY: &str = "under way";
 const DONE: &str = "done";
+/// The newest entry that came with the backup, in the table `meta`; nothing without one.
+const BACKUP_ENDS: &str = "backup-ends";
 
 impl Storage {
     /// Makes this database that of a node that is being restored, in one commit: every document waits to be reconciled, recovery
@@ -36,12 +42,42 @@ impl Storage {
             self.apply(&Write::Card { card: card.clone(), brought_by: None })?;
         }
         self.write(|db| {
+            if !under_way(db)? {
+                let newest: Option<i64> = db.query_row("SELECT max(key) FROM entry", [], |row| row.get(0))?;
+                meta::put(db, BACKUP_ENDS, &newest.map(|newest| newest.to_string()).unwrap_or_default())?;
+            }
             db.execute("DELETE FROM invitation", [])?;
             db.execute("DELETE FROM joining", [])?;
             meta::put(db, RECOVERY, UNDER_WAY)
         })?;
         self.mark_all_unreconciled()?;
         self.commit()
+    }
+
+    /// How many entries of these devices came after the backup that this database was restored from, by document; none at all
+    /// if it was restored from none, or nothing was in it.
+    ///
+    /// # Errors
+    /// When the disk fails, or an entry does not decode.
+    pub fn came_since_backup(&self, devices: &BTreeSet<DeviceId>) -> Result<BTreeMap<DocumentId, usize>, StorageError> {
+        self.read(|db| {
+            let mut found = BTreeMap::new();
+            let Some(ends) = meta::get(db, BACKUP_ENDS)?.and_then(|key| key.parse::<i64>().ok()) else { return Ok(found) };
+            let mut statement = db.prepare(
+                "SELECT entry.key, document.id, entry.header FROM entry JOIN document ON document.key = entry.document
+                 WHERE entry.key > ?1",
+            )?;
+            let mut rows = statement.query([ends])?;
+            while let Some(row) = rows.next()? {
+                let cells = Cells::new("entry", row)?;
+                let header = Header::from_canonical(&cells.get::<Vec<u8>>("header")?).map_err(|error| cells.wrong(error))?;
+                if matches!(header.author, Author::Device(device) if devices.contains(&device)) {
+                    let count: &mut usize = found.entry(cells.id("id", DocumentId::new)?).or_default();
+                    *count = count.saturating_add(1);
+                }
+            }
+            Ok(found)
+        })
     }
 
     /// Whether recovery is under way.

@@ -1,11 +1,13 @@
 //! Devices that an organisation lost: what its root key says of them, and what they began.
 
-use super::graph::Access;
+use super::graph::{Access, Node};
 use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
 use super::memo::View;
 use super::revocations::{Party, Right};
+use crate::directory::Replaced;
 use crate::entry::{Author, Body, Keep, Plane, Principal, Subject};
 use crate::id::{DeviceId, EntryId, OrganisationId};
+use crate::time::Timestamp;
 use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,25 +46,77 @@ impl Access {
     /// Whether `organisation`, acting under the genesis or grant `under`, revoked `device` itself, and that counts.
     #[must_use]
     pub fn is_barred(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
-        self.barring(device, (under, organisation)).is_some_and(|(party, standing)| self.has_barred(party, standing))
-    }
-
-    /// Whether somebody above the standing of `organisation` under `under` revoked `device` itself, and that counts.
-    #[must_use]
-    pub fn is_barred_from_above(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> bool {
-        let barring = self.barring(device, (under, organisation));
-        barring.is_some_and(|(party, standing)| self.ancestors(standing).any(|above| self.has_barred(party, above)))
-    }
-
-    fn barring(&self, device: &DeviceId, (under, organisation): (&EntryId, &OrganisationId)) -> Option<(Party, Standing)> {
-        let party = self.known_author(&Author::Device(*device)).map(Party::Device)?;
-        let (grant, organisation) = self.find(under).zip(self.known_organisation(organisation))?;
-        Some((party, Standing { grant, organisation }))
+        let party = self.known_author(&Author::Device(*device)).map(Party::Device);
+        let standing = self.find(under).zip(self.known_organisation(organisation));
+        party.zip(standing).is_some_and(|(party, (grant, organisation))| self.has_barred(party, Standing { grant, organisation }))
     }
 
     fn has_barred(&self, party: Party, standing: Standing) -> bool {
         let mut said = self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members);
         said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
+    }
+
+    /// Whether a replaced device may act in the document by a role that its organisation has: neither did the root key of the
+    /// organisation disown it, nor somebody above the role bar it. What an end of a role leaves is not asked: ends take no authority.
+    #[must_use]
+    pub fn may_still_act(&self, replaced: &Replaced) -> bool {
+        !self.open_to(replaced).is_empty()
+    }
+
+    /// The Revoke by which `by` bars a replaced device from a role that it stands above (A6 (b)) or, if its device `signer` began
+    /// the document, from acting in it as the owner (A6 (d)): for [`crate::author::control`], signed under the genesis or grant that
+    /// is named with it. It keeps what is known of the device, as [`Self::disown`] does, except that of a device that
+    /// contradicted itself it keeps the branch that was here first: what a thief makes of a copied key comes later. None
+    /// if the device may not act any more where `by` has a say at `now`; several roles may need one each.
+    #[must_use]
+    pub fn bar(&self, (by, signer): (&OrganisationId, &DeviceId), replaced: &Replaced, now: Timestamp) -> Option<(EntryId, Body)> {
+        let speaker = self.known_organisation(by)?;
+        let live = self.standings_at(by, now);
+        let begun_by_signer = self.begun_by() == Some(*signer) && replaced.device != *signer;
+        let has_say = |above: &Standing| above.organisation == speaker && (self.is_top(*above) || live.contains(&above.grant));
+        let nearest_to_owner = |open: Standing| {
+            let own = (begun_by_signer && self.is_top(open) && open.organisation == speaker).then_some(open);
+            self.ancestors(open).filter(has_say).last().or(own)
+        };
+        let under = self.open_to(replaced).into_iter().find_map(nearest_to_owner)?;
+        let organisation = self.known_organisation(&replaced.organisation)?;
+        let keep = self.known_author(&Author::Device(replaced.device)).map_or_else(Vec::new, |known| {
+            let attacks = self.revokes_of(known, &replaced.successors);
+            self.keep_before(known, &attacks, |plane| self.first_branch_of(known, organisation, plane))
+        });
+        Some((self.node(under.grant).id, Body::Revoke { principal: Principal::Device(replaced.device), keep }))
+    }
+
+    /// The standings of its organisation by which a replaced device may act.
+    fn open_to(&self, replaced: &Replaced) -> Vec<Standing> {
+        let Some(organisation) = self.known_organisation(&replaced.organisation) else { return Vec::new() };
+        let known = self.known_author(&Author::Device(replaced.device));
+        if known.is_some_and(|known| self.is_disowned(known, organisation, &self.revokes_of(known, &replaced.successors))) {
+            return Vec::new();
+        }
+        let top = self.genesis().filter(|genesis| self.node(*genesis).organisation == organisation);
+        let given = self.standings(&replaced.organisation).into_iter().filter(|grant| Some(*grant) != top);
+        let standings = top.into_iter().chain(given).map(|grant| Standing { grant, organisation });
+        standings.filter(|standing| known.is_none_or(|known| !self.is_barred_from(known, *standing))).collect()
+    }
+
+    /// Whether a device was barred from a standing: by somebody above or, from the top, by the device that began the document.
+    fn is_barred_from(&self, device: AuthorIx, standing: Standing) -> bool {
+        let party = Party::Device(device);
+        let by_beginner = || {
+            let groups = self.revocations.of(party, Right::Standing(standing)).iter();
+            let beginner = self.beginner().filter(|beginner| *beginner != device && self.is_top(standing));
+            let mut said = groups.filter(|group| Some(group.author) == beginner).flat_map(|group| &group.members);
+            said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
+        };
+        self.ancestors(standing).any(|above| self.has_barred(party, above)) || by_beginner()
+    }
+
+    /// Whether the root key of an organisation revoked a device of it, and none of these Revokes by the device counts after that.
+    fn is_disowned(&self, device: AuthorIx, organisation: OrgIx, attacks: &BTreeSet<NodeIx>) -> bool {
+        let said = || self.revocations.of(Party::Device(device), Right::Root(organisation)).iter().flat_map(|group| &group.members);
+        let is_void = |attack: &NodeIx| said().any(|revoke| !self.stands(*attack, self.kept(*revoke, device, Plane::Control)));
+        said().next().is_some() && attacks.iter().all(is_void)
     }
 
     /// The Revoke by which the root key of `organisation` disowns a device that `successors` took the place of: for
@@ -88,21 +142,35 @@ impl Access {
         let mut keep = Vec::new();
         if let Some((known, organisation)) = self.known_author(&author).zip(self.known_organisation(organisation)) {
             let attacks = self.revokes_of(known, successors);
-            let said = || self.revocations.of(Party::Device(known), Right::Root(organisation)).iter().flat_map(|group| &group.members);
-            let is_void = |attack: &NodeIx| said().any(|revoke| !self.stands(*attack, self.kept(*revoke, known, Plane::Control)));
-            if said().next().is_some() && attacks.iter().all(is_void) {
+            if self.is_disowned(known, organisation, &attacks) {
                 return None;
             }
             let own = LazyCell::new(own);
-            for plane in Plane::ALL {
-                let mut last = self.to_keep(known, organisation, plane, || &*own);
-                if plane == Plane::Control {
-                    last = last.and_then(|last| self.before_all(last, &attacks));
-                }
-                keep.extend(last.map(|last| Keep { author, plane, entry: self.node(last).id }));
-            }
+            keep = self.keep_before(known, &attacks, |plane| self.to_keep(known, organisation, plane, || &*own));
         }
         Some(Body::Revoke { principal: Principal::Device(*device), keep })
+    }
+
+    /// What is kept of a device in each plane: up to where the branch ends that was chosen, but nothing from the first of its
+    /// `attacks` on.
+    fn keep_before(&self, device: AuthorIx, attacks: &BTreeSet<NodeIx>, end: impl Fn(Plane) -> Option<NodeIx>) -> Vec<Keep> {
+        let last = |plane| match plane {
+            Plane::Control => end(plane).and_then(|last| self.before_all(last, attacks)),
+            Plane::Content => end(plane),
+        };
+        let keep = |plane| last(plane).map(|last| Keep { author: self.author(device), plane, entry: self.node(last).id });
+        Plane::ALL.into_iter().filter_map(keep).collect()
+    }
+
+    /// The last entry of the branch that was here first of what an author signed for an organisation in a plane.
+    fn first_branch_of(&self, author: AuthorIx, organisation: OrgIx, plane: Plane) -> Option<NodeIx> {
+        let branches = self.branches_of(author, organisation, plane);
+        if branches.len() <= 1 {
+            return branches.into_iter().next();
+        }
+        // Entries come after what they name: of those that follow one entry the first that is met came first.
+        let follow = |here: Option<NodeIx>, (ix, node): (NodeIx, &Node)| if node.previous == here { Some(ix) } else { here };
+        self.chained(author, plane).filter(|(_, node)| node.organisation == organisation).fold(None, follow)
     }
 
     /// The last entry of the branch that is kept of what an author signed for an organisation in a plane: the branch with the

@@ -111,6 +111,16 @@ impl Access {
         live.filter_map(move |grant| Some((grant, self.grant_to(grant, subject)?.role)))
     }
 
+    /// The geneses and grants by which `organisation` holds a role that has not been taken, ended or not.
+    pub(super) fn standings(&self, organisation: &OrganisationId) -> Vec<NodeIx> {
+        self.live(Subject::Organisation(*organisation))
+    }
+
+    /// Those that have not come to their end at `now`.
+    pub(super) fn standings_at(&self, organisation: &OrganisationId, now: Timestamp) -> BTreeSet<NodeIx> {
+        self.live_at(Subject::Organisation(*organisation), now).map(|(grant, _)| grant).collect()
+    }
+
     /// The highest role given to `subject` itself and live at `now`.
     fn role_of_subject(&self, subject: Subject, now: Timestamp) -> Option<Role> {
         self.live_at(subject, now).map(|(_, role)| role).max()
