@@ -30,7 +30,7 @@ use crate::limits;
 use crate::store::{Read, ReadError};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Machine {
     /// Whether this side begins the rounds with a device.
@@ -116,7 +116,7 @@ impl Machine {
         let members = self.documents.members();
         let declines = self.declines_any(organisation) || self.sessions.get(device).is_some_and(|session| !session.they_decline.is_empty());
         // Most documents are shared as others are: asking each who may hold it would take most of the time.
-        let mut verdicts: HashMap<(*const Sharing, Plane), bool> = HashMap::new();
+        let mut verdicts: BTreeMap<(*const Sharing, Plane), bool> = BTreeMap::new();
         let documents = &self.documents;
         members.shown(|item, place| {
             let Some(held) = documents.at(place) else { return false };

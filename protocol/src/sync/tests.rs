@@ -224,8 +224,8 @@ impl Net {
 
     fn pair(&mut self, a: usize, b: usize) {
         let mut entropy = self.nodes[a].entropy();
-        let ticket = self.nodes[a].machine.invite(NOW.plus_ms(1000), Vec::new(), &mut entropy);
-        self.nodes[b].machine.join(NOW, ticket).unwrap();
+        let ticket = self.nodes[a].machine.invite(self.now.plus_ms(1000), Vec::new(), &mut entropy);
+        self.nodes[b].machine.join(self.now, ticket).unwrap();
         self.connect(a, b);
         let (one, other) = (self.nodes[a].organisation(), self.nodes[b].organisation());
         let number = |node: &Node, of| node.machine.peer(&of).unwrap().number.clone();

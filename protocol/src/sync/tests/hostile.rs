@@ -151,7 +151,7 @@ fn a_document_that_left_with_its_bringer_does_not_come_back_empty_with_a_card() 
     net.connect(0, 1);
     let card = net.nodes[2].machine.card().clone();
     net.give(1, 0, Message::Cards(vec![card]));
-    assert!(!net.nodes[0].machine.documents.kept(&document).is_some());
+    assert!(net.nodes[0].machine.documents.kept(&document).is_none());
 }
 
 #[test]

@@ -371,7 +371,7 @@ fn a_held_back_document_outlives_the_first_of_two_that_brought_it() {
     net.disconnect(0, 1);
     assert!(net.nodes[0].machine.documents.kept(&document).is_some());
     net.disconnect(0, 2);
-    assert!(!net.nodes[0].machine.documents.kept(&document).is_some());
+    assert!(net.nodes[0].machine.documents.kept(&document).is_none());
 }
 
 #[test]
