@@ -181,7 +181,7 @@ fn from_backup(args: &RestoreArgs, file: &Path, tickets: &[Ticket], config: &Con
         let card = header.card.card();
         screen::print(&format!(
             "{}\n",
-            screen::visible(&format!("The backup is of {}, written {} with {} documents.", card.name, header.written, header.documents))
+            screen::visible(&format!("The backup is of {}, written {}; documents: {}.", card.name, header.written, header.documents))
         ));
     }
     let root = phrase::root_key(args.phrase_file.as_deref())?;
