@@ -3,7 +3,7 @@
 //! # The loop
 //!
 //! ```text
-//!   frames, connections ──► handle(now, input)            poll_output(now, read) ──► Write   apply, then commit
+//!   frames, connections ──► handle(now, input, read)      poll_output(now, read) ──► Write   apply, then commit
 //!   commands            ──► publish, invite, join, …  ──►        until it is none     Send    after the commit
 //!                                                                                     Disconnect, Targets, Notice
 //! ```
@@ -12,6 +12,12 @@
 //! every [`Output::Send`] back until that transaction is committed: no peer hears of what this
 //! node could still forget. [`Machine::poll_output`] prepares answers from storage only after all
 //! writes have been handed out, so they are never older than what was written.
+//!
+//! # Documents
+//!
+//! Of each document one line is in memory ([`Held`]): who may hold it, and what its planes are compared with peers as. That
+//! is all that rounds need. A graph of access is read from storage when an entry is judged by it or somebody asks
+//! ([`Machine::access`]), and given up when others were used since; see `documents`.
 //!
 //! # A session
 //!
