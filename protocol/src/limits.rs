@@ -92,6 +92,15 @@ pub const SERVES: usize = 1024;
 /// Entries of a plane that are sent unasked to whoever may hold them since just now; of longer planes both find out first
 /// what differs.
 pub const PUSHED_WHOLE: usize = 16;
+/// Peers that are sent at once, whole, what another peer brought; to the others it is offered a little later, if they have not
+/// shown by then that they have it.
+pub const FORWARDED_AT_ONCE: usize = 2;
+/// How much later that is at least, in milliseconds.
+pub const OFFER_AFTER_MS: u64 = 200;
+/// And at most, in milliseconds.
+pub const OFFER_WITHIN_MS: u64 = 1000;
+/// Planes of documents of which something is to be offered to one peer; more is sent at once.
+pub const OFFERED_LATER: usize = 256;
 /// Planes of documents that a peer may decline, and that a node remembers to have declined to a peer.
 pub const DECLINED: usize = 1 << 16;
 /// Entries of one document that wait for something missing.

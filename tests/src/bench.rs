@@ -6,6 +6,7 @@
 //! asserted about time: machines differ. Tests that hold for any machine count steps instead.
 
 pub mod access;
+pub mod federation;
 pub mod graph;
 pub mod hostile;
 pub mod sync;
@@ -46,13 +47,25 @@ pub struct Size {
     pub neighbours: u64,
     /// Live bulletins.
     pub live: usize,
+    /// Organisations of the larger federation in virtual time, and a fifth of them beside; 0 leaves that out.
+    pub organisations: usize,
 }
 
 impl Size {
     /// What the goals speak of, but for idle documents: they speak of 100,000.
-    pub const FULL: Self = Self { entries: 100_000, hostile: 20_000, runs: 3, fresh: 10_000, documents: 10_000, neighbours: 20, live: 200 };
+    pub const FULL: Self = Self {
+        entries: 100_000,
+        hostile: 20_000,
+        runs: 3,
+        fresh: 10_000,
+        documents: 10_000,
+        neighbours: 20,
+        live: 200,
+        organisations: 1_000,
+    };
     /// Enough to see that every figure is produced.
-    pub const TINY: Self = Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3 };
+    pub const TINY: Self =
+        Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3, organisations: 40 };
 }
 
 /// Hears of progress.
@@ -72,7 +85,7 @@ pub struct Stage {
 }
 
 /// All stages.
-pub const STAGES: [Stage; 2] = [
+pub const STAGES: [Stage; 3] = [
     Stage {
         name: "access",
         about: "the rights of one document: from scratch, for one more entry, and on graphs made to be slow",
@@ -84,6 +97,12 @@ pub const STAGES: [Stage; 2] = [
         about: "two real nodes: a fresh neighbour, a reconnection, live bulletins, and what idle documents cost",
         figures: sync::figures,
         run: sync::run,
+    },
+    Stage {
+        name: "federation",
+        about: "200 and 1,000 organisations in virtual time: how long a bulletin takes to reach all, bytes, duplicates",
+        figures: federation::figures,
+        run: federation::run,
     },
 ];
 
@@ -110,6 +129,7 @@ pub const HELP: &str = "\
 Measures CSU Link.
 
 Usage: bench [STAGE...] [--json] [--fresh N] [--documents N] [--neighbours N] [--live N] [--runs N]
+             [--organisations N]
 
   STAGE           what to measure; all stages if none is named
   --json          one JSON object a line: name, value, unit, workload
@@ -124,6 +144,10 @@ Sizes of the stage `sync`:
   --neighbours N  neighbours connected meanwhile (20)
   --live N        live bulletins (200)
   --runs N        how often what is short is repeated, in all stages; the median counts (3)
+
+Sizes of the stage `federation`:
+
+  --organisations N  organisations of the larger federation, and a fifth of them beside (1000; 0 leaves it out)
 
 Build it optimised, and `csu` beside it, or the figures mean nothing:
 
@@ -152,9 +176,10 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String>
             "--neighbours" => size.neighbours = number(&word, words.next(), 1)?,
             "--live" => size.live = number(&word, words.next(), 1)?,
             "--runs" => size.runs = number(&word, words.next(), 1)?,
+            "--organisations" => size.organisations = number(&word, words.next(), 0)?,
             option if option.starts_with('-') => {
                 return Err(format!(
-                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --runs, --list and --help"
+                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --runs, --organisations, --list and --help"
                 ));
             }
             stage if STAGES.iter().any(|known| known.name == stage) => named.push(word),

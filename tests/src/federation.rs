@@ -26,20 +26,28 @@
 //! Contents are not Automerge changes: sync does not look into them.
 
 mod deeds;
+mod disk;
+mod fairness;
 mod figures;
 mod frames;
 mod laws;
 mod liar;
+mod lies;
 mod life;
 mod link;
 mod member;
 mod pairs;
 mod plan;
+mod scale;
+mod trouble;
 mod wires;
 mod world;
 
+pub use fairness::{Burden, Cost, live_beside};
 pub use figures::Figures;
-pub use plan::{Plan, Topology};
+pub use lies::lies_told_here;
+pub use plan::{DEGREE, HUBS, Plan, Topology};
+pub use scale::{Course, Large, Spread};
 
 /// Says which seed it was if something panics.
 struct Confession(u64);

@@ -142,6 +142,26 @@ impl Lie {
         }
     }
 
+    /// Its bytes, if it is one frame that cannot be read or only by half.
+    pub(crate) fn frame(self) -> Option<Vec<u8>> {
+        matches!(
+            self,
+            Self::Garbage
+                | Self::UnknownKind
+                | Self::BytesAfter
+                | Self::LongLength
+                | Self::UncountedArray
+                | Self::UnsortedIds
+                | Self::RepeatedIds
+                | Self::HugeCards
+                | Self::HugeEntries
+                | Self::HugeIds
+                | Self::HugeHeader
+                | Self::OversizedFrame
+        )
+        .then(|| frames::of(self))
+    }
+
     /// Tells it.
     ///
     /// # Panics
@@ -171,7 +191,7 @@ impl Lie {
             | Self::HugeEntries
             | Self::HugeIds
             | Self::HugeHeader
-            | Self::OversizedFrame => liar.send(frames::of(self)),
+            | Self::OversizedFrame => self.frame().into_iter().for_each(|frame| liar.send(frame)),
             Self::EndlessFrame | Self::HalfAFrame | Self::SlowDrip | Self::Mute => frames::below(self, liar, stage).await,
             Self::CompressedBomb | Self::ColumnBomb | Self::RunLengthBomb => bombs::tell(self, liar, stage),
             Self::NeverGranted

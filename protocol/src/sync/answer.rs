@@ -99,6 +99,7 @@ impl Machine {
         ids: Vec<EntryId>,
         read: &dyn Read,
     ) -> Result<(), ReadError> {
+        let shown = ids.clone();
         let mut theirs: BTreeSet<EntryId> = ids.into_iter().collect();
         let (missing, lacking) = if self.shared(place, &organisation, now).is_some() {
             let mut missing = self.documents.ids(place, read)?;
@@ -112,8 +113,11 @@ impl Machine {
             (VecDeque::new(), theirs.into_iter().collect())
         };
         let lacking = if self.declines(&organisation, place) { Vec::new() } else { lacking };
-        if let Some(answer) = self.sessions.get_mut(&device).and_then(|session| session.answer.as_mut()) {
-            answer.had.insert(place);
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.has((plane, document), shown.into_iter());
+            if let Some(answer) = session.answer.as_mut() {
+                answer.had.insert(place);
+            }
         }
         self.serve(device, Serve { document, plane, what: What::These(missing), why: Why::Asked { lacking } });
         Ok(())

@@ -9,13 +9,19 @@ use super::session::{Serve, What, Why};
 use crate::codec::Canonical;
 use crate::directory::Directory;
 use crate::entry::{Author, Header, Plane, SignedEntry, Subject, VerifiedEntry};
-use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
 use crate::store::{Read, ReadError, StoredEntry, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Chance, the same whenever it is asked: where a peer stands among those to whom this node passes on what is said in a document.
+fn rank(document: &DocumentId, us: &DeviceId, peer: &DeviceId) -> u64 {
+    let hash = Hash::of(&[&document.as_bytes()[..], us.as_bytes(), peer.as_bytes()].concat());
+    hash.as_bytes().iter().take(8).fold(0, |rank: u64, byte| rank.rotate_left(8) ^ u64::from(*byte))
+}
 
 impl Machine {
     pub(super) fn on_cards(&mut self, now: Timestamp, device: DeviceId, organisation: OrganisationId, cards: Vec<SignedCard>) {
@@ -64,7 +70,7 @@ impl Machine {
         now: Timestamp,
         device: DeviceId,
         organisation: OrganisationId,
-        place @ (document, _): Place,
+        place @ (document, plane): Place,
         entries: Vec<VerifiedEntry>,
         read: &dyn Read,
     ) -> Result<(), ReadError> {
@@ -82,6 +88,9 @@ impl Machine {
                 return Ok(());
             }
             self.unnamed.entry(document).or_default().insert(device);
+        }
+        if let Some(session) = self.sessions.get_mut(&device) {
+            session.has((plane, document), entries.iter().map(VerifiedEntry::id));
         }
         self.keep_needed_cards(device, organisation, &entries);
         let bringer = Some(Bringer { device, organisation });
@@ -198,11 +207,43 @@ impl Machine {
         entitled
     }
 
+    /// Those of the peers that may hold a plane to whom what another peer brought of it is offered later instead of being sent at
+    /// once: all but a few, who are others for each document. Where neighbours form cycles most peers hear of it from elsewhere
+    /// before their time has come.
+    fn offered_later(
+        &self,
+        now: Timestamp,
+        document: &DocumentId,
+        entitled: &BTreeSet<(DeviceId, Plane)>,
+        accepted: &[Accepted],
+    ) -> BTreeMap<(DeviceId, Plane), Timestamp> {
+        let spread_ms = limits::OFFER_WITHIN_MS.saturating_sub(limits::OFFER_AFTER_MS);
+        let due = |rank: u64| now.plus_ms(rank.checked_rem(spread_ms).unwrap_or_default().saturating_add(limits::OFFER_AFTER_MS));
+        let us = &self.card.card().device;
+        let mut later = BTreeMap::new();
+        for plane in Plane::ALL {
+            let mut news = accepted.iter().filter(|accepted| accepted.plane == plane).peekable();
+            // What this node itself says is sent to all at once.
+            if news.peek().is_none() || news.any(|accepted| accepted.bringer.is_none()) {
+                continue;
+            }
+            let brought =
+                |device: &DeviceId| accepted.iter().any(|accepted| accepted.bringer.is_some_and(|bringer| bringer.device == *device));
+            let others = entitled.iter().filter(|(device, of)| *of == plane && !brought(device));
+            let mut ranked: Vec<(u64, DeviceId)> = others.map(|(device, _)| (rank(document, us, device), *device)).collect();
+            ranked.sort_unstable();
+            later.extend(ranked.into_iter().skip(limits::FORWARDED_AT_ONCE).map(|(rank, device)| ((device, plane), due(rank))));
+        }
+        later
+    }
+
     /// Passes entries on to every connected peer that may hold them; to one that may only now, all
     /// that came before too.
     fn push(&mut self, now: Timestamp, document: DocumentId, accepted: &[Accepted], before: &BTreeSet<(DeviceId, Plane)>) {
         let came: BTreeSet<EntryId> = accepted.iter().map(|accepted| accepted.id).collect();
-        for (device, plane) in self.entitlements(&document, now) {
+        let entitled = self.entitlements(&document, now);
+        let later = self.offered_later(now, &document, &entitled, accepted);
+        for (device, plane) in entitled {
             let Some(holding) = self.documents.kept(&document) else { return };
             // A peer has what it brought itself.
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
@@ -216,6 +257,12 @@ impl Machine {
                 if ids.is_empty() {
                     continue;
                 }
+                // Of a document that is new here too, others hear from elsewhere as well.
+                if let Some(due) = later.get(&(device, plane)).filter(|_| ids.iter().all(|id| came.contains(id)))
+                    && session.offer_later((plane, document), ids.iter().copied(), *due)
+                {
+                    continue;
+                }
                 if session.serves.len() < limits::SERVES {
                     // One that may hold a plane *again* has most of it.
                     let what = if new && ids.len() > limits::PUSHED_WHOLE { What::Differing } else { What::These(ids) };
@@ -226,6 +273,11 @@ impl Machine {
                 continue;
             }
             let news = accepted.iter().filter(|accepted| accepted.plane == plane && !is_theirs(accepted));
+            if let Some(due) = later.get(&(device, plane))
+                && session.offer_later((plane, document), news.clone().map(|accepted| accepted.id), *due)
+            {
+                continue;
+            }
             let entries: Vec<SignedEntry> = news.map(|accepted| accepted.entry.clone()).collect();
             if session.is_full() && !entries.is_empty() {
                 session.behind = true;

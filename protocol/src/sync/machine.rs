@@ -245,7 +245,7 @@ impl Machine {
                     session.progress = session.progress.max(now);
                 }
             }
-            Input::Tick => self.on_tick(now),
+            Input::Tick => self.on_tick(now, read)?,
         }
         Ok(())
     }
@@ -358,7 +358,7 @@ impl Machine {
         self.outputs.push_back(Output::Disconnect(device, Parting::Done));
     }
 
-    fn on_tick(&mut self, now: Timestamp) {
+    fn on_tick(&mut self, now: Timestamp, read: &dyn Read) -> Result<(), ReadError> {
         let late: Vec<DeviceId> = self
             .sessions
             .values()
@@ -373,8 +373,12 @@ impl Machine {
         for device in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.begin_due_round(now, device);
             self.answer_early_step(now, device);
+            if self.sessions.get_mut(&device).is_some_and(|session| session.take_due(now)) {
+                self.proceed(now, device, read)?;
+            }
         }
         self.end_invitations(now);
+        Ok(())
     }
 
     pub(super) fn notice(&mut self, notice: Notice) {

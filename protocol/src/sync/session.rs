@@ -57,6 +57,13 @@ pub(super) struct Serve {
     pub(super) why: Why,
 }
 
+/// Entries of a plane that are to be offered to the peer, unless it shows that it has them.
+#[derive(Debug)]
+struct Later {
+    due: Timestamp,
+    ids: BTreeSet<EntryId>,
+}
+
 /// What this side asked for of one plane of a document.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -126,6 +133,8 @@ pub(super) struct Session {
     pub(super) serves: VecDeque<Serve>,
     /// What is still to be asked for, control first.
     pub(super) wanted: BTreeSet<Slot>,
+    /// What is to be offered.
+    later: BTreeMap<Slot, Later>,
     /// What was asked for.
     pub(super) open: BTreeMap<Slot, Asked>,
     pub(super) round: Round,
@@ -184,6 +193,7 @@ impl Session {
             spare_cards: VecDeque::new(),
             serves: VecDeque::new(),
             wanted: BTreeSet::new(),
+            later: BTreeMap::new(),
             open: BTreeMap::new(),
             round: Round::Idle,
             answer: None,
@@ -258,6 +268,51 @@ impl Session {
         self.phase == Phase::Live
     }
 
+    /// Whether entries of a plane will be offered once they are due. If not they are to be sent: there is no room, or a round is
+    /// under way, which would hold the offer up.
+    pub(super) fn offer_later(&mut self, slot: Slot, ids: impl Iterator<Item = EntryId>, due: Timestamp) -> bool {
+        let quiet = self.settled && matches!(self.round, Round::Idle) && self.answer.is_none();
+        let may_wait = self.later.contains_key(&slot) || (quiet && self.later.len() < limits::OFFERED_LATER);
+        if !may_wait {
+            return false;
+        }
+        self.later.entry(slot).or_insert_with(|| Later { due, ids: BTreeSet::new() }).ids.extend(ids);
+        true
+    }
+
+    /// The peer has entries of a plane: they need not be offered any more.
+    pub(super) fn has(&mut self, slot: Slot, ids: impl Iterator<Item = EntryId>) {
+        if let Some(later) = self.later.get_mut(&slot) {
+            for id in ids {
+                later.ids.remove(&id);
+            }
+            if later.ids.is_empty() {
+                self.later.remove(&slot);
+            }
+        }
+    }
+
+    /// Turns to the planes whose time to be offered has come; whether there are any. Those that something was asked of before, or
+    /// that an offer of a round could be about, wait a little more. A clock that was set back holds nothing up.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> bool {
+        let (mut due, idle) = (Vec::new(), matches!(self.round, Round::Idle));
+        for (slot, later) in &mut self.later {
+            if now < later.due && later.due <= now.plus_ms(limits::OFFER_WITHIN_MS) {
+                continue;
+            }
+            if idle && !self.open.contains_key(slot) {
+                due.push(*slot);
+            } else {
+                later.due = now.plus_ms(limits::OFFER_AFTER_MS);
+            }
+        }
+        for slot in &due {
+            self.later.remove(slot);
+            self.wanted.insert(*slot);
+        }
+        !due.is_empty()
+    }
+
     /// Keeps a card that there was no room for, instead of the oldest such if there are too many.
     pub(super) fn spare(&mut self, card: SignedCard) {
         if self.spare_cards.len() >= limits::SPARE_CARDS {
@@ -328,10 +383,11 @@ impl Session {
         waits.then(|| self.progress.plus_ms(limits::ANSWER_MS))
     }
 
-    /// When the session wants to be woken: to begin or answer a round that had to wait.
+    /// When the session wants to be woken: to begin or answer a round that had to wait, or to offer something.
     pub(super) fn wake(&self) -> Option<Timestamp> {
         let waits = self.early.is_some() || (self.round_due && matches!(self.round, Round::Idle));
-        self.round_began.filter(|_| waits && self.is_live()).map(|began| began.plus_ms(limits::ROUND_EVERY_MS))
+        let round = self.round_began.filter(|_| waits && self.is_live()).map(|began| began.plus_ms(limits::ROUND_EVERY_MS));
+        round.into_iter().chain(self.later.values().map(|later| later.due)).min()
     }
 }
 

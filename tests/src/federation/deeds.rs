@@ -2,7 +2,7 @@
 //! see themselves have.
 
 use super::laws::Laws;
-use super::member::Member;
+use super::member::{Member, Published};
 use super::plan::Plan;
 use crate::history::Dice;
 use csu_protocol::access::Access;
@@ -39,12 +39,12 @@ impl Deed<'_> {
     }
 
     fn publish(&mut self, entry: VerifiedEntry) -> EntryId {
-        let (document, what) = (entry.document(), entry.header().body.name());
+        let (document, plane, seq, what) = (entry.document(), entry.header().plane(), entry.header().seq, entry.header().body.name());
         let machine = self.member.machine.as_mut().expect("it is running");
-        let id = machine.publish(self.now, entry, &self.member.store);
+        let id = machine.publish(self.now, entry, self.member.disk.written());
         let id =
             id.unwrap_or_else(|error| panic!("a law is broken: an honest {what} by member {} was refused: {error}", self.member.number));
-        self.member.published.push((document, id));
+        self.member.published.push(Published { document, entry: id, plane, seq });
         id
     }
 
@@ -123,6 +123,23 @@ impl Deed<'_> {
         }
     }
 
+    /// Issues what anyone may read: its revision.
+    pub(super) fn issue(&mut self) -> EntryId {
+        self.issue_long(2_000)
+    }
+
+    /// The same, of about so many bytes.
+    pub(super) fn issue_long(&mut self, length: usize) -> EntryId {
+        let us = self.member.organisation;
+        let anyone = Grant { subject: Subject::Anyone, role: Role::Read, until: None };
+        let mut entropy = self.member.entropy();
+        let genesis = author::genesis(us, Signer::Device(&self.member.key), vec![anyone], &mut entropy).expect("it is within bounds");
+        let (document, under) = (genesis.document(), genesis.id());
+        self.laws.begun(document);
+        self.publish(genesis);
+        self.write(document, under, length)
+    }
+
     fn grant(&mut self) {
         // Below the last level nobody may grant.
         let deepest = usize::from(limits::DEPTH) - 2;
@@ -181,7 +198,7 @@ impl Deed<'_> {
     fn confirm_erasure(&mut self) {
         let machine = self.member.machine.as_mut().expect("it is running");
         // First destroyed, and another time, perhaps after a crash, confirmed.
-        let store = &self.member.store;
+        let store = self.member.disk.written();
         let owed = |machine: &Machine, document| machine.owed_receipt(&document, store).expect("memory can be read");
         let owing: Vec<_> = machine.documents().filter_map(|held| owed(machine, held.document())).collect();
         for document in machine.to_destroy().collect::<Vec<_>>() {
@@ -191,7 +208,7 @@ impl Deed<'_> {
             assert!(self.laws.erasures(&owed.document).contains(&owed.erase), "a law is broken: an Erase counts that no owner signed");
             self.control(owed.document, owed.under, Body::Receipt { erase: owed.erase });
             let machine = self.member.machine.as_ref().expect("it is running");
-            let still = machine.owed_receipt(&owed.document, &self.member.store).expect("memory can be read");
+            let still = machine.owed_receipt(&owed.document, self.member.disk.written()).expect("memory can be read");
             assert_eq!(still, None, "a law is broken: what was confirmed is still to be confirmed");
         }
     }
@@ -229,7 +246,7 @@ impl Deed<'_> {
         }
     }
 
-    fn write(&mut self, document: DocumentId, under: EntryId, length: usize) {
+    fn write(&mut self, document: DocumentId, under: EntryId, length: usize) -> EntryId {
         let mut entropy = self.member.entropy();
         let known = self.member.epochs.get(&document).cloned().filter(|(id, _)| self.access(&document).contains(id));
         let (epoch, key) = match known.filter(|_| self.dice.chance(70)) {
@@ -245,7 +262,7 @@ impl Deed<'_> {
         let deps: Vec<EntryId> = self.access(&document).effective_revisions().into_iter().rev().take(self.dice.below(3)).collect();
         let payload = RevisionPayload { at: self.now, person: None, change: vec![7; length / 2 + self.dice.below(length / 2)] };
         let entry = author::revision(&self.access(&document), &self.member.acting(under), (epoch, &key), deps, &payload, &mut entropy);
-        self.publish(entry.expect("it is within bounds"));
+        self.publish(entry.expect("it is within bounds"))
     }
 
     fn answer(&mut self, document: DocumentId, under: EntryId) {

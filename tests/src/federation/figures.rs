@@ -26,14 +26,30 @@ pub struct Figures {
     pub known: u64,
     /// Entries that arrived at honest nodes from honest nodes.
     pub arrived: u64,
+    /// Entries that peers brought and that were new.
+    pub taken: u64,
+    /// Bytes of all frames, whoever sent them.
+    pub bytes: u64,
     /// Crashes.
     pub crashes: u64,
     /// Links that fell.
     pub falls: u64,
+    /// Times that the federation fell into two halves.
+    pub partitions: u64,
+    /// Links on which nothing moved for a while.
+    pub stalls: u64,
+    /// Clocks that were put forward or back by up to days.
+    pub jumps: u64,
+    /// Disks that failed to read, write or commit.
+    pub disk_errors: u64,
+    /// Documents that were not taken because a budget was used up.
+    pub declined: u64,
     /// Sessions that were opened.
     pub sessions: u64,
     /// Honest peers given up as silent, while links were slow.
     pub silent: u64,
+    /// Which lies by name were told: a bit for each, as they stand in [`crate::liar::Lie`].
+    pub lies: u128,
     /// Faults found in liars.
     pub liars_caught: u64,
     /// Times that everything had healed and the laws of quiescence held.
@@ -62,6 +78,14 @@ impl AddAssign for Figures {
         self.arrived += other.arrived;
         self.crashes += other.crashes;
         self.falls += other.falls;
+        self.lies |= other.lies;
+        self.partitions += other.partitions;
+        self.stalls += other.stalls;
+        self.jumps += other.jumps;
+        self.disk_errors += other.disk_errors;
+        self.declined += other.declined;
+        self.taken += other.taken;
+        self.bytes += other.bytes;
         self.sessions += other.sessions;
         self.silent += other.silent;
         self.liars_caught += other.liars_caught;
@@ -75,9 +99,21 @@ impl AddAssign for Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} simulations, {} of them with liars (caught {} times)", self.simulations, self.with_liars, self.liars_caught)?;
+        writeln!(
+            f,
+            "{} simulations, {} of them with liars (caught {} times, {} different lies)",
+            self.simulations,
+            self.with_liars,
+            self.liars_caught,
+            self.lies.count_ones()
+        )?;
         writeln!(f, "{} documents, {} entries published by honest organisations", self.documents, self.published)?;
         writeln!(f, "{} sessions, {} links fell, {} crashes, {} given up as silent", self.sessions, self.falls, self.crashes, self.silent)?;
+        writeln!(
+            f,
+            "{} partitions, {} stalls, {} clocks put forward or back, {} disks failed, {} documents beyond a budget",
+            self.partitions, self.stalls, self.jumps, self.disk_errors, self.declined
+        )?;
         writeln!(f, "healed {} times: {} pairs of neighbours agreed on {} planes", self.settled, self.pairs, self.planes)?;
         let percent = |part: u64, whole: u64| part.saturating_mul(100).checked_div(whole).unwrap_or(0);
         writeln!(

@@ -6,12 +6,36 @@ use crate::history::Dice;
 use csu_protocol::entry::{Plane, SignedEntry, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash};
 use csu_protocol::wire::{Message, WireError};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
-/// A frame under way, read once for everybody who looks at it.
+/// A frame under way, read once for everybody who looks at it, and not before somebody does.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) bytes: Vec<u8>,
-    pub(super) message: Result<Box<Message>, WireError>,
+    message: OnceCell<Result<Box<Message>, WireError>>,
+}
+
+/// Frames with entries or cards that somebody read before: in a large federation the same one goes to many.
+#[derive(Debug, Default)]
+pub(super) struct Memo(BTreeMap<Hash, Box<Message>>);
+
+impl Memo {
+    /// How many are remembered.
+    const MOST: usize = 2_000;
+
+    /// Reads a frame, or knows what it says.
+    pub(super) fn read(&mut self, frame: &Frame) {
+        let hash = Hash::of(&frame.bytes);
+        if let Some(message) = self.0.get(&hash) {
+            frame.message.get_or_init(|| Ok(message.clone()));
+        } else if let Ok(message @ (Message::Entries { .. } | Message::Cards(_))) = frame.message() {
+            if self.0.len() >= Self::MOST {
+                self.0.clear();
+            }
+            self.0.insert(hash, Box::new(message.clone()));
+        }
+    }
 }
 
 /// Entries that a frame carries.
@@ -22,14 +46,30 @@ pub(super) struct Carried<'f> {
 }
 
 impl Frame {
-    pub(super) fn read(bytes: Vec<u8>) -> Self {
-        let message = Message::receive(&bytes).map(Box::new);
-        Self { bytes, message }
+    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, message: OnceCell::new() }
+    }
+
+    pub(super) fn message(&self) -> Result<&Message, &WireError> {
+        self.message.get_or_init(|| Message::receive(&self.bytes).map(Box::new)).as_deref()
+    }
+
+    /// What a node makes of it.
+    pub(super) fn into_message(self) -> Result<Box<Message>, WireError> {
+        self.message.into_inner().unwrap_or_else(|| Message::receive(&self.bytes).map(Box::new))
     }
 
     pub(super) fn carried(&self) -> Option<Carried<'_>> {
-        match self.message.as_deref() {
+        match self.message() {
             Ok(Message::Entries { document, plane, entries }) => Some(Carried { document: *document, plane: *plane, entries }),
+            _ => None,
+        }
+    }
+
+    /// Of which document it ends the answer to a request.
+    pub(super) fn serves(&self) -> Option<(DocumentId, Plane)> {
+        match self.message() {
+            Ok(Message::Served { document, plane, .. }) => Some((*document, *plane)),
             _ => None,
         }
     }
@@ -52,7 +92,7 @@ pub(super) fn entries(document: DocumentId, plane: Plane, entries: Vec<SignedEnt
 /// Claims that there is no difference, in the place of whatever would find one.
 pub(super) fn no_difference(frame: &Frame) -> Option<Vec<u8>> {
     let none = vec![0x61];
-    Some(match frame.message.as_deref().ok()? {
+    Some(match frame.message().ok()? {
         Message::Reconcile(step) if !step.is_empty() => Message::<SignedEntry>::Reconcile(none).encode(),
         Message::Probed { document, plane, .. } => {
             Message::<SignedEntry>::Probed { document: *document, plane: *plane, step: none }.encode()
@@ -89,6 +129,11 @@ pub(super) fn nonsense(dice: &mut Dice, document: DocumentId, plane: Plane) -> V
         _ => return (0..dice.below(60)).map(|_| dice.below(256) as u8).collect(),
     };
     message.encode()
+}
+
+/// "I have nothing of this: send me all."
+pub(super) fn have_nothing(document: DocumentId, plane: Plane) -> Vec<u8> {
+    Message::<SignedEntry>::Have { document, plane, ids: Vec::new() }.encode()
 }
 
 /// "I will have none of these."

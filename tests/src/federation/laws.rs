@@ -3,19 +3,39 @@
 use super::figures::Figures;
 use super::frames::{FIRST_OF_DATA, Frame};
 use super::link::Link;
-use super::member::Member;
+use super::member::{Member, Published};
 use csu_protocol::access::Access;
-use csu_protocol::entry::{Plane, VerifiedEntry};
-use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
+use csu_protocol::entry::{Author, Plane, VerifiedEntry};
+use csu_protocol::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::limits;
 use csu_protocol::store::Pairing;
 use csu_protocol::sync::{Connection, Fault, Held, Machine};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// Everything.
+    Laws,
+    /// Only what is counted: in large federations in which nothing goes wrong.
+    Figures,
+}
+
+/// One place in a device's chain of entries.
+type Place = (DeviceId, DocumentId, Plane, u64);
+
 /// What the laws know of all that happened, whoever saw it.
 #[derive(Debug)]
 pub(super) struct Laws {
+    watch: Watch,
     pub(super) figures: Figures,
+    /// Devices of the honest, and what each put at which place of its chains, as far as anybody was told.
+    honest: BTreeSet<DeviceId>,
+    told_of: BTreeMap<Place, EntryId>,
+    /// Who declined what of whom.
+    declined: BTreeSet<(OrganisationId, OrganisationId, DocumentId)>,
+    /// Entries whose way is followed: when each of those whom it reached had it.
+    pub(super) followed: BTreeMap<EntryId, Vec<u64>>,
     documents: BTreeSet<DocumentId>,
     /// First bytes of their ids, to find them fast in what is sent.
     first_bytes: [bool; 256],
@@ -28,8 +48,13 @@ pub(super) struct Laws {
 }
 
 impl Laws {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(watch: Watch, honest: BTreeSet<DeviceId>) -> Self {
         Self {
+            watch,
+            honest,
+            told_of: BTreeMap::new(),
+            declined: BTreeSet::new(),
+            followed: BTreeMap::new(),
             figures: Figures { simulations: 1, ..Figures::default() },
             documents: BTreeSet::new(),
             first_bytes: [false; 256],
@@ -76,16 +101,21 @@ impl Laws {
     /// Law: frames under way are bounded.
     pub(super) fn sends(&mut self, now_ms: u64, (from, to): (&Member, &Member), frame: &Frame, link: &mut Link) {
         let side = link.side(from.number);
-        self.trace(now_ms, from.number, to.number, &frame.bytes);
+        if self.watch == Watch::Laws {
+            self.trace(now_ms, from.number, to.number, &frame.bytes);
+        }
         if !from.honest {
             return;
         }
         self.figures.frames += 1;
+        if self.watch == Watch::Figures {
+            return;
+        }
         if to.honest {
             self.since_healing += 1;
         }
         let (number, peer) = (from.number, to.number);
-        assert!(frame.message.is_ok(), "a law is broken: {number} sent what it would itself refuse: {:?}", frame.message);
+        assert!(frame.message().is_ok(), "a law is broken: {number} sent what it would itself refuse: {:?}", frame.message());
         assert!(frame.bytes.len() <= limits::MESSAGE_BYTES, "a law is broken: {number} sent {} bytes at once", frame.bytes.len());
         let in_flight = &link.in_flight[side];
         let bytes: usize = in_flight.iter().sum();
@@ -131,7 +161,7 @@ impl Laws {
 
     /// Law: what waits for a peer, and for what is missing, is bounded.
     pub(super) fn is_within_bounds(&self, member: &Member, everybody: &[OrganisationId]) {
-        let Some(machine) = member.machine.as_ref().filter(|_| member.honest) else { return };
+        let Some(machine) = member.machine.as_ref().filter(|_| member.honest && self.watch == Watch::Laws) else { return };
         let number = member.number;
         for load in everybody.iter().filter_map(|peer| machine.load(peer)) {
             let fits = load.waiting_bytes <= limits::OUTBOX_MOST_BYTES
@@ -146,8 +176,61 @@ impl Laws {
         assert!(fits, "a law is broken: {number} keeps {entries} entries of {bytes} bytes whose past is missing");
     }
 
-    /// Whoever was told of a document by a peer may answer it.
+    /// Law: an honest device never puts two entries at one place of its chain, whatever it forgot in between.
+    fn signs(&mut self, (device, document, plane, seq): Place, entry: EntryId) {
+        if self.honest.contains(&device) {
+            let before = *self.told_of.entry((device, document, plane, seq)).or_insert(entry);
+            assert!(
+                before == entry,
+                "a law is broken: honest {} contradicts itself in the {plane:?} of document {}: {} and {} are both number {seq}",
+                device.short(),
+                document.short(),
+                before.short(),
+                entry.short(),
+            );
+        }
+    }
+
+    /// Entries of a member's own making are durable, and somebody was told so.
+    pub(super) fn acknowledges(&mut self, member: &Member, published: &[Published]) {
+        self.figures.published += published.len() as u64;
+        if self.watch == Watch::Laws {
+            for Published { document, entry, plane, seq } in published {
+                self.signs((member.device(), *document, *plane, *seq), *entry);
+            }
+        }
+    }
+
+    /// A budget was used up.
+    pub(super) fn declined(&mut self, by: OrganisationId, bringer: OrganisationId, document: DocumentId) {
+        self.figures.declined += 1;
+        self.declined.insert((by, bringer, document));
+    }
+
+    /// Entries became sound somewhere.
+    pub(super) fn changed(&mut self, now_ms: u64, entries: &[EntryId], brought: bool) {
+        self.figures.taken += if brought { entries.len() as u64 } else { 0 };
+        for entry in entries {
+            if let Some(times) = self.followed.get_mut(entry) {
+                times.push(now_ms);
+            }
+        }
+    }
+
+    /// Whoever was told of a document by a peer may answer it. What leaves a node was signed.
     pub(super) fn tells(&mut self, from: usize, to: usize, frame: &Frame) {
+        self.figures.bytes += frame.bytes.len() as u64;
+        if self.watch == Watch::Figures {
+            return;
+        }
+        if let Some(carried) = frame.carried() {
+            for entry in carried.entries {
+                let header = entry.header();
+                if let Author::Device(device) = header.author {
+                    self.signs((device, carried.document, carried.plane, header.seq), entry.id());
+                }
+            }
+        }
         let named = self.named_in(&frame.bytes);
         self.told.extend(named.into_iter().map(|document| (from, to, document)));
     }
@@ -155,8 +238,11 @@ impl Laws {
     /// Counts what was known where it arrives.
     pub(super) fn arrives(&mut self, (from, to): (&Member, &Member), frame: &Frame, link: &mut Link) {
         let Some(carried) = frame.carried().filter(|_| from.honest && to.honest) else { return };
-        link.heard[link.side(to.number)].extend(carried.entries.iter().map(VerifiedEntry::id));
         self.figures.arrived += carried.entries.len() as u64;
+        if self.watch == Watch::Figures {
+            return;
+        }
+        link.heard[link.side(to.number)].extend(carried.entries.iter().map(VerifiedEntry::id));
         if let Some(access) = to.access(&carried.document) {
             self.figures.known += carried.entries.iter().filter(|entry| access.contains(&entry.id())).count() as u64;
         }
@@ -213,7 +299,8 @@ impl Laws {
         for held in machine.documents() {
             let document = &held.document();
             let Some(ours) = one.access(document) else { continue };
-            if !ours.was_ever_named(&other.organisation) {
+            let full = |by: &Member, of: &Member| self.declined.contains(&(by.organisation, of.organisation, *document));
+            if !ours.was_ever_named(&other.organisation) || full(one, other) || full(other, one) {
                 continue;
             }
             let Some(their) = other.access(document) else {
@@ -224,8 +311,20 @@ impl Laws {
                 .into_iter()
                 .all(|(access, now)| [one, other].into_iter().all(|member| access.may_hold(&member.organisation, Plane::Content, now)));
             let destroyed = held.is_destroyed() || theirs.document(document).is_some_and(csu_protocol::sync::Held::is_destroyed);
+            let verdicts = |access: &Access| {
+                (access.withdrawal(), access.erasure().map(|erasure| erasure.entry), access.named(), access.readers(one.clock(now_ms)))
+            };
+            assert!(verdicts(&ours) == verdicts(&their), "a law is broken: {us} and {them} judge document {} otherwise", document.short());
             if both && !ours.is_erased() && !destroyed {
                 self.same(Plane::Content, (us, &ours), (them, &their), document);
+                let effective = |access: &Access| {
+                    access.effective_revisions().into_iter().chain(access.effective_responses()).collect::<BTreeSet<EntryId>>()
+                };
+                assert!(
+                    effective(&ours) == effective(&their),
+                    "a law is broken: {us} and {them} show document {} otherwise",
+                    document.short()
+                );
             }
         }
     }

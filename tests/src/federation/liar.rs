@@ -6,6 +6,7 @@
 use super::frames::{self, FIRST_OF_DATA, Frame, TAGS};
 use super::world::World;
 use crate::history::Dice;
+use crate::liar::Lie;
 use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Body, Grant, Plane, Reason, Role, SignedEntry, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
@@ -72,6 +73,10 @@ impl Liar {
         }
     }
 
+    pub(super) const fn dice(&mut self) -> &mut Dice {
+        &mut self.dice
+    }
+
     /// It listens, too.
     pub(super) fn hear(&mut self, frame: &Frame) {
         self.remember(frame);
@@ -87,14 +92,14 @@ impl Liar {
         if self.sees_no_difference
             && let Some(bytes) = frames::no_difference(&frame)
         {
-            return vec![Frame::read(bytes)];
+            return vec![Frame::new(bytes)];
         }
         if self.withholds.contains(&frame.tag()) || self.dice.chance(self.drops) {
             return Vec::new();
         }
         let mut sent = Vec::new();
         if self.dice.chance(self.doubles) {
-            sent.push(Frame::read(frame.bytes.clone()));
+            sent.push(Frame::new(frame.bytes.clone()));
         }
         if self.dice.chance(self.garbles) {
             let mut bytes = frame.bytes;
@@ -103,7 +108,7 @@ impl Liar {
             if self.dice.chance(30) {
                 bytes.truncate(at);
             }
-            sent.push(Frame::read(bytes));
+            sent.push(Frame::new(bytes));
         } else if self.dice.chance(self.swaps) && self.kept_back.is_none() {
             self.kept_back = Some(frame);
             return sent;
@@ -125,7 +130,7 @@ impl World {
             .map(|link| link.ends[1 - link.side(number)])
             .collect();
         let Some(liar) = self.liars.get_mut(&number).filter(|liar| liar.active) else { return };
-        let (Some(peer), choice) = (liar.dice.pick(&peers).copied(), liar.dice.below(8)) else { return };
+        let (Some(peer), choice) = (liar.dice.pick(&peers).copied(), liar.dice.below(12)) else { return };
         let known: Vec<DocumentId> = self.laws.documents().iter().copied().collect();
         let Some(document) = liar.dice.pick(&known).copied() else { return };
         let plane = Plane::ALL[liar.dice.below(2)];
@@ -136,11 +141,19 @@ impl World {
                 let some: Vec<Vec<u8>> = liar.remembered.iter().cloned().collect();
                 liar.dice.pick(&some).cloned().into_iter().collect()
             }
+            8.. => {
+                let lie = Lie::ALL[liar.dice.below(Lie::ALL.len())];
+                let frames = self.lie(lie, number, peer, document);
+                if !frames.is_empty() {
+                    self.laws.figures.lies |= 1 << (lie as u32);
+                }
+                frames
+            }
             6 if liar.dice.chance(30) => vec![frames::decline(known.iter().copied())],
             _ => self.forge(number, document),
         };
         for bytes in frames {
-            self.transmit(number, peer, Frame::read(bytes));
+            self.transmit(number, peer, Frame::new(bytes));
         }
     }
 
@@ -162,7 +175,7 @@ impl World {
         let acting = Acting { organisation: member.organisation, signer: Signer::Device(&member.key), under: Some(under) };
         let Ok(entry) = author::control(&access, &acting, body) else { return Vec::new() };
         let mut entry: SignedEntry = entry.into_signed();
-        let stored = member.store.document(&document).unwrap_or_default();
+        let stored = member.disk.written().document(&document).unwrap_or_default();
         match liar.dice.below(4) {
             // Not what was signed.
             0 => entry.header.reverse(),

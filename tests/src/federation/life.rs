@@ -10,6 +10,9 @@ const SILENCE_MS: u64 = 3_600_000;
 impl World {
     /// Runs everything.
     pub(super) fn live(&mut self) {
+        for member in 0..self.members.len() {
+            self.start(member);
+        }
         for link in 0..self.links.len() {
             self.links[link].be_quick(&mut self.dice);
             let [one, other] = self.links[link].ends;
@@ -21,45 +24,6 @@ impl World {
             self.heal();
             self.settle();
         }
-    }
-
-    /// Plans a time of trouble, and lets it happen.
-    fn trouble(&mut self) {
-        self.in_trouble = true;
-        self.liars.values_mut().for_each(|liar| liar.active = true);
-        let (begin, length) = (self.now_ms, 60_000 + self.dice.below(540_000));
-        let moments =
-            |world: &mut Self, count: usize| -> Vec<u64> { (0..count).map(|_| begin + world.dice.below(length) as u64).collect() };
-        for link in 0..self.links.len() {
-            if self.dice.chance(if self.plan.long_entries { 70 } else { 30 }) {
-                self.links[link].be_slow(&mut self.dice);
-            }
-        }
-        for at in moments(self, self.plan.deeds) {
-            let member = self.dice.below(self.members.len());
-            // Several at about the same time, now and then.
-            let at = if self.dice.chance(30) { begin + (at - begin) / 50_000 * 50_000 } else { at };
-            self.at(at, Event::Deed(member));
-        }
-        for at in moments(self, self.plan.falls) {
-            let (link, ms) = (self.dice.below(self.links.len()), self.dice.below(120_000) as u64);
-            self.at(at, Event::Fall(link, ms));
-        }
-        for at in moments(self, self.plan.crashes) {
-            let (member, ms) = (self.dice.below(self.members.len()), self.dice.below(60_000) as u64);
-            self.at(at, Event::Crash(member, ms));
-        }
-        for at in moments(self, self.plan.operators) {
-            let link = self.dice.below(self.links.len());
-            self.at(at, Event::Operate(link));
-        }
-        for liar in self.plan.liars.clone() {
-            let count = self.liars.get(&liar).map_or(0, |liar| liar.mischief);
-            for at in moments(self, count) {
-                self.at(at, Event::Mischief(liar));
-            }
-        }
-        self.run_until(begin + length as u64);
     }
 
     /// Ends the trouble: what fell is up, what crashed runs, and operators make most pairings whole. Links that stayed
@@ -76,6 +40,12 @@ impl World {
         }
         for member in 0..self.members.len() {
             self.start(member);
+            if std::mem::take(&mut self.members[member].jumped) {
+                // What was not served while its clock was wrong comes with the next session.
+                for link in self.links_of[member].clone() {
+                    self.cut(link);
+                }
+            }
         }
         for link in 0..self.links.len() {
             if self.dice.chance(85) {
@@ -95,6 +65,11 @@ impl World {
         self.run_until(arrived.max(self.now_ms + 30_000));
         self.in_trouble = false;
         self.laws.since_healing = 0;
+        for link in 0..self.links.len() {
+            // Whoever gave up dialling one whose disk failed again and again tries once more.
+            self.links[link].tries = 0;
+            self.redial(link);
+        }
         let leave = self.dice.chance(50);
         for (number, liar) in &mut self.liars {
             liar.active = false;
@@ -144,11 +119,9 @@ impl World {
         self.laws.figures.settled += 1;
         self.laws.since_healing = 0;
         for liar in self.plan.liars.clone() {
-            for link in 0..self.links.len() {
-                if self.links[link].ends.contains(&liar) {
-                    self.links[link].up = true;
-                    self.redial(link);
-                }
+            for link in self.links_of[liar].clone() {
+                self.links[link].up = true;
+                self.redial(link);
             }
         }
     }

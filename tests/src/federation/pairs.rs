@@ -1,7 +1,9 @@
 //! What operators do: invite, join, confirm, pause, remove, and pair again.
 
+use super::member::Member;
 use super::world::World;
-use csu_protocol::store::{Pairing, Peer};
+use csu_protocol::identity::{InvitationSecret, SecurityNumber};
+use csu_protocol::store::{Pairing, Peer, Write};
 use csu_protocol::sync::{CommandError, Machine};
 
 impl World {
@@ -18,6 +20,29 @@ impl World {
     fn command(&mut self, number: usize, command: impl FnOnce(&mut Self, usize)) {
         self.laws.trace(self.now_ms, number, number, b"command");
         self.work(number, command);
+    }
+
+    /// Two that do not run yet are paired, as if they had been for long.
+    pub(super) fn pair_silently(&mut self, one: usize, other: usize) {
+        let secret = InvitationSecret::from_bytes([7; 32]);
+        let who = |member: &Member| (member.organisation, member.device());
+        let number = SecurityNumber::of(who(&self.members[one]), who(&self.members[other]), &secret);
+        for (number, (of, with)) in [number.clone(), number].into_iter().zip([(one, other), (other, one)]) {
+            let card = self.members[with].card.clone();
+            let peer = Peer {
+                organisation: card.card().organisation,
+                name: card.card().name.clone(),
+                kind: card.card().kind,
+                pairing: Pairing::Confirmed,
+                paused: false,
+                number,
+                addresses: Vec::new(),
+                since: self.members[of].clock(self.now_ms),
+            };
+            for write in [Write::Card { card, brought_by: None }, Write::Peer(peer)] {
+                self.members[of].disk.write(write).expect("it works");
+            }
+        }
     }
 
     /// One invites, and the other joins, if both are there.

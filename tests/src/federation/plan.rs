@@ -1,6 +1,7 @@
 //! What a seed stands for: how many organisations, who is joined with whom, who lies, and how much goes wrong.
 
 use crate::history::Dice;
+use csu_protocol::sync::Budget;
 use std::collections::BTreeSet;
 
 /// How organisations are joined.
@@ -14,7 +15,14 @@ pub enum Topology {
     Star,
     /// A tree by chance, and more links by chance.
     Random,
+    /// Police hubs joined with each other and with the unions around them, and unions with neighbours by chance.
+    Federation,
 }
+
+/// Police hubs of a large federation: as many as there are territorial forces in England and Wales.
+pub const HUBS: usize = 43;
+/// The neighbours of a union in it: at least, and at most.
+pub const DEGREE: (usize, usize) = (8, 20);
 
 /// One simulation, before it runs.
 #[derive(Debug, Clone)]
@@ -43,6 +51,18 @@ pub struct Plan {
     pub crashes: usize,
     /// Pauses, removals and pairings in it.
     pub operators: usize,
+    /// Times in it that the federation falls into two halves.
+    pub partitions: usize,
+    /// Links in it on which nothing moves for a while.
+    pub stalls: usize,
+    /// Clocks in it that are put forward or back.
+    pub jumps: usize,
+    /// In how many of a thousand cases a disk fails when a node writes or reads.
+    pub disk_errors: usize,
+    /// How much each may bring to each.
+    pub budget: Budget,
+    /// How long a node takes at most to look at what came, in milliseconds.
+    pub reaction_ms: usize,
 }
 
 impl Plan {
@@ -74,9 +94,77 @@ impl Plan {
             falls: some(&mut dice, 2 * links.len()),
             crashes: some(&mut dice, members),
             operators: some(&mut dice, 4),
+            partitions: some(&mut dice, 2),
+            stalls: some(&mut dice, links.len()),
+            jumps: if dice.chance(30) { some(&mut dice, 3) } else { 0 },
+            disk_errors: if dice.chance(40) { some(&mut dice, 20) } else { 0 },
+            budget: if dice.chance(12) {
+                Budget { neighbours: 5_000 + dice.below(200_000) as u64, strangers: dice.below(50_000) as u64 }
+            } else {
+                Budget::default()
+            },
+            reaction_ms: 15,
             links,
         }
     }
+
+    /// A federation of so many organisations in which nothing goes wrong by itself: the first are police hubs, [`HUBS`] or one in
+    /// five, all joined with each other; each union is joined with one or two of them and has [`DEGREE`] neighbours in all.
+    #[must_use]
+    pub fn federation(seed: u64, members: usize) -> Self {
+        let mut dice = Dice::new("federation: large", seed);
+        let hubs = HUBS.min(members / 5).max(1);
+        Self { topology: Topology::Federation, members, liars: BTreeSet::new(), links: around(hubs, members, &mut dice), ..Self::of(seed) }
+            .in_peace()
+    }
+
+    /// Some organisations, so joined, among which nothing goes wrong by itself.
+    pub(super) fn peaceful(seed: u64, members: usize, links: Vec<(usize, usize)>) -> Self {
+        Self { topology: Topology::Star, members, liars: BTreeSet::new(), links, ..Self::of(seed) }.in_peace()
+    }
+
+    /// The same without anything that goes wrong.
+    fn in_peace(self) -> Self {
+        let budget = Budget::default();
+        Self { falls: 0, crashes: 0, operators: 0, partitions: 0, stalls: 0, jumps: 0, disk_errors: 0, budget, reaction_ms: 4, ..self }
+    }
+
+    /// Whether nothing goes wrong in it, so that nothing is ever lost.
+    pub(super) fn is_sound(&self) -> bool {
+        self.topology == Topology::Federation
+    }
+}
+
+/// The links of a large federation.
+fn around(hubs: usize, members: usize, dice: &mut Dice) -> Vec<(usize, usize)> {
+    let mut links: BTreeSet<(usize, usize)> = (0..hubs).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
+    let mut degree = vec![0; members];
+    // Those who have fewer neighbours than they want.
+    let mut open: BTreeSet<usize> = (hubs..members).collect();
+    let wanted: Vec<usize> = (0..members).map(|_| DEGREE.0 + dice.below(DEGREE.1 - DEGREE.0 + 1)).collect();
+    for (union, degree) in degree.iter_mut().enumerate().skip(hubs) {
+        for _ in 0..1 + dice.below(2) {
+            *degree += usize::from(links.insert((dice.below(hubs), union)));
+        }
+    }
+    for union in hubs..members {
+        for _ in 0..4 * DEGREE.1 {
+            if degree[union] >= wanted[union] {
+                break;
+            }
+            let others: Vec<usize> = open.range(union + 1..).copied().collect();
+            // The last ones find nobody who wants another neighbour.
+            let other = dice.pick(&others).copied().unwrap_or_else(|| hubs + dice.below(members - hubs));
+            if other != union && degree[other] < DEGREE.1 && links.insert((union.min(other), union.max(other))) {
+                degree[union] += 1;
+                degree[other] += 1;
+                if degree[other] >= wanted[other] {
+                    open.remove(&other);
+                }
+            }
+        }
+    }
+    links.into_iter().collect()
 }
 
 fn links(topology: Topology, members: usize, dice: &mut Dice) -> Vec<(usize, usize)> {
@@ -87,6 +175,8 @@ fn links(topology: Topology, members: usize, dice: &mut Dice) -> Vec<(usize, usi
         }
     };
     match topology {
+        // Made by `federation`, which knows how many hubs there are.
+        Topology::Federation => {}
         Topology::Ring => (0..members).for_each(|one| join(one, (one + 1) % members)),
         Topology::Mesh => (0..members).for_each(|one| (0..one).for_each(|other| join(one, other))),
         Topology::Star => {

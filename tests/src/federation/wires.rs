@@ -1,6 +1,6 @@
 //! Sessions that open and end, and frames on their way.
 
-use super::frames::Frame;
+use super::frames::{self, Frame};
 use super::world::{Event, World};
 use csu_protocol::sync::Input;
 
@@ -15,29 +15,82 @@ impl World {
         let side = link.side(from);
         let Some(session) = link.session[side] else { return };
         self.laws.tells(from, to, &frame);
-        let (taken, arrives) = link.send(side, frame.bytes.len(), self.now_ms);
+        let (taken, arrives) = link.send(side, frame, self.now_ms, &mut self.dice);
         self.at(taken, Event::Taken { link: number, side, session });
-        self.at(arrives, Event::Arrive { link: number, side: 1 - side, session, frame: Box::new(frame) });
+        self.at(arrives, Event::Arrive { link: number, side: 1 - side, session });
     }
 
-    pub(super) fn arrive(&mut self, number: usize, side: usize, session: u64, frame: Frame) {
+    pub(super) fn arrive(&mut self, number: usize, side: usize, session: u64) {
         let link = &mut self.links[number];
-        if link.carries != Some(session) || link.session[side] != Some(session) {
+        if link.carries != Some(session) {
             return;
+        }
+        if self.now_ms < link.stalled_until {
+            let at = link.stalled_until;
+            return self.at(at, Event::Arrive { link: number, side, session });
+        }
+        let Some(frame) = link.queue[side].pop_front() else { return };
+        if link.session[side] != Some(session) {
+            return;
+        }
+        if self.plan.is_sound() {
+            self.memo.read(&frame);
         }
         let (to, from) = (link.ends[side], link.ends[1 - side]);
         self.laws.arrives((&self.members[from], &self.members[to]), &frame, link);
         if let Some(liar) = self.liars.get_mut(&to) {
             liar.hear(&frame);
         }
+        if self.greedy == Some(to)
+            && let Some((document, plane)) = frame.serves()
+        {
+            self.transmit(to, from, Frame::new(frames::have_nothing(document, plane)));
+        }
         let device = self.members[from].device();
         self.input(
             to,
-            match frame.message {
+            match frame.into_message() {
                 Ok(message) => Input::Received(device, message),
                 Err(error) => Input::Refused(device, error),
             },
         );
+    }
+
+    /// Bytes that were ever sent to a member.
+    pub(super) fn sent_to(&self, member: usize) -> u64 {
+        self.links_of[member].iter().map(|link| &self.links[*link]).map(|link| link.bytes[link.side(member)]).sum()
+    }
+
+    /// A connection took a frame of an end, if it moves at all.
+    pub(super) fn taken(&mut self, number: usize, side: usize, session: u64) {
+        let link = &self.links[number];
+        let (member, peer) = (link.ends[side], link.ends[1 - side]);
+        if link.session[side] != Some(session) || link.carries != Some(session) {
+            return;
+        }
+        if self.now_ms < link.stalled_until {
+            let at = link.stalled_until;
+            return self.at(at, Event::Taken { link: number, side, session });
+        }
+        self.input(member, Input::Sent(self.members[peer].device(), 1));
+    }
+
+    /// Nothing moves on a link for so long, and nobody is told.
+    pub(super) fn stall(&mut self, number: usize, ms: u64) {
+        self.laws.figures.stalls += 1;
+        let link = &mut self.links[number];
+        link.stalled_until = link.stalled_until.max(self.now_ms + ms);
+    }
+
+    /// Those on one side of a cut reach nobody on the other, for so long.
+    pub(super) fn part(&mut self, side: u64, ms: u64) {
+        self.laws.figures.partitions += 1;
+        for link in 0..self.links.len() {
+            let [one, other] = self.links[link].ends.map(|end| side >> (end % 64) & 1);
+            if one != other {
+                self.fall(link, ms);
+            }
+        }
     }
 
     /// Ends the session of one end, which says so; what it sent still arrives, or not.
