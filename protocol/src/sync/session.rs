@@ -61,7 +61,8 @@ pub(super) struct Serve {
 #[derive(Debug)]
 struct Later {
     due: Timestamp,
-    ids: BTreeSet<EntryId>,
+    /// Which they are; none if they are too many to be remembered one by one: then the place is offered in any case.
+    ids: Option<BTreeSet<EntryId>>,
 }
 
 /// What this side asked for of one plane of a document.
@@ -276,19 +277,22 @@ impl Session {
         if !may_wait {
             return false;
         }
-        self.later.entry(slot).or_insert_with(|| Later { due, ids: BTreeSet::new() }).ids.extend(ids);
+        let later = self.later.entry(slot).or_insert_with(|| Later { due, ids: Some(BTreeSet::new()) });
+        if let Some(known) = &mut later.ids {
+            known.extend(ids);
+        }
+        later.ids.take_if(|known| known.len() > limits::HAVE_IDS);
         true
     }
 
     /// The peer has entries of a plane: they need not be offered any more.
     pub(super) fn has(&mut self, slot: Slot, ids: impl Iterator<Item = EntryId>) {
-        if let Some(later) = self.later.get_mut(&slot) {
-            for id in ids {
-                later.ids.remove(&id);
-            }
-            if later.ids.is_empty() {
-                self.later.remove(&slot);
-            }
+        let Some(awaited) = self.later.get_mut(&slot).and_then(|later| later.ids.as_mut()) else { return };
+        for id in ids {
+            awaited.remove(&id);
+        }
+        if awaited.is_empty() {
+            self.later.remove(&slot);
         }
     }
 
@@ -419,5 +423,20 @@ mod tests {
         assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
         session.sent(100);
         assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
+    }
+
+    #[test]
+    fn what_is_offered_later_is_forgotten_when_the_peer_has_it_and_too_much_to_remember_is_offered_in_any_case() {
+        let ids = |from: usize, to: usize| (from..to).map(|at| EntryId::new(*Hash::of(&at.to_le_bytes()).as_bytes()));
+        let slot = (Plane::Content, DocumentId::new([1; 32]));
+        let (now, due) = (Timestamp::from_ms(1_000), Timestamp::from_ms(1_500));
+        for (many, offered) in [(limits::HAVE_IDS, false), (limits::HAVE_IDS + 1, true)] {
+            let mut session = Session::new(DeviceId::new([1; 32]), None, Phase::Live, now);
+            session.settled = true;
+            assert!(session.offer_later(slot, ids(0, 7), due) && session.offer_later(slot, ids(7, many), due));
+            assert!(!session.take_due(now));
+            session.has(slot, ids(0, many));
+            assert_eq!((session.take_due(due), session.wanted.contains(&slot)), (offered, offered), "{many} ids");
+        }
     }
 }
