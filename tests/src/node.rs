@@ -292,6 +292,16 @@ impl Node {
         format!("--- the log of {} ---\n{}\n", self.name, lines[lines.len().saturating_sub(TAIL)..].join("\n"))
     }
 
+    /// Lets nobody know where it listens, from its next start on: it announces places where nobody is, and no more addresses
+    /// fit. Others reach it as their tickets say.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    pub fn hide(&self) {
+        let nowhere: Vec<String> = (1..=csu_protocol::limits::ADDRESSES).map(|port| format!("/ip4/127.0.0.1/tcp/{port}")).collect();
+        std::fs::write(self.data.join("csu.toml"), format!("announce = {nowhere:?}\n")).expect("settings can be written");
+    }
+
     /// `csu up` as this node is run.
     #[must_use]
     pub fn up_command(&self) -> Command {
@@ -322,6 +332,21 @@ impl Node {
     /// When it does not.
     #[track_caller]
     pub fn up_within(&self, patience: Duration, variables: &[(&str, &str)]) -> Duration {
+        match self.try_up(patience, variables) {
+            Ok(taken) => taken,
+            Err(status) => panic!("{} ended as it was started ({status})\n{}", self.name, self.tail()),
+        }
+    }
+
+    /// The same of a node that may end by itself instead.
+    ///
+    /// # Errors
+    /// How it ended.
+    ///
+    /// # Panics
+    /// When it neither ends nor answers.
+    #[track_caller]
+    pub fn try_up(&self, patience: Duration, variables: &[(&str, &str)]) -> Result<Duration, ExitStatus> {
         let mut up = self.up_command();
         up.envs(variables.iter().copied());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log");
@@ -330,7 +355,7 @@ impl Node {
         let mut process = up.spawn().expect("csu can be started");
         while self.get::<Status>("/status").is_err() {
             if let Ok(Some(status)) = process.try_wait() {
-                panic!("{} ended as it was started ({status})\n{}", self.name, self.tail());
+                return Err(status);
             }
             if begun.elapsed() > patience {
                 process.kill().ok();
@@ -340,7 +365,7 @@ impl Node {
         }
         let taken = begun.elapsed();
         *self.child() = Some(process);
-        taken
+        Ok(taken)
     }
 
     /// `csu up` that is to be refused.

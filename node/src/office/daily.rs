@@ -102,7 +102,7 @@ impl Office {
 
     /// Erases some of it. How much is left.
     fn try_erasing_what_ended(&mut self, civil: Timestamp, machine: Instant) -> Result<u64, Problem> {
-        if !self.config.erase_at_end || self.recovering.is_some() {
+        if !self.config.erase_at_end || self.recovering.is_some() || self.is_waiting_for_own() {
             return Ok(0);
         }
         let kept = self.storage.meta(WATCH)?;

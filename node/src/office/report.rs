@@ -98,6 +98,7 @@ impl Office {
                 ),
             });
         }
+        checks.extend(self.check_put_back()?);
         checks.extend(self.check_erasures()?);
         checks.extend(self.check_lost_devices());
         Ok(checks)
