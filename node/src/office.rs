@@ -223,6 +223,7 @@ impl Office {
             stopping: false,
             failed: None,
         };
+        office.look_at_clock()?;
         office.recall_put_back()?;
         office.recall_erasures()?;
         office.recall_replaced()?;
@@ -363,6 +364,7 @@ impl Office {
 
     /// Lets time pass.
     pub fn tick(&mut self) {
+        self.watch_clock();
         self.handle(now(), Input::Tick);
         let due = self.ends.due(now());
         if let Err(error) = self.end_roles(&due) {
@@ -536,6 +538,7 @@ impl Office {
     /// # Errors
     /// When storage fails. The office is as it was before: rolled back and built anew from disk.
     pub fn settle(&mut self) -> Result<(), OfficeError> {
+        self.watch_clock();
         match self.try_settle() {
             Ok(()) => {
                 self.release();
@@ -654,6 +657,7 @@ impl Office {
     /// # Errors
     /// When the office cannot go on: storage failed and what is on disk cannot be read either.
     pub fn answer(&mut self, job: crate::desk::Job) -> Result<(), OfficeError> {
+        self.watch_clock();
         let reply = job(self);
         if self.spoiled {
             self.rebuild()?;

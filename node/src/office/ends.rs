@@ -100,6 +100,10 @@ impl Office {
             // The owner's node may have signed it before it was lost or set back: that comes from the neighbours.
             return Ok(());
         }
+        if self.has_clock_jumped() {
+            // Nobody is served; but a revocation stays also when the clock is set right.
+            return Ok(());
+        }
         let us = self.machine.organisation();
         while let Some(sharing) = self.machine.document(document).map(Held::sharing) {
             let Some(subject) = sharing.lapsed(now()).into_iter().next().filter(|_| sharing.owner() == Some(us)) else { break };
