@@ -227,7 +227,7 @@ mod tests {
     fn a_clock_that_nobody_knows_is_believed_after_a_day_also_in_parts() {
         let start = Instant::now();
         let mut watch = ClockWatch::recall(None, NOW);
-        assert!(!watch.look(NOW, start));
+        assert!(!watch.look(NOW, start) && !watch.jumped);
         assert_eq!(day(&mut watch, NOW, start), (true, false));
         // Eight hours a day, for three days.
         let mut kept = None;
@@ -264,8 +264,12 @@ mod tests {
         for jumped in [NOW.plus_ms(AWAY_MS + 1), Timestamp::from_ms(NOW.as_ms() - DRIFT_MS - 1), NOW.plus_ms(10 * 365 * 86_400_000)] {
             let mut watch = believed(NOW);
             assert!(watch.look(NOW, start));
-            assert!(!watch.look(jumped, start), "{jumped}");
+            assert!(!watch.look(jumped, start) && watch.jumped, "{jumped}");
+            // Also if the node is started anew meanwhile.
+            watch = ClockWatch::recall(Some(&watch.to_text()), jumped);
+            assert!(!watch.look(jumped, start) && watch.jumped, "{jumped}");
             assert_eq!(day(&mut watch, jumped, start), (true, false), "{jumped}");
+            assert!(!watch.jumped, "{jumped}");
         }
         // Set right by some minutes, twice; and asleep for a night, in which the machine's own time stands still.
         let mut watch = believed(NOW);

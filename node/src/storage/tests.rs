@@ -3,6 +3,7 @@
 mod chain;
 mod damage;
 mod erasing;
+mod put_back;
 mod records;
 
 use super::*;
