@@ -145,7 +145,7 @@ fn over_a_slow_network_that_stands_still_now_and_then_all_arrives_without_a_new_
 #[test]
 fn a_catch_up_that_is_cut_again_and_again_goes_on_where_it_was() {
     const DOCUMENTS: u64 = 60;
-    const CUT_WITHIN: u64 = 24_000;
+    const CUT_WITHIN: u64 = 30_000;
     let ([brixton, kennington], proxy) = town::two_behind(Transport::Tcp);
     assert!(kennington.terminate().success());
     for number in 0..DOCUMENTS {
@@ -165,8 +165,9 @@ fn a_catch_up_that_is_cut_again_and_again_goes_on_where_it_was() {
     println!("after so many cuts so many documents: {seen:?}");
     // More than two streams can have carried.
     assert!(proxy.streams_cut() >= 2, "{} bytes, {seen:?}", proxy.bytes());
-    // What one stream brought is kept when it ends.
-    assert!(seen.is_sorted_by(|(_, before), (_, after)| before < after), "{seen:?}");
+    // What one stream brought is kept when it ends, and not all came by one.
+    assert!(seen.is_sorted_by_key(|(_, held)| *held), "{seen:?}");
+    assert!(seen.iter().filter(|(_, held)| *held > 0 && *held < DOCUMENTS).count() > 0, "{seen:?}");
     proxy.weather(Weather::default());
     assert_eq!(town::until_same(&[&brixton, &kennington]).len(), 60);
 }
