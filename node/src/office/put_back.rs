@@ -8,12 +8,11 @@
 use super::{Office, OfficeError, count, now};
 use crate::desk::{Check, Moment, Problem};
 use crate::storage::{PutBack, PutBackNote};
-use csu_protocol::access::Access;
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Author, Header, Subject};
 use csu_protocol::id::{DeviceId, DocumentId};
 use csu_protocol::store::Write;
-use csu_protocol::sync::Holding;
+use csu_protocol::sync::Held;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -74,7 +73,7 @@ impl Office {
         let mut note = self.storage.put_back()?.unwrap_or_else(|| PutBackNote::new(PutBack::Unknown, now()));
         for (document, brought) in since {
             note.brought = note.brought.saturating_add(brought);
-            let is_forked = self.machine.document(&document).is_some_and(|holding| holding.access().has_forked(&us));
+            let is_forked = self.machine.access(&document, &self.storage)?.is_some_and(|access| access.has_forked(&us));
             if is_forked && !note.forked.contains(&document) {
                 tracing::warn!(document = document.short(), "this node signed two entries for one place in a document");
                 if note.forked.len() < NAMED {
@@ -112,9 +111,8 @@ impl Office {
     /// Refuses to sign in a document of which somebody else may hold more of this node's own than it has.
     pub(super) fn refuse_while_put_back(&self, document: &DocumentId) -> Result<(), Problem> {
         let us = self.machine.organisation();
-        let access = self.machine.document(document).map(Holding::access);
-        let is_shared = |access: &Access| access.names(Subject::Anyone) || access.named().iter().any(|named| *named != us);
-        if self.put_back.waiting && access.is_some_and(is_shared) {
+        let is_shared = |held: &Held| held.sharing().names(Subject::Anyone) || held.sharing().named().iter().any(|named| *named != us);
+        if self.put_back.waiting && self.machine.document(document).is_some_and(is_shared) {
             return Err(Problem::conflict(
                 "this node's database is an older copy that was put back, and what the node signed since is with its neighbours",
                 "wait until a neighbour is connected and up to date: `csu status` shows it, and `csu doctor` tells more",
