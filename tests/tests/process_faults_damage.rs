@@ -111,7 +111,7 @@ fn however_a_database_is_spoilt_it_is_refused_or_noticed_and_no_document_is_ever
         // What the doctor says when the check beside the running node is done.
         let said =
             node.until("was checked", |node| Some(checks(node)).filter(|all| !all.iter().any(|check| check.detail == "is being checked")));
-        let is_noticed = failed(&said, "database");
+        let is_noticed = ["database", "status", "node"].iter().any(|name| failed(&said, name));
         for (id, was) in &right {
             let Ok(document) = node.document(id) else {
                 assert!(is_noticed, "{how}: a document cannot be read, and the check found nothing: {said:?}");

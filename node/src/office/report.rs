@@ -64,14 +64,16 @@ impl Office {
                 "stop the node, copy its data folder away, and restore a backup; neighbours still hold what was shared",
             ),
         });
-        let status = match self.report() {
-            Ok(status) => status,
-            // Whatever it is, the check of the database is what helps.
-            Err(problem) => {
-                checks.push(Check::failed("status", problem.detail(), problem.remedy()));
-                return Ok(checks);
-            }
-        };
+        // Whatever cannot be looked at, the check of the database is what helps then.
+        if let Err(problem) = self.check_more(&mut checks) {
+            checks.push(Check::failed("status", problem.detail(), problem.remedy()));
+        }
+        Ok(checks)
+    }
+
+    /// Everything else that a doctor is told.
+    fn check_more(&self, checks: &mut Vec<Check>) -> Result<(), Problem> {
+        let status = self.report()?;
         checks.push(self.check_of_log(&status.log)?);
         checks.push(self.check_of_retention()?);
         checks.push(if status.addresses.is_empty() {
@@ -109,7 +111,7 @@ impl Office {
         checks.extend(self.check_put_back()?);
         checks.extend(self.check_erasures()?);
         checks.extend(self.check_lost_devices());
-        Ok(checks)
+        Ok(())
     }
 }
 
