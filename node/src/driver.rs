@@ -11,7 +11,7 @@ use crate::keys::{DataLock, Keys, KeysError, LockError, Passphrase};
 use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
 use crate::restoring::Recovery;
-use crate::storage::{self, LogHead, LogWalk, Options, Storage, StorageError, check_log_now, check_now};
+use crate::storage::{self, LogHead, LogWalk, Options, PutBack, Storage, StorageError, check_log_now, check_now};
 use csu_protocol::identity::RootKey;
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
@@ -121,7 +121,7 @@ pub async fn start_recovering(config: Config, options: Options, recovery: Recove
 /// Starts a node; with the root key to recover, else to serve.
 async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, root: Option<RootKey>) -> Result<Running, DriverError> {
     storage::sweep_snapshots(&config.data)?;
-    let opened = Storage::open(&config.data, options)?;
+    let mut opened = Storage::open(&config.data, options)?;
     if root.is_none() && opened.storage.is_recovering()? {
         opened.storage.close()?;
         return Err(DriverError::Recovering);
@@ -134,6 +134,10 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
         if !found.is_empty() {
             return Err(DriverError::Damaged(found.join("; ")));
         }
+    }
+    if let Some(put_back) = opened.put_back {
+        tracing::warn!("{put_back}; {}", PutBack::FOLLOWS);
+        opened.storage.begin_put_back(put_back, crate::office::now())?;
     }
     let mut network_config = network::Config::new(keys.seed().clone());
     network_config.listen.clone_from(&config.listen);

@@ -27,6 +27,7 @@ mod opening;
 mod parties;
 mod peers;
 mod portability;
+mod put_back;
 mod record;
 mod recovering;
 mod report;
@@ -146,6 +147,8 @@ pub struct Office {
     recovering: Option<recovering::Recovering>,
     /// Held by whoever writes a backup, so that there is one at a time.
     backing_up: Arc<()>,
+    /// What is known of the database being an older copy.
+    put_back: put_back::Returns,
     /// Whether a request failed after it had written something.
     spoiled: bool,
     /// Whether somebody asked the node to stop.
@@ -160,7 +163,8 @@ impl std::fmt::Debug for Office {
     }
 }
 
-fn now() -> Timestamp {
+/// The civil time of this machine.
+pub(crate) fn now() -> Timestamp {
     // A clock before 1970 is a clock that is not set; zero sorts first and expires nothing.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
@@ -214,10 +218,13 @@ impl Office {
             daily: daily::Daily::default(),
             recovering: root.map(recovering::Recovering::new),
             backing_up: Arc::default(),
+            put_back: put_back::Returns::default(),
             spoiled: false,
             stopping: false,
             failed: None,
         };
+        office.look_at_clock()?;
+        office.recall_put_back()?;
         office.recall_erasures()?;
         office.recall_replaced()?;
         office.announce()?;
@@ -357,6 +364,7 @@ impl Office {
 
     /// Lets time pass.
     pub fn tick(&mut self) {
+        self.watch_clock();
         self.handle(now(), Input::Tick);
         let due = self.ends.due(now());
         if let Err(error) = self.end_roles(&due) {
@@ -408,7 +416,10 @@ impl Office {
         let at = now();
         while let Some(output) = self.machine.poll_output(at, &self.storage)? {
             match output {
-                Output::Write(write) => self.storage.apply(&write)?,
+                Output::Write(write) => {
+                    self.put_back.see(&write, &self.keys.device().device());
+                    self.storage.apply(&write)?;
+                }
                 Output::Notice(notice) => self.note(at, notice)?,
                 Output::Send(..) | Output::Disconnect(..) | Output::Targets => self.held.push(output),
             }
@@ -464,6 +475,7 @@ impl Office {
             }
             Notice::InSync(organisation) => {
                 tracing::info!(with = self.name_for_log(&organisation), "up to date");
+                self.end_put_back()?;
                 self.barring.caught_up(organisation);
                 if let Some(recovering) = &mut self.recovering {
                     recovering.compared(organisation);
@@ -526,10 +538,12 @@ impl Office {
     /// # Errors
     /// When storage fails. The office is as it was before: rolled back and built anew from disk.
     pub fn settle(&mut self) -> Result<(), OfficeError> {
+        self.watch_clock();
         match self.try_settle() {
             Ok(()) => {
                 self.release();
-                self.confirm_or_rebuild()
+                self.confirm_or_rebuild()?;
+                self.begin_put_back()
             }
             Err(error) => {
                 self.rebuild()?;
@@ -552,6 +566,7 @@ impl Office {
             return Err(error);
         }
         self.pump()?;
+        self.note_returned()?;
         self.note_openings()?;
         self.follow_wholes()?;
         let changed = std::mem::take(&mut self.changed);
@@ -620,6 +635,7 @@ impl Office {
         self.held.clear();
         self.changed.clear();
         self.responded.clear();
+        self.put_back.forget();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
         if let Some(recovering) = &mut self.recovering {
@@ -631,6 +647,7 @@ impl Office {
             self.network.disconnect(&device, Cause::Finished);
         }
         self.set_targets();
+        self.recall_put_back()?;
         self.recall_replaced()?;
         self.recall_erasures()
     }
@@ -640,6 +657,7 @@ impl Office {
     /// # Errors
     /// When the office cannot go on: storage failed and what is on disk cannot be read either.
     pub fn answer(&mut self, job: crate::desk::Job) -> Result<(), OfficeError> {
+        self.watch_clock();
         let reply = job(self);
         if self.spoiled {
             self.rebuild()?;

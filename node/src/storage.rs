@@ -31,6 +31,7 @@ mod erasing;
 mod error;
 mod listing;
 mod log;
+mod mark;
 mod meta;
 mod neighbours;
 mod open;
@@ -50,6 +51,7 @@ pub use error::StorageError;
 pub use listing::{Cursor, CursorError, Listed, ListingFilter, Page};
 pub use log::chain::{LogBreak, LogHead, LogWalk};
 pub use log::{LogFilter, LogLine, LoggedLine};
+pub use mark::{PutBack, PutBackNote};
 pub use open::FILE;
 pub use records::Counts;
 pub use recovery::{cards_now, is_recovering_now};
@@ -60,9 +62,9 @@ use csu_protocol::entry::Plane;
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::{Read, ReadError, Start, StoredEntry, Write};
 use error::Fault;
+use mark::Mark;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// How to open storage.
@@ -80,6 +82,9 @@ pub struct Opened {
     pub storage: Storage,
     /// Whether it was closed in good order last time. If not, run [`check_now`] before relying on it.
     pub clean: bool,
+    /// Whether it is a copy that was put back. If so, [`Storage::begin_put_back`] comes before anything else, or
+    /// [`Storage::begin_recovery`].
+    pub put_back: Option<PutBack>,
 }
 
 /// Where the group of writes stands.
@@ -99,8 +104,10 @@ pub struct Storage {
     db: Connection,
     path: PathBuf,
     group: Group,
+    /// Whether the open group holds entries.
+    grown: bool,
     /// Holds the folder against another process until it is dropped.
-    _lock: File,
+    mark: Mark,
 }
 
 /// How the last run ended, in the table `meta`.
@@ -117,11 +124,18 @@ impl Storage {
     /// read and written, or there is no room.
     pub fn open(folder: &Path, options: Options) -> Result<Opened, StorageError> {
         let (db, lock) = open::writer(folder, options.max_pages)?;
-        let mut storage = Self { db, path: folder.join(open::FILE), group: Group::None, _lock: lock };
+        let mut storage = Self { db, path: folder.join(open::FILE), group: Group::None, grown: false, mark: Mark::new(lock) };
         let clean = storage.meta(STOP)?.is_none_or(|stop| stop == CLEAN);
+        let put_back = storage.compare_with_folder()?;
         storage.put_meta(STOP, RUNNING)?;
+        if put_back.is_none() {
+            storage.belong_to_folder()?;
+        }
         storage.commit()?;
-        Ok(Opened { storage, clean })
+        if put_back.is_none() {
+            storage.note_entries()?;
+        }
+        Ok(Opened { storage, clean, put_back })
     }
 
     /// Closes the database in good order. A group that was not committed is dropped.
@@ -135,7 +149,7 @@ impl Storage {
         self.read(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))?;
         self.put_meta(STOP, CLEAN)?;
         self.commit()?;
-        let Self { db, path, .. } = self;
+        let Self { db, path, mark: _mark, .. } = self;
         db.close().map_err(|(_, error)| Fault::Sql(error).at(&path))
     }
 
@@ -152,7 +166,7 @@ impl Storage {
         match self.db.execute_batch("COMMIT") {
             Ok(()) => {
                 self.group = Group::None;
-                Ok(())
+                if std::mem::take(&mut self.grown) { self.note_entries() } else { Ok(()) }
             }
             Err(error) => {
                 self.group = Group::Failed;
@@ -171,6 +185,7 @@ impl Storage {
             self.db.execute_batch("ROLLBACK").map_err(|error| Fault::Sql(error).at(&self.path))?;
         }
         self.group = Group::None;
+        self.grown = false;
         Ok(())
     }
 
@@ -214,6 +229,7 @@ impl Storage {
     /// # Errors
     /// When the disk is full or fails, or the record makes no sense. The caller rolls back.
     pub fn apply(&mut self, write: &Write) -> Result<(), StorageError> {
+        self.grown |= matches!(write, Write::Entry { .. });
         self.write(|db| match write {
             Write::Entry { document, stored } => entries::insert(db, document, stored),
             Write::Summary { document, summary } => summaries::put(db, document, summary),

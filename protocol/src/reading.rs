@@ -297,7 +297,12 @@ impl Opened {
     #[must_use]
     pub fn epoch_for(&self, access: &Access, audience: &Audience) -> Option<(EntryId, EpochKey)> {
         let wanted: BTreeSet<Recipient> = audience.recipients.iter().map(|(recipient, _)| *recipient).collect();
-        access.authorised_keys().into_iter().rev().find_map(|id| {
+        let keys = access.authorised_keys();
+        // What another epoch seals is past, also if its readers are again those of now: it would not open to them what was
+        // sealed since.
+        let opened = keys.iter().filter_map(|id| self.epochs.get(id)).filter(|epoch| epoch.key.is_some());
+        let past: BTreeSet<EntryId> = opened.flat_map(|epoch| epoch.earlier.iter().copied()).collect();
+        keys.into_iter().rev().filter(|id| !past.contains(id)).find_map(|id| {
             let epoch = self.epochs.get(&id)?;
             let fits = epoch.recipients == wanted && epoch.openness == audience.openness;
             epoch.key.clone().filter(|_| fits).map(|key| (id, key))

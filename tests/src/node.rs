@@ -44,7 +44,11 @@ pub fn program() -> PathBuf {
 /// A command that takes nothing from the settings of whoever runs the tests.
 #[must_use]
 pub fn command() -> Command {
-    let mut command = Command::new(program());
+    command_of(program())
+}
+
+fn command_of(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSU_")) {
         command.env_remove(name);
     }
@@ -197,6 +201,8 @@ pub struct Node {
     root: tempfile::TempDir,
     data: PathBuf,
     port: u16,
+    /// The network namespace it runs in, if it has one of its own, and its address there.
+    place: Option<(String, Ipv4Addr)>,
     process: Mutex<Option<Child>>,
     client: Client,
 }
@@ -225,7 +231,7 @@ impl Node {
         let root = tempfile::Builder::new().prefix("csu-").tempdir().expect("a temporary folder");
         let data = root.path().join("data");
         let client = Client::new(&data.join("csu.sock"), Actor::named("tester").expect("a name"));
-        Self { name: name.to_owned(), root, data, port: free_port(), process: Mutex::new(None), client }
+        Self { name: name.to_owned(), root, data, port: free_port(), place: None, process: Mutex::new(None), client }
     }
 
     /// Where the recovery phrase is, of an organisation that was begun here.
@@ -235,6 +241,15 @@ impl Node {
     #[must_use]
     pub fn phrase_file(&self) -> String {
         self.outside("phrase.txt").to_str().expect("a plain path").to_owned()
+    }
+
+    /// The same, to be run in a network namespace in which it has this address.
+    #[track_caller]
+    #[must_use]
+    pub fn in_namespace(name: &str, kind: &str, namespace: &str, address: Ipv4Addr) -> Self {
+        let mut node = Self::new(name, kind);
+        node.place = Some((namespace.to_owned(), address));
+        node
     }
 
     /// The same, and up.
@@ -292,11 +307,29 @@ impl Node {
         format!("--- the log of {} ---\n{}\n", self.name, lines[lines.len().saturating_sub(TAIL)..].join("\n"))
     }
 
+    /// Lets nobody know where it listens, from its next start on: it announces places where nobody is, and no more addresses
+    /// fit. Others reach it as their tickets say.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    pub fn hide(&self) {
+        let nowhere: Vec<String> = (1..=csu_protocol::limits::ADDRESSES).map(|port| format!("/ip4/127.0.0.1/tcp/{port}")).collect();
+        std::fs::write(self.data.join("csu.toml"), format!("announce = {nowhere:?}\n")).expect("settings can be written");
+    }
+
     /// `csu up` as this node is run.
     #[must_use]
     pub fn up_command(&self) -> Command {
-        let mut up = command();
-        let (quic, tcp) = (format!("/ip4/127.0.0.1/udp/{}/quic-v1", self.port), format!("/ip4/127.0.0.1/tcp/{}", self.port));
+        let (mut up, address) = match &self.place {
+            None => (command(), Ipv4Addr::LOCALHOST),
+            Some((namespace, address)) => {
+                let mut up = command_of("ip");
+                // It becomes the node: a signal to it reaches that.
+                up.args(["netns", "exec", namespace]).arg(program());
+                (up, *address)
+            }
+        };
+        let (quic, tcp) = (format!("/ip4/{address}/udp/{}/quic-v1", self.port), format!("/ip4/{address}/tcp/{}", self.port));
         up.args(["up", "--no-mdns", "--listen", &quic, "--listen", &tcp, "--data"]).arg(&self.data);
         up
     }
@@ -322,15 +355,31 @@ impl Node {
     /// When it does not.
     #[track_caller]
     pub fn up_within(&self, patience: Duration, variables: &[(&str, &str)]) -> Duration {
+        match self.try_up(patience, variables) {
+            Ok(taken) => taken,
+            Err(status) => panic!("{} ended as it was started ({status})\n{}", self.name, self.tail()),
+        }
+    }
+
+    /// The same of a node that may end by itself instead.
+    ///
+    /// # Errors
+    /// How it ended.
+    ///
+    /// # Panics
+    /// When it neither ends nor answers.
+    #[track_caller]
+    pub fn try_up(&self, patience: Duration, variables: &[(&str, &str)]) -> Result<Duration, ExitStatus> {
         let mut up = self.up_command();
         up.envs(variables.iter().copied());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log");
         up.stdout(log.try_clone().expect("a log")).stderr(log);
         let begun = Instant::now();
         let mut process = up.spawn().expect("csu can be started");
-        while self.get::<Status>("/status").is_err() {
+        // One that refuses to tell its status answers too.
+        while !matches!(self.get::<Status>("/status"), Ok(_) | Err(ClientError::Refused(_))) {
             if let Ok(Some(status)) = process.try_wait() {
-                panic!("{} ended as it was started ({status})\n{}", self.name, self.tail());
+                return Err(status);
             }
             if begun.elapsed() > patience {
                 process.kill().ok();
@@ -340,7 +389,7 @@ impl Node {
         }
         let taken = begun.elapsed();
         *self.child() = Some(process);
-        taken
+        Ok(taken)
     }
 
     /// `csu up` that is to be refused.

@@ -1,10 +1,12 @@
-//! Erasing what has come to its end, without being asked.
+//! Erasing what has come to its end, without being asked; and whether the clock is one to go by.
 //!
 //! What is erased cannot be called back, and a clock that is set wrong must not erase it too early. So the civil time counts here
-//! only if it is where it was left, or has gone at the pace of the machine's own time for a day.
+//! only if it is where it was left, or has gone at the pace of the machine's own time for a day. A clock that jumped also ends no
+//! time of grace and takes back no role until it has gone so: roles that it says are over are not served meanwhile.
 
 use super::{Office, count, now};
-use crate::desk::{Actor, Problem};
+use crate::desk::{Actor, Check, Problem};
+use crate::storage::StorageError;
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use std::collections::BTreeSet;
@@ -24,6 +26,8 @@ const DRIFT_MS: u64 = 3_600_000;
 const AWAY_MS: u64 = 2 * 24 * 3_600_000;
 /// When the clock was last looked at and for how long it had gone evenly, both in ms, in the table `meta`.
 const WATCH: &str = "clock-watch";
+/// What is added to that of a clock that jumped.
+const JUMPED: &str = " jumped";
 
 /// Whether the civil time can be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ struct ClockWatch {
     last: Timestamp,
     /// For how long it was seen to go evenly, a little at a time.
     proven: Duration,
+    /// Whether it jumped, and has not gone evenly for long enough since.
+    jumped: bool,
     /// When the machine's own clock stood so; none before the first look of a run.
     machine: Option<Instant>,
 }
@@ -38,14 +44,16 @@ struct ClockWatch {
 impl ClockWatch {
     /// As it was left by the run before, or of a clock that nobody knows.
     fn recall(text: Option<&str>, civil: Timestamp) -> Self {
+        let (text, jumped) =
+            text.map_or((None, false), |text| text.strip_suffix(JUMPED).map_or((Some(text), false), |text| (Some(text), true)));
         let numbers = text.and_then(|text| text.split_once(' '));
         let known = numbers.and_then(|(last, proven)| Some((last.parse().ok()?, proven.parse().ok()?)));
         let (last, proven) = known.map_or((civil, 0), |(last, proven)| (Timestamp::from_ms(last), proven));
-        Self { last, proven: Duration::from_millis(proven).min(PROOF), machine: None }
+        Self { last, proven: Duration::from_millis(proven).min(PROOF), jumped, machine: None }
     }
 
     fn to_text(self) -> String {
-        format!("{} {}", self.last.as_ms(), self.proven.as_millis())
+        format!("{} {}{}", self.last.as_ms(), self.proven.as_millis(), if self.jumped { JUMPED } else { "" })
     }
 
     /// Looks at both clocks. Whether the civil one is believed.
@@ -60,9 +68,11 @@ impl ClockWatch {
             (0..=AWAY_MS, 0..=DRIFT_MS) => self.proven,
             _ => Duration::ZERO,
         };
+        let is_believed = self.proven >= PROOF;
+        self.jumped = !is_believed && (self.jumped || self.proven.is_zero() && (ahead > AWAY_MS || behind > DRIFT_MS));
         self.last = civil;
         self.machine = Some(machine);
-        self.proven >= PROOF
+        is_believed
     }
 }
 
@@ -84,12 +94,62 @@ impl Daily {
 }
 
 impl Office {
+    /// The same where nobody can be told that it could not be noted.
+    pub(super) fn watch_clock(&mut self) {
+        if let Err(error) = self.look_at_clock() {
+            tracing::warn!(%error, "could not note how the clock goes");
+            self.failed = Some(error.into());
+        }
+    }
+
+    /// Looks at the clock, before anything is done by it.
+    pub(super) fn look_at_clock(&mut self) -> Result<(), StorageError> {
+        self.look_at(now(), Instant::now())
+    }
+
+    fn look_at(&mut self, civil: Timestamp, machine: Instant) -> Result<(), StorageError> {
+        let mut watch = match self.daily.watch {
+            Some(watch) => watch,
+            None => ClockWatch::recall(self.storage.meta(WATCH)?.as_deref(), civil),
+        };
+        let (last, before) = (watch.last, watch.jumped);
+        self.daily.believed = watch.look(civil, machine);
+        self.daily.watch = Some(watch);
+        if watch.jumped != before {
+            if watch.jumped {
+                tracing::warn!(from = %last, to = %civil, "the clock jumped; nothing ends by it until it has gone evenly for a day");
+            }
+            // At once, so that it is known also if the node dies.
+            self.storage.put_meta(WATCH, &watch.to_text())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the clock jumped and has not gone evenly for a day since: then nothing is done by it that cannot be undone.
+    pub(super) fn has_clock_jumped(&self) -> bool {
+        self.daily.watch.is_some_and(|watch| watch.jumped)
+    }
+
+    /// What a doctor is told of the clock.
+    pub(super) fn check_clock(&self) -> Check {
+        const NAME: &str = "clock";
+        if self.has_clock_jumped() {
+            return Check::failed(
+                NAME,
+                format!("it was set by more than an hour, or the node was off for days; it shows {}", now()),
+                "if that is right, wait: what ends by it (roles taken back, erasures) goes on when it has gone evenly for a day; if not, \
+                 set it, best by a time service",
+            );
+        }
+        Check::passed(NAME, if self.daily.believed { "goes evenly" } else { "goes evenly, for less than a day as yet" })
+    }
+
     /// Erases what has come to its end, if it is time to look.
     pub(super) fn erase_what_ended(&mut self) {
         if self.daily.wake_in() > Duration::ZERO {
             return;
         }
-        let next = match self.try_erasing_what_ended(now(), Instant::now()) {
+        let next = match self.try_erasing_what_ended(now()) {
             Ok(left) if left > 0 => SOON,
             Ok(_) => EVERY,
             Err(problem) => {
@@ -101,15 +161,13 @@ impl Office {
     }
 
     /// Erases some of it. How much is left.
-    fn try_erasing_what_ended(&mut self, civil: Timestamp, machine: Instant) -> Result<u64, Problem> {
-        if !self.config.erase_at_end || self.recovering.is_some() {
+    fn try_erasing_what_ended(&mut self, civil: Timestamp) -> Result<u64, Problem> {
+        if let Some(watch) = self.daily.watch {
+            self.storage.put_meta(WATCH, &watch.to_text())?;
+        }
+        if !self.config.erase_at_end || self.recovering.is_some() || self.is_waiting_for_own() {
             return Ok(0);
         }
-        let kept = self.storage.meta(WATCH)?;
-        let watch = self.daily.watch.get_or_insert_with(|| ClockWatch::recall(kept.as_deref(), civil));
-        self.daily.believed = watch.look(civil, machine);
-        let text = watch.to_text();
-        self.storage.put_meta(WATCH, &text)?;
         if !self.daily.believed {
             return Ok(0);
         }
@@ -169,7 +227,7 @@ mod tests {
     fn a_clock_that_nobody_knows_is_believed_after_a_day_also_in_parts() {
         let start = Instant::now();
         let mut watch = ClockWatch::recall(None, NOW);
-        assert!(!watch.look(NOW, start));
+        assert!(!watch.look(NOW, start) && !watch.jumped);
         assert_eq!(day(&mut watch, NOW, start), (true, false));
         // Eight hours a day, for three days.
         let mut kept = None;
@@ -206,8 +264,12 @@ mod tests {
         for jumped in [NOW.plus_ms(AWAY_MS + 1), Timestamp::from_ms(NOW.as_ms() - DRIFT_MS - 1), NOW.plus_ms(10 * 365 * 86_400_000)] {
             let mut watch = believed(NOW);
             assert!(watch.look(NOW, start));
-            assert!(!watch.look(jumped, start), "{jumped}");
+            assert!(!watch.look(jumped, start) && watch.jumped, "{jumped}");
+            // Also if the node is started anew meanwhile.
+            watch = ClockWatch::recall(Some(&watch.to_text()), jumped);
+            assert!(!watch.look(jumped, start) && watch.jumped, "{jumped}");
             assert_eq!(day(&mut watch, jumped, start), (true, false), "{jumped}");
+            assert!(!watch.jumped, "{jumped}");
         }
         // Set right by some minutes, twice; and asleep for a night, in which the machine's own time stands still.
         let mut watch = believed(NOW);

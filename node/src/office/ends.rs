@@ -96,8 +96,12 @@ impl Office {
 
     /// Signs, as the owner, that the roles which have ended are taken back.
     fn take_back_lapsed(&mut self, document: &DocumentId) -> Result<(), TakeBack> {
-        if self.recovering.is_some() {
-            // The owner's node may have signed it before it was lost: that comes from the neighbours.
+        if self.recovering.is_some() || self.is_waiting_for_own() {
+            // The owner's node may have signed it before it was lost or set back: that comes from the neighbours.
+            return Ok(());
+        }
+        if self.has_clock_jumped() {
+            // Nobody is served; but a revocation stays also when the clock is set right.
             return Ok(());
         }
         let us = self.machine.organisation();

@@ -1,7 +1,7 @@
 //! How the node is.
 
 use super::{Office, count, now};
-use crate::desk::{Check, Identity, IntegrityResult, PeerState, PeerStatus, Problem, Status};
+use crate::desk::{Check, Identity, IntegrityResult, Moment, PeerState, PeerStatus, Problem, Status};
 use csu_protocol::store::{Pairing, Peer};
 use csu_protocol::sync::Connection;
 
@@ -53,8 +53,7 @@ impl Office {
     }
 
     pub(super) fn checks(&self) -> Result<Vec<Check>, Problem> {
-        let status = self.report()?;
-        let mut checks = vec![Check::passed("node", format!("running since {}", status.since))];
+        let mut checks = vec![Check::passed("node", format!("running since {}", Moment::from(self.started)))];
         checks.push(match self.integrity.result {
             IntegrityResult::Ok => Check::passed("database", "checked, and whole"),
             IntegrityResult::Running => Check::passed("database", "is being checked"),
@@ -65,6 +64,16 @@ impl Office {
                 "stop the node, copy its data folder away, and restore a backup; neighbours still hold what was shared",
             ),
         });
+        // Whatever cannot be looked at, the check of the database is what helps then.
+        if let Err(problem) = self.check_more(&mut checks) {
+            checks.push(Check::failed("status", problem.detail(), problem.remedy()));
+        }
+        Ok(checks)
+    }
+
+    /// Everything else that a doctor is told.
+    fn check_more(&self, checks: &mut Vec<Check>) -> Result<(), Problem> {
+        let status = self.report()?;
         checks.push(self.check_of_log(&status.log)?);
         checks.push(self.check_of_retention()?);
         checks.push(if status.addresses.is_empty() {
@@ -98,9 +107,11 @@ impl Office {
                 ),
             });
         }
+        checks.push(self.check_clock());
+        checks.extend(self.check_put_back()?);
         checks.extend(self.check_erasures()?);
         checks.extend(self.check_lost_devices());
-        Ok(checks)
+        Ok(())
     }
 }
 

@@ -67,6 +67,7 @@ impl Office {
     }
 
     pub(super) fn publish(&mut self, entry: VerifiedEntry) -> Result<EntryId, Problem> {
+        self.refuse_while_put_back(&entry.document())?;
         self.machine.publish(now(), entry, &self.storage).map_err(|error| command_problem(&error))
     }
 

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, StorageError};
 use super::log::chain;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -76,12 +76,13 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Fault> {
 /// Locks the folder for this process; none if another has it. The system lets go when it dies.
 fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
     let path = folder.join(LOCK_FILE);
-    let taken =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).and_then(|file| match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        });
+    let taken = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).and_then(|file| match file
+        .try_lock()
+    {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    });
     taken.map_err(|error| StorageError::Unreachable { path, why: error.to_string() })
 }
 
@@ -97,7 +98,11 @@ fn keep_private(path: &Path) -> io::Result<()> {
 
 /// Refuses what is no database, another program's or a newer version's, before anything is changed.
 pub(super) fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError> {
-    let fault = |error: rusqlite::Error| Fault::Sql(error).at(path);
+    let fault = |error: rusqlite::Error| match error.sqlite_error_code() {
+        // What SQLite has no other word for as it opens a file, such as an unsupported format, is wrong with the file.
+        Some(ErrorCode::Unknown) => StorageError::Damaged { path: path.to_owned(), detail: error.to_string() },
+        _ => Fault::Sql(error).at(path),
+    };
     db.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     let number = |pragma: &str| db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).map_err(fault);
     let (version, application) = (number("user_version")?, number("application_id")?);

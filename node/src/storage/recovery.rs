@@ -51,7 +51,9 @@ impl Storage {
             meta::put(db, RECOVERY, UNDER_WAY)
         })?;
         self.mark_all_unreconciled()?;
-        self.commit()
+        self.belong_to_folder()?;
+        self.commit()?;
+        self.note_entries()
     }
 
     /// How many entries of these devices came after the backup that this database was restored from, by document; none at all

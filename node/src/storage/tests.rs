@@ -3,6 +3,7 @@
 mod chain;
 mod damage;
 mod erasing;
+mod put_back;
 mod records;
 
 use super::*;
@@ -252,7 +253,7 @@ fn what_was_committed_survives_a_crash_and_nothing_else_does() {
 
     let copy = as_after_a_crash(folder.path());
     assert!(!check_now(copy.path()).unwrap().iter().any(|_| true));
-    let Opened { storage: found, clean } = Storage::open(copy.path(), Options::default()).unwrap();
+    let Opened { storage: found, clean, .. } = Storage::open(copy.path(), Options::default()).unwrap();
     assert!(!clean);
     assert_eq!(found.document(&kept).unwrap().len(), 6);
     assert!(found.start().unwrap().documents.keys().eq([&kept]));
@@ -261,10 +262,10 @@ fn what_was_committed_survives_a_crash_and_nothing_else_does() {
 #[test]
 fn only_a_database_that_was_closed_says_so() {
     let folder = folder();
-    let Opened { storage, clean } = Storage::open(folder.path(), Options::default()).unwrap();
+    let Opened { storage, clean, .. } = Storage::open(folder.path(), Options::default()).unwrap();
     assert!(clean, "a new one");
     drop(storage);
-    let Opened { storage, clean } = Storage::open(folder.path(), Options::default()).unwrap();
+    let Opened { storage, clean, .. } = Storage::open(folder.path(), Options::default()).unwrap();
     assert!(!clean, "one that was dropped");
     storage.close().unwrap();
     assert!(Storage::open(folder.path(), Options::default()).unwrap().clean, "one that was closed");

@@ -7,7 +7,7 @@
 
 use super::graph::{Access, Node, at};
 use super::index::{AuthorIx, NodeIx, OrgIx};
-use crate::entry::{Keep, Plane};
+use crate::entry::{Author, Keep, Plane};
 use crate::id::{EntryId, OrganisationId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -212,6 +212,12 @@ impl Access {
             let lowest = ids.first().copied();
             ids.iter().skip(1).filter_map(move |other| Some((lowest?, *other)))
         })
+    }
+
+    /// Whether an author contradicts itself.
+    #[must_use]
+    pub fn has_forked(&self, author: &Author) -> bool {
+        self.forked.keys().any(|(by, ..)| by == author)
     }
 
     /// What to keep of `organisation`'s work when it loses its role and nothing is held against what it

@@ -12,7 +12,6 @@ mod fresh;
 mod idle;
 mod lockstep;
 mod nodes;
-mod proxy;
 #[cfg(feature = "peers")]
 mod samod;
 

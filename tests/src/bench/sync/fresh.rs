@@ -3,7 +3,7 @@
 use super::bulletins::{Bulletin, ENTRIES, parts};
 use super::milliseconds;
 use super::nodes::{Eye, Filler, Held, Pair, check, database_bytes, patience, reroute};
-use super::proxy::Proxy;
+use crate::proxy::{Proxy, Transport};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::io::Write;
@@ -49,7 +49,7 @@ pub(super) fn catch_up(bulletins: u64, route: Route, progress: &mut dyn FnMut(&s
     filler.close();
     let proxy = match route {
         Route::Own => None,
-        Route::Counted => Some(Proxy::to(pair.owner.port())),
+        Route::Counted => Some(Proxy::to(Transport::Tcp, pair.owner.port())),
     };
     if let Some(proxy) = &proxy {
         reroute(&pair, &proxy.address());

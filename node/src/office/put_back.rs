@@ -1,0 +1,154 @@
+//! When the node's database is an older copy that somebody put back.
+//!
+//! Whatever the node signed since the copy was made, its neighbours have: it would contradict itself if it signed anew before it
+//! has that back. So every document is silent until a neighbour's was compared with it, as after a restore, and nothing is signed
+//! before the first neighbour is up to date. Often the folder tells that the database is older, before the node starts. If not,
+//! the first entry of its own that comes from a neighbour does; what was signed in between stands as a fork, and is told.
+
+use super::{Office, OfficeError, count, now};
+use crate::desk::{Check, Moment, Problem};
+use crate::storage::{PutBack, PutBackNote};
+use csu_protocol::codec::Canonical;
+use csu_protocol::entry::{Author, Header, Subject};
+use csu_protocol::id::{DeviceId, DocumentId};
+use csu_protocol::store::Write;
+use csu_protocol::sync::Held;
+use csu_protocol::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Forked documents that are noted by name; of more only that there are more.
+const NAMED: usize = 20;
+
+/// Entries of this node's own that come from neighbours.
+#[derive(Debug, Default)]
+pub(super) struct Returns {
+    /// Those since the last commit, by document.
+    since: BTreeMap<DocumentId, u64>,
+    /// Whether nothing may be signed until a neighbour is up to date.
+    waiting: bool,
+    /// Whether it is new that the database is older.
+    noticed: bool,
+}
+
+impl Returns {
+    /// Looks whether a neighbour brought what this device signed.
+    pub(super) fn see(&mut self, write: &Write, own: &DeviceId) {
+        let Write::Entry { document, stored } = write else { return };
+        if stored.from.is_none() {
+            return;
+        }
+        if Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.author == Author::Device(*own)) {
+            let brought = self.since.entry(*document).or_default();
+            *brought = brought.saturating_add(1);
+        }
+    }
+
+    /// What was not committed did not happen.
+    pub(super) fn forget(&mut self) {
+        self.since.clear();
+        self.noticed = false;
+    }
+}
+
+impl Office {
+    /// Takes up what the run before left.
+    pub(super) fn recall_put_back(&mut self) -> Result<(), OfficeError> {
+        self.put_back.waiting = self.storage.put_back()?.is_some_and(|note| note.waiting);
+        if self.put_back.waiting {
+            // Nobody else could hold more of these.
+            self.machine.reconcile_alone();
+        }
+        Ok(())
+    }
+
+    /// Notes, before a commit, what neighbours brought of this node's own.
+    pub(super) fn note_returned(&mut self) -> Result<(), OfficeError> {
+        let since = std::mem::take(&mut self.put_back.since);
+        // A node that is being restored has a new device, which signed nothing yet.
+        if since.is_empty() || self.recovering.is_some() {
+            return Ok(());
+        }
+        self.put_back.noticed = !self.put_back.waiting;
+        let us = Author::Device(self.keys.device().device());
+        let mut note = self.storage.put_back()?.unwrap_or_else(|| PutBackNote::new(PutBack::Unknown, now()));
+        for (document, brought) in since {
+            note.brought = note.brought.saturating_add(brought);
+            let is_forked = self.machine.access(&document, &self.storage)?.is_some_and(|access| access.has_forked(&us));
+            if is_forked && !note.forked.contains(&document) {
+                tracing::warn!(document = document.short(), "this node signed two entries for one place in a document");
+                if note.forked.len() < NAMED {
+                    note.forked.push(document);
+                }
+            }
+        }
+        Ok(self.storage.note_put_back(&note)?)
+    }
+
+    /// After a commit: if it was seen in it that the database is an older copy, everything is silent from here on.
+    pub(super) fn begin_put_back(&mut self) -> Result<(), OfficeError> {
+        if !std::mem::take(&mut self.put_back.noticed) {
+            return Ok(());
+        }
+        tracing::warn!("{}; {}", PutBack::Unknown, PutBack::FOLLOWS);
+        self.storage.begin_put_back(PutBack::Unknown, now())?;
+        self.rebuild()
+    }
+
+    /// A neighbour is up to date: what it has of this node's own is here again.
+    pub(super) fn end_put_back(&mut self) -> Result<(), OfficeError> {
+        if !self.put_back.waiting {
+            return Ok(());
+        }
+        if let Some(note) = self.storage.put_back()? {
+            self.storage.note_put_back(&PutBackNote { waiting: false, ..note })?;
+        }
+        self.put_back.waiting = false;
+        tracing::info!("what neighbours hold of this node's own is here again");
+        // What had to wait.
+        self.recall_erasures()
+    }
+
+    /// Refuses to sign in a document of which somebody else may hold more of this node's own than it has.
+    pub(super) fn refuse_while_put_back(&self, document: &DocumentId) -> Result<(), Problem> {
+        let us = self.machine.organisation();
+        let is_shared = |held: &Held| held.sharing().names(Subject::Anyone) || held.sharing().named().iter().any(|named| *named != us);
+        if self.put_back.waiting && self.machine.document(document).is_some_and(is_shared) {
+            return Err(Problem::conflict(
+                "this node's database is an older copy that was put back, and what the node signed since is with its neighbours",
+                "wait until a neighbour is connected and up to date: `csu status` shows it, and `csu doctor` tells more",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing may be signed as yet.
+    pub(super) const fn is_waiting_for_own(&self) -> bool {
+        self.put_back.waiting
+    }
+
+    /// What a doctor is told of it.
+    pub(super) fn check_put_back(&self) -> Result<Option<Check>, Problem> {
+        const NAME: &str = "older copy";
+        let Some(note) = self.storage.put_back()? else { return Ok(None) };
+        let at = Moment::from(Timestamp::from_ms(note.at));
+        let detail = format!("at {at}: {}; neighbours brought back {} of its own", note.seen, entries(note.brought));
+        if note.waiting {
+            let remedy = "connect to a neighbour: nothing is signed until one is up to date, and each document waits for one that holds it";
+            return Ok(Some(Check::failed(NAME, detail, remedy)));
+        }
+        if note.forked.is_empty() {
+            return Ok(Some(Check::passed(NAME, detail)));
+        }
+        let named: Vec<String> = note.forked.iter().map(DocumentId::short).collect();
+        Ok(Some(Check::failed(
+            NAME,
+            format!("{detail}; before that it signed other entries in their place in {}", named.join(", ")),
+            "both stand: look through these documents and put right what they say. If nobody here put a copy back, somebody else has \
+             this node's keys: write a backup with `csu backup`, and `csu restore` it, which makes a new device",
+        )))
+    }
+}
+
+fn entries(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "entry", "entries")
+}
