@@ -92,8 +92,8 @@ pub const SERVES: usize = 1024;
 /// Entries of a plane that are sent unasked to whoever may hold them since just now; of longer planes both find out first
 /// what differs.
 pub const PUSHED_WHOLE: usize = 16;
-/// Peers that are sent at once, whole, what another peer brought; to the others it is offered a little later, if they have not
-/// shown by then that they have it.
+/// Peers that are sent at once, whole, what another peer brought, even if all of them hear of such things from elsewhere; to the
+/// others that do it is offered a little later, if they have not shown by then that they have it.
 pub const FORWARDED_AT_ONCE: usize = 2;
 /// How much later that is at least, in milliseconds.
 pub const OFFER_AFTER_MS: u64 = 200;

@@ -1,17 +1,30 @@
 //! A federation in virtual time: 2 to 9 organisations, each a real [`csu_protocol::sync::Machine`] over
-//! [`csu_protocol::store::Memory`], joined by links that are slow, fall and come back; nodes that crash and lose what
-//! they had not committed; clocks that are days apart; operators who pause, remove and pair again; and some who lie.
+//! [`csu_protocol::store::Memory`]; operators who pause, remove and pair again; and some who lie.
+//!
+//! # What goes wrong
+//!
+//! - Links are slow, by chance for every frame too, stand still for a while, fall and come back; what was under way is lost with the
+//!   session, and the two ends learn of that at different times. Within a session nothing is lost, doubled or overtaken: the
+//!   network's streams see to that. Across sessions everything is sent again and comes by other ways, before and after.
+//! - The federation falls into two halves.
+//! - Nodes crash: before a commit, after it, and while they send; what was not committed is lost.
+//! - Disks fail to read, to write and to commit; the node goes on from what is on disk, as `csu` does.
+//! - Clocks are days apart, and are put forward and back by days.
+//! - Budgets are used up.
+//! - Liars meddle with frames, and tell what is in [`crate::liar::Lie`].
 //!
 //! # The laws
 //!
 //! Looked at with every frame and commit, and once everything has healed and is quiet:
 //!
-//! 1. *Agreement*: neighbours that may both hold a plane of a document hold the same sound entries of it.
+//! 1. *Agreement*: neighbours that may both hold a plane of a document hold the same sound entries of it, and judge and show it
+//!    alike.
 //! 2. *Secrecy*: a frame carries only what its receiver may hold in the sender's view when it is sent, and no frame
 //!    holds the id of a document that never named its receiver, unless the receiver said it first.
-//! 3. *Durability*: what was published and committed is there after every crash, and who crashed does not contradict
-//!    itself: nobody had heard of what it forgot.
-//! 4. *Bounds*: what is under way to a peer, waits for it or for something missing, is bounded in number and bytes.
+//! 3. *Durability*: what was published and committed is there after every crash, and no honest device ever puts two entries at
+//!    one place of its chain: nobody had heard of what it forgot.
+//! 4. *Bounds*: what is under way to a peer, waits for it or for something missing, is bounded in number and bytes, after every
+//!    piece of work.
 //! 5. *Silence*: after the last deed and healing, a bounded number of frames, and then none.
 //! 6. *Thrift*: entries sent twice, and entries known where they arrive, are counted ([`Figures`]).
 //! 7. *Trust*: no honest node finds fault with an honest peer, unless a slow one is given up as silent.
@@ -22,8 +35,10 @@
 //!
 //! # What it leaves out
 //!
-//! Organisations keep their device; two connections between one pair at once; disks that fail without a crash.
-//! Contents are not Automerge changes: sync does not look into them.
+//! Organisations keep their device; two connections between one pair at once. What was not served because a clock was wrong is
+//! looked for again in new sessions only. Contents are not Automerge changes: sync does not look into them.
+//!
+//! [`Large`] federations and a hub with a neighbour that is no good ([`live_beside`]) run on the same machinery.
 
 mod deeds;
 mod disk;

@@ -108,6 +108,8 @@ impl Machine {
                 return Ok(());
             }
             session.gained |= !receipt.accepted.is_empty();
+            let nothing_new = receipt.accepted.is_empty() && receipt.unsound.is_empty() && !receipt.waiting && !receipt.lost;
+            session.hears_elsewhere |= nothing_new && !session.open.contains_key(&(plane, document));
             session.lost |= receipt.lost;
         }
         // An entry that waited is held against whoever brought it, not against who brought what it waited for.
@@ -208,7 +210,7 @@ impl Machine {
     }
 
     /// Those of the peers that may hold a plane to whom what another peer brought of it is offered later instead of being sent at
-    /// once: all but a few, who are others for each document. Where neighbours form cycles most peers hear of it from elsewhere
+    /// once: those who hear of such things from elsewhere, but for a few, who are others for each document. Where neighbours form cycles most peers hear of it from elsewhere
     /// before their time has come.
     fn offered_later(
         &self,
@@ -230,9 +232,11 @@ impl Machine {
             let brought =
                 |device: &DeviceId| accepted.iter().any(|accepted| accepted.bringer.is_some_and(|bringer| bringer.device == *device));
             let others = entitled.iter().filter(|(device, of)| *of == plane && !brought(device));
-            let mut ranked: Vec<(u64, DeviceId)> = others.map(|(device, _)| (rank(document, us, device), *device)).collect();
-            ranked.sort_unstable();
-            later.extend(ranked.into_iter().skip(limits::FORWARDED_AT_ONCE).map(|(rank, device)| ((device, plane), due(rank))));
+            let hears_elsewhere = |device: &DeviceId| self.sessions.get(device).is_some_and(|session| session.hears_elsewhere);
+            let ranked = others.map(|(device, _)| (hears_elsewhere(device), rank(document, us, device), *device));
+            let ranked: BTreeSet<(bool, u64, DeviceId)> = ranked.collect();
+            let rest = ranked.into_iter().skip(limits::FORWARDED_AT_ONCE).filter(|(elsewhere, ..)| *elsewhere);
+            later.extend(rest.map(|(_, rank, device)| ((device, plane), due(rank))));
         }
         later
     }

@@ -320,6 +320,7 @@ impl Machine {
             return Ok(());
         };
         asked.answers = asked.answers.saturating_sub(1);
+        session.hears_elsewhere &= lacking.is_empty();
         if asked.answers == 0 && asked.probe.is_none() {
             session.open.remove(&slot);
         }

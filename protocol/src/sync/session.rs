@@ -134,6 +134,8 @@ pub(super) struct Session {
     pub(super) serves: VecDeque<Serve>,
     /// What is still to be asked for, control first.
     pub(super) wanted: BTreeSet<Slot>,
+    /// It brought what this node knew already: it hears from elsewhere what others say, and need not be told at once.
+    pub(super) hears_elsewhere: bool,
     /// What is to be offered.
     later: BTreeMap<Slot, Later>,
     /// What was asked for.
@@ -194,6 +196,7 @@ impl Session {
             spare_cards: VecDeque::new(),
             serves: VecDeque::new(),
             wanted: BTreeSet::new(),
+            hears_elsewhere: false,
             later: BTreeMap::new(),
             open: BTreeMap::new(),
             round: Round::Idle,

@@ -17,6 +17,9 @@ const PATIENCE_MS: u64 = 3_600_000;
 /// How long the halves of a federation are apart, in virtual milliseconds.
 const APART_MS: u64 = 120_000;
 
+/// Bulletins that are issued before anything is measured.
+const WARMING: u64 = 3;
+
 /// What happens in a large federation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
@@ -101,6 +104,12 @@ impl Large {
             world.start(member);
         }
         let mut large = Self(world);
+        large.rest();
+        // Neighbours learn from the first bulletins who hears of such things from elsewhere.
+        for number in 0..WARMING {
+            let at = large.0.now_ms + number * 5_000;
+            large.0.at(at, Event::Issue(members - 1 - number as usize));
+        }
         large.rest();
         large
     }

@@ -123,6 +123,11 @@ impl World {
     pub(super) fn lose(&mut self, number: usize, side: usize, session: u64) {
         let link = &mut self.links[number];
         if link.session[side] != Some(session) {
+            // Both may have ended it, each before it heard of the other.
+            if link.carries == Some(session) && !link.session.contains(&Some(session)) {
+                link.carries = None;
+                self.redial(number);
+            }
             return;
         }
         link.session[side] = None;
