@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many simulations are run, unless `CSU_TEST_FEDERATIONS` says otherwise.
 const SIMULATIONS: u64 = if cfg!(debug_assertions) { 40 } else { 1_000 };
 
-/// Entries that come again, for each that was needed. Sent to every neighbour that might lack them it would be twelve.
-const MOST_DUPLICATES: f64 = 3.0;
+/// Entries that come again, for each that was needed. Sent at once to every neighbour that might lack them it would be
+/// twelve, and seven where two halves meet.
+const MOST_DUPLICATES: f64 = 4.0;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;

@@ -159,6 +159,10 @@ impl Mouth<'_> {
                 let proof = InvitationSecret::from_bytes([1; 32]).proof(&self.key.device());
                 Message::PairRequest { card: self.card.clone(), proof }
             }
+            Lie::LongStep => {
+                let length = u32::try_from(limits::RECONCILE_BYTES + 1).ok()?.to_be_bytes();
+                return Some(vec![[&[0x82, 0x09, 0x5a][..], &length, &vec![0x61; limits::RECONCILE_BYTES + 1]].concat()]);
+            }
             _ => return lie.frame().map(|frame| vec![frame]),
         };
         Some(vec![message.encode()])
