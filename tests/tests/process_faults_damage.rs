@@ -113,8 +113,9 @@ fn however_a_database_is_spoilt_it_is_refused_or_noticed_and_no_document_is_ever
             node.until("was checked", |node| Some(checks(node)).filter(|all| !all.iter().any(|check| check.detail == "is being checked")));
         let is_noticed = ["database", "status", "node"].iter().any(|name| failed(&said, name));
         for (id, was) in &right {
-            let Ok(document) = node.document(id) else {
-                assert!(is_noticed, "{how}: a document cannot be read, and the check found nothing: {said:?}");
+            let answered = node.document(id);
+            let Ok(document) = answered else {
+                assert!(is_noticed, "{how}: {answered:?}, and the check found nothing: {said:?}");
                 continue;
             };
             let is = json!([document.heads, document.state, document.fields]);
