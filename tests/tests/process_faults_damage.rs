@@ -124,7 +124,14 @@ fn however_a_database_is_spoilt_it_is_refused_or_noticed_and_no_document_is_show
                     is_noticed = true;
                     continue;
                 }
-                Err(error) => panic!("{how}: {error}"),
+                // One that cannot read what it must ends, and says why.
+                Err(error) => {
+                    node.until("ended by itself", |node| node.has_ended().then_some(()));
+                    let last = node.log_text().split_off(before);
+                    assert!(last.contains("what to do: ") && last.contains("backup"), "{how}: {error}: {last}");
+                    is_noticed = true;
+                    break;
+                }
             };
             let is = json!([document.heads, document.state, document.fields]);
             // One whose entries an index lost shows less than there is: the check of the database tells that.
