@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of [`Sharing`]'s encoding and of what it says of a graph. One of another version is found anew from entries.
 const VERSION: u64 = 1;
-/// More than any document names: each of its entries names at most [`crate::limits::GRANTS`] subjects.
-const SUBJECTS: usize = 1 << 20;
+/// More than any document names that fits into memory: whoever may grant names as many as it likes.
+const SUBJECTS: usize = 1 << 28;
 
 /// Who may hold a document and in which role, at any time: what all of its control plane comes to, without the graph.
 ///

@@ -147,7 +147,7 @@ pub(super) struct Documents {
     places: BTreeMap<DocumentId, u32>,
     /// Of documents that are shared alike one sharing is kept.
     sharings: BTreeSet<Arc<Sharing>>,
-    /// As many sharings as lead to a look for those of no document any more.
+    /// As many sharings as lead to a look for those of no document any more that were still in use when it left them.
     sharings_at_most: usize,
     unreconciled: BTreeSet<DocumentId>,
     /// Erased by their owner, and not yet destroyed.
@@ -157,6 +157,9 @@ pub(super) struct Documents {
     idle: RefCell<Idle>,
     /// What peers are compared with, unless something changed since.
     members: Option<Rc<Members>>,
+    /// Documents whose summaries are to be written: once for all that comes together, since that of a document which names very
+    /// many is long.
+    unwritten: BTreeSet<DocumentId>,
 }
 
 impl Documents {
@@ -171,6 +174,7 @@ impl Documents {
             kept: BTreeMap::new(),
             idle: RefCell::new(Idle { graphs: LruCache::new_unbounded(), bytes: 0, room: GRAPHS_BYTES }),
             members: None,
+            unwritten: BTreeSet::new(),
         }
     }
 
@@ -231,9 +235,9 @@ impl Documents {
         self.unreconciled.remove(document)
     }
 
-    /// What the graph of a document comes to, after it changed: to be written, if it is new.
-    pub(super) fn summarise(&mut self, document: DocumentId, changed: impl Fn(Plane) -> bool) -> Option<Write> {
-        let graph = self.kept.get(&document)?.access();
+    /// Finds what the graph of a document comes to, after it changed.
+    pub(super) fn summarise(&mut self, document: DocumentId, changed: impl Fn(Plane) -> bool) {
+        let Some(graph) = self.kept.get(&document).map(|graph| graph.access()) else { return };
         let before = self.get(&document).map(|held| &held.summary);
         let summary = match before {
             Some(before) => Summary {
@@ -244,14 +248,29 @@ impl Documents {
             },
             None => Summary::of(graph),
         };
-        if before == Some(&summary) {
-            return None;
+        if before != Some(&summary) {
+            self.remember(document, summary);
+            self.unwritten.insert(document);
         }
-        let summary = self.remember(document, summary);
-        Some(Write::Summary { document, summary })
     }
 
-    fn remember(&mut self, document: DocumentId, mut summary: Summary) -> Summary {
+    /// Orders the summary of a document written, although nothing changed.
+    pub(super) fn write_again(&mut self, document: DocumentId) {
+        self.unwritten.insert(document);
+    }
+
+    /// Whether all summaries were ordered written.
+    pub(super) fn is_written_down(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+
+    /// What is to be written of summaries.
+    pub(super) fn take_unwritten(&mut self) -> Vec<Write> {
+        let of = |held: &Held| Write::Summary { document: held.document, summary: held.summary.clone() };
+        std::mem::take(&mut self.unwritten).iter().filter_map(|document| self.get(document).map(of)).collect()
+    }
+
+    fn remember(&mut self, document: DocumentId, mut summary: Summary) {
         match self.sharings.get(&summary.sharing) {
             Some(known) => summary.sharing = Arc::clone(known),
             None => {
@@ -268,7 +287,11 @@ impl Documents {
             }
         };
         if let Some(held) = usize::try_from(place).ok().and_then(|place| self.held.get_mut(place)) {
-            held.summary = summary.clone();
+            let before = std::mem::replace(&mut held.summary, summary);
+            // That of a document which names very many is large, and each of its entries makes another: it goes at once.
+            if Arc::strong_count(&before.sharing) == 2 {
+                self.sharings.remove(&before.sharing);
+            }
             if held.refuses_content() && !held.destroyed {
                 self.to_destroy.insert(document);
             } else {
@@ -280,7 +303,6 @@ impl Documents {
             self.sharings.retain(|sharing| Arc::strong_count(sharing) > 1);
             self.sharings_at_most = self.sharings.len().saturating_mul(2).saturating_add(SHARINGS_SPARE);
         }
-        summary
     }
 
     /// Every plane of a document that has entries, as it is compared with a peer's.
@@ -326,6 +348,11 @@ impl Documents {
         let graph = Rc::new(Holding::load(document, read.document(document)?, directory)?);
         self.idle.borrow_mut().put(*document, Rc::clone(&graph));
         Ok(Some(OpenAccess(graph)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn count_sharings(&self) -> usize {
+        self.sharings.len()
     }
 
     pub(super) fn set_room(&mut self, bytes: usize) {

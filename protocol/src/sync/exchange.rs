@@ -178,7 +178,7 @@ impl Machine {
         Some(receipt)
     }
 
-    /// Orders entries of a document written, and what they come to with those before.
+    /// Orders entries of a document written, and finds what they come to with those before.
     fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, stored: Vec<StoredEntry>) {
         if stored.is_empty() {
             return;
@@ -189,8 +189,7 @@ impl Machine {
         let planes: BTreeSet<Plane> =
             stored.iter().filter_map(|stored| Header::from_canonical(&stored.entry.header).ok()).map(|header| header.plane()).collect();
         self.outputs.extend(stored.into_iter().map(|stored| Output::Write(Write::Entry { document, stored })));
-        let summary = self.documents.summarise(document, |plane| planes.contains(&plane));
-        self.outputs.extend(summary.map(Output::Write));
+        self.documents.summarise(document, |plane| planes.contains(&plane));
     }
 
     /// Of each connected peer, whether it may hold a document's control and content.

@@ -72,9 +72,8 @@ impl Machine {
                     if let Some(owner) = holding.access().owner() {
                         accounts.bring(owner, sizes);
                     }
-                    let summary = Summary::of(holding.access());
-                    outputs.push_back(Output::Write(Write::Summary { document, summary: summary.clone() }));
-                    summary
+                    documents.write_again(document);
+                    Summary::of(holding.access())
                 }
             };
             documents.enter(document, summary, start.destroyed.contains(&document), start.unreconciled.contains(&document));
@@ -224,7 +223,7 @@ impl Machine {
     /// Whether nothing waits to be handed out.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outputs.is_empty()
+        self.outputs.is_empty() && self.documents.is_written_down()
     }
 
     /// Takes one input.
@@ -259,6 +258,10 @@ impl Machine {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return Ok(Some(output));
+            }
+            self.outputs.extend(self.documents.take_unwritten().into_iter().map(Output::Write));
+            if !self.outputs.is_empty() {
+                continue;
             }
             for device in self.sessions.keys().copied().collect::<Vec<_>>() {
                 self.send_waiting(now, device);

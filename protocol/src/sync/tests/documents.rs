@@ -110,6 +110,28 @@ fn a_graph_is_read_once_while_there_is_room_and_again_when_others_were_used_sinc
 }
 
 #[test]
+fn what_a_document_of_very_many_came_to_before_is_neither_written_nor_kept_for_each_of_its_entries() {
+    let mut node = Node::new(1);
+    let document = node.begin(&[]);
+    for number in 0..40 {
+        let subject = |of: u8| Subject::Organisation(OrganisationId::new([number, of].repeat(16).try_into().unwrap()));
+        let grants = (0..64).map(|of| Grant { subject: subject(of), role: Role::Read, until: None }).collect();
+        node.control(document, Body::Grant { grants });
+    }
+    assert_eq!(node.machine.documents.count_sharings(), 1);
+    let mut written = Vec::new();
+    while let Some(output) = node.machine.poll_output(NOW, &node.store).unwrap() {
+        let Output::Write(write) = output else { continue };
+        if let Write::Summary { summary, .. } = &write {
+            written.push(summary.clone());
+        }
+        node.store.apply(write);
+    }
+    assert_eq!(written, [node.machine.document(&document).unwrap().summary().clone()], "once for all that came together");
+    assert_eq!(written[0].sharing.named().len(), 40 * 64 + 1);
+}
+
+#[test]
 fn whoever_has_a_graph_open_sees_it_as_it_was_whatever_is_added() {
     let (mut net, documents) = shared_by_two();
     let before = net.nodes[0].access(&documents[0]);
