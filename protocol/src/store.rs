@@ -11,7 +11,6 @@ use crate::entry::{Author, Header, Plane, SignedEntry};
 use crate::id::DeviceId;
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
-use crate::sync::item_of;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,7 +58,7 @@ impl Summary {
     /// That of a graph.
     #[must_use]
     pub fn of(access: &Access) -> Self {
-        Self { sharing: Arc::new(access.sharing()), control: item_of(access, Plane::Control), content: item_of(access, Plane::Content) }
+        Self { sharing: Arc::new(access.sharing()), control: access.item(Plane::Control), content: access.item(Plane::Content) }
     }
 }
 

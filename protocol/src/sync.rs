@@ -60,4 +60,3 @@ pub use budget::{Budget, Usage};
 pub use documents::{Held, OpenAccess};
 pub use events::{CommandError, Connection, Fault, Input, Load, Notice, Output, OwedReceipt, Parting};
 pub use machine::Machine;
-pub(crate) use set::item_of;

@@ -3,7 +3,7 @@
 use super::graph::Access;
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::entry::{Plane, Role, Subject};
-use crate::id::{DeviceId, OrganisationId};
+use crate::id::{DeviceId, DocumentId, Hash, OrganisationId};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,32 @@ impl Access {
             obeyed: self.obeyed().iter().map(|obeyed| obeyed.by).collect(),
             roles: self.naming.keys().map(|subject| (*subject, self.roles_of(*subject).collect())).collect(),
         }
+    }
+}
+
+/// The member that stands for a plane of a document at a version, in the sets that peers compare. Its first bit is the plane,
+/// so that whoever lacks it knows that much.
+fn item(document: &DocumentId, plane: Plane, version: &Hash) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("csu-link 1 set item");
+    hasher.update(document.as_bytes());
+    let tag = match plane {
+        Plane::Control => 0,
+        Plane::Content => 0x80,
+    };
+    hasher.update(&[tag >> 7]);
+    hasher.update(version.as_bytes());
+    let mut bytes = *hasher.finalize().as_bytes();
+    let [first, ..] = &mut bytes;
+    *first = (*first & 0x7f) | tag;
+    Hash::new(bytes)
+}
+
+impl Access {
+    /// What stands for a plane, as it is now, in the sets that peers compare; none while it has no entries.
+    #[must_use]
+    pub fn item(&self, plane: Plane) -> Option<Hash> {
+        let document = self.document().filter(|_| self.heads(plane).next().is_some())?;
+        Some(item(&document, plane, &self.version(plane)))
     }
 }
 

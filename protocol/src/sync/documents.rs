@@ -243,8 +243,8 @@ impl Documents {
             Some(before) => Summary {
                 // Content takes and gives no right.
                 sharing: if changed(Plane::Control) { Arc::new(graph.sharing()) } else { Arc::clone(&before.sharing) },
-                control: if changed(Plane::Control) { set::item_of(graph, Plane::Control) } else { before.control },
-                content: if changed(Plane::Content) { set::item_of(graph, Plane::Content) } else { before.content },
+                control: if changed(Plane::Control) { graph.item(Plane::Control) } else { before.control },
+                content: if changed(Plane::Content) { graph.item(Plane::Content) } else { before.content },
             },
             None => Summary::of(graph),
         };
@@ -345,9 +345,19 @@ impl Documents {
         if let Some(graph) = self.idle.borrow_mut().graphs.get(document) {
             return Ok(Some(OpenAccess(Rc::clone(graph))));
         }
-        let graph = Rc::new(Holding::load(document, read.document(document)?, directory)?);
+        let graph = self.load(document, read, directory)?;
         self.idle.borrow_mut().put(*document, Rc::clone(&graph));
         Ok(Some(OpenAccess(graph)))
+    }
+
+    /// Reads a graph, which must be what its summary says: otherwise entries are not found any more that were written.
+    fn load(&self, document: &DocumentId, read: &dyn Read, directory: &Directory) -> Result<Rc<Holding>, ReadError> {
+        let graph = Holding::load(document, read.document(document)?, directory)?;
+        let found = Plane::ALL.map(|plane| graph.access().item(plane));
+        if self.get(document).is_some_and(|held| found != [held.summary.control, held.summary.content]) {
+            return Err(ReadError(format!("document {document}: its entries are not those that were written")));
+        }
+        Ok(Rc::new(graph))
     }
 
     #[cfg(test)]
@@ -369,7 +379,7 @@ impl Documents {
         let idle = self.idle.get_mut().take(&document);
         let graph = match idle {
             Some(graph) => graph,
-            None if self.contains(&document) => Rc::new(Holding::load(&document, read.document(&document)?, directory)?),
+            None if self.contains(&document) => self.load(&document, read, directory)?,
             None => Rc::default(),
         };
         self.kept.insert(document, graph);

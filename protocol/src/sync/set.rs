@@ -8,9 +8,8 @@
 //! Cost of a step: O(n) for n members. Bounded: bytes and number of steps. All peers are compared with
 //! one sorted list of what this node holds; each sees a part of it, which takes four bytes a member.
 
-use crate::access::Access;
 use crate::entry::Plane;
-use crate::id::{DocumentId, Hash};
+use crate::id::Hash;
 use crate::limits;
 use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase, NegentropyStorageVector};
 use std::rc::Rc;
@@ -21,29 +20,6 @@ const VERSION: u8 = 0x61;
 /// A step that breaks negentropy's rules, or one too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BadStep;
-
-/// The member that stands for one plane of a document at one version. Its first bit is the plane, so
-/// that whoever lacks it knows that much.
-pub(super) fn item(document: &DocumentId, plane: Plane, version: &Hash) -> Hash {
-    let mut hasher = blake3::Hasher::new_derive_key("csu-link 1 set item");
-    hasher.update(document.as_bytes());
-    let tag = match plane {
-        Plane::Control => 0,
-        Plane::Content => 0x80,
-    };
-    hasher.update(&[tag >> 7]);
-    hasher.update(version.as_bytes());
-    let mut bytes = *hasher.finalize().as_bytes();
-    let [first, ..] = &mut bytes;
-    *first = (*first & 0x7f) | tag;
-    Hash::new(bytes)
-}
-
-/// The member that stands for a plane of a document as its graph has it; none if it has no entries.
-pub(crate) fn item_of(access: &Access, plane: Plane) -> Option<Hash> {
-    let document = access.document().filter(|_| access.heads(plane).next().is_some())?;
-    Some(item(&document, plane, &access.version(plane)))
-}
 
 /// The plane that an item speaks of.
 pub(super) fn plane_of(item: &Hash) -> Plane {
@@ -247,6 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_all_members_is_compared_as_a_set_of_its_own() {
+        let all: Vec<(Hash, u32)> = (0..5000).map(|number: u32| (Hash::of(&number.to_le_bytes()), number)).collect();
+        let members_of_all = Rc::new(Members::new(all));
+        let shown = || members_of_all.shown(|_, place| place % 3 == 0);
+        let part = || members(0..5000).zip(0..).filter(|(_, place)| place % 3 == 0).map(|(member, _)| member);
+        for missing in [0, 1, 700] {
+            let (mut asking, mut step) = Asking::begin(shown()).unwrap();
+            let mut answering = Answering::begin(of_ids(part().skip(missing)).unwrap()).unwrap();
+            while let Some(next) = asking.take(&answering.answer(&step).unwrap()).unwrap() {
+                step = next;
+            }
+            let (ours, expected): (BTreeSet<_>, BTreeSet<_>) = (asking.ours.iter().copied().collect(), part().take(missing).collect());
+            assert_eq!((ours, asking.theirs.len()), (expected, 0));
+        }
+        assert_eq!(members_of_all.place(&Hash::of(&4_321_u32.to_le_bytes())), Some(4_321));
+        assert_eq!(members_of_all.place(&Hash::of(b"nothing")), None);
+    }
+
+    #[test]
     fn a_bad_step_is_refused_and_no_step_makes_an_answer_longer_than_its_bound() {
         let mut answering = Answering::begin(of_ids(members(0..100_000)).unwrap()).unwrap();
         for step in [&[][..], &[0x60], &[0], &[0x61, 0, 0, 9], &[0x61, 0, 0, 2, 0xff, 0xff, 0xff, 0x7f]] {
@@ -259,15 +254,5 @@ mod tests {
             answering.answer(&[0x61]).unwrap();
         }
         assert_eq!(answering.answer(&[0x61]), Err(BadStep), "steps are counted");
-    }
-
-    #[test]
-    fn an_item_tells_its_plane_and_nothing_else() {
-        let (document, version) = (DocumentId::new([1; 32]), Hash::of(b"version"));
-        for plane in Plane::ALL {
-            assert_eq!(plane_of(&item(&document, plane, &version)), plane);
-        }
-        let other = item(&document, Plane::Control, &Hash::of(b"another"));
-        assert_ne!(item(&document, Plane::Control, &version), other);
     }
 }

@@ -132,6 +132,33 @@ fn what_a_document_of_very_many_came_to_before_is_neither_written_nor_kept_for_e
 }
 
 #[test]
+fn an_item_tells_its_plane_and_another_version_is_another_item() {
+    let mut node = Node::new(1);
+    let document = node.begin(&[]);
+    let before = node.access(&document);
+    node.revise(document, b"second");
+    let after = node.access(&document);
+    for plane in Plane::ALL {
+        assert_eq!(set::plane_of(&before.item(plane).unwrap()), plane);
+    }
+    assert_eq!(before.item(Plane::Control), after.item(Plane::Control));
+    assert_ne!(before.item(Plane::Content), after.item(Plane::Content));
+    assert_eq!(crate::access::Access::default().item(Plane::Control), None);
+}
+
+#[test]
+fn a_document_of_which_storage_lost_entries_is_refused_and_not_shown_without_them() {
+    let (mut net, documents) = shared_by_two();
+    let Node { machine, store, .. } = &mut net.nodes[0];
+    machine.set_room_for_graphs(0);
+    assert!(machine.access(&documents[1], store).unwrap().is_some());
+    let empty = Memory::default();
+    let refused = machine.access(&documents[0], &empty).unwrap_err();
+    assert!(refused.0.contains("its entries are not those that were written"), "{refused}");
+    assert!(machine.access(&documents[0], store).unwrap().is_some(), "and is there when they are");
+}
+
+#[test]
 fn whoever_has_a_graph_open_sees_it_as_it_was_whatever_is_added() {
     let (mut net, documents) = shared_by_two();
     let before = net.nodes[0].access(&documents[0]);
