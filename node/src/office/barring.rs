@@ -18,10 +18,11 @@
 use super::{Office, OfficeError, now};
 use crate::desk::Problem;
 use crate::log_verb::LogVerb;
-use csu_protocol::access::Access;
+use csu_protocol::access::{Access, Sharing};
 use csu_protocol::directory::Replaced;
-use csu_protocol::entry::{Author, Body};
+use csu_protocol::entry::{Author, Body, Role, Subject};
 use csu_protocol::id::{DeviceId, DocumentId, EntryId, OrganisationId};
+use csu_protocol::store::{Pairing, Peer};
 use csu_protocol::sync::Held;
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ pub(super) const ROOT_KEY_FIRST_MS: u64 = 3_600_000;
 /// answer meanwhile.
 const LOOKED_AT: usize = 256;
 const SIGNED: usize = 64;
+/// Entries of graphs that may have to be read from disk in one piece, about.
+const READ: usize = 4096;
 /// How soon the next piece follows.
 const NEXT: Duration = Duration::from_millis(20);
 /// Devices of one organisation that are barred at most. Each takes a Revoke in each of its documents, and an organisation can
@@ -56,6 +59,9 @@ pub(super) struct Barring {
     waiting: BTreeMap<Lost, Timestamp>,
     /// Those whose documents were.
     done: BTreeSet<Lost>,
+    /// Those that their organisation went back to. They still count as devices of it: by going back and forth it would have
+    /// any number barred, a few at a time.
+    back: BTreeSet<Lost>,
     pass: Option<Pass>,
     /// Since when the node runs, and of whom it has all that they hold since then.
     since: Timestamp,
@@ -73,6 +79,11 @@ struct Pass {
 }
 
 impl Barring {
+    /// How many devices of an organisation were ever noted.
+    fn count_of(&self, organisation: &OrganisationId) -> usize {
+        self.of(organisation).chain(self.back.iter().filter(|(of, _)| of == organisation).copied()).count()
+    }
+
     /// Those of an organisation.
     fn of<'b>(&'b self, organisation: &'b OrganisationId) -> impl Iterator<Item = Lost> + 'b {
         self.waiting.keys().chain(&self.done).filter(move |(of, _)| of == organisation).copied()
@@ -119,12 +130,20 @@ impl Office {
             // The organisation went back to it.
             self.barring.waiting.remove(lost);
             self.barring.done.remove(lost);
+            self.barring.back.insert(*lost);
             self.storage.put_meta(&noted_name(lost), "")?;
         }
+        let current = self.machine.directory().device(organisation).map(|device| (*organisation, device));
+        if let Some(current) = current.filter(|current| !self.barring.back.contains(current))
+            && self.storage.meta(&noted_name(&current))?.is_some()
+        {
+            self.barring.back.insert(current);
+        }
+        let mut more = 0_usize;
         for lost in replaced.into_iter().map(|device| (*organisation, device)).filter(|lost| !noted.contains(lost)) {
-            if self.barring.of(organisation).count() >= DEVICES_EACH {
-                tracing::warn!(who = self.name_for_log(organisation), "has replaced more devices than are kept out of documents");
-                break;
+            if !self.barring.back.remove(&lost) && self.barring.count_of(organisation) >= DEVICES_EACH {
+                more = more.saturating_add(1);
+                continue;
             }
             let text = self.storage.meta(&noted_name(&lost))?;
             if text.as_deref() == Some(DONE) {
@@ -137,6 +156,9 @@ impl Office {
                 None => self.note_heard(&lost, at)?,
             };
             self.barring.waiting.insert(lost, heard);
+        }
+        if more > 0 {
+            tracing::warn!(who = self.name_for_log(organisation), more, "has replaced more devices than are kept out of documents");
         }
         Ok(())
     }
@@ -152,6 +174,7 @@ impl Office {
             return Ok(());
         }
         // A clock that was ahead and was set back.
+        self.barring.since = self.barring.since.min(at);
         let ahead: Vec<Lost> = self.barring.waiting.iter().filter(|(_, heard)| **heard > at).map(|(lost, _)| *lost).collect();
         for lost in ahead {
             let heard = self.note_heard(&lost, at)?;
@@ -164,14 +187,17 @@ impl Office {
         if pass.of.is_empty() {
             return Ok(());
         }
-        let after = |document: &DocumentId| pass.last.is_none_or(|last| *document > last);
-        let some: Vec<DocumentId> = self.machine.documents().map(Held::document).filter(after).take(LOOKED_AT).collect();
-        let mut signed = 0_usize;
+        let some: Vec<DocumentId> = self.machine.documents_after(pass.last).map(Held::document).take(LOOKED_AT).collect();
+        let (mut signed, mut read) = (0_usize, 0_usize);
         for document in &some {
-            if signed >= SIGNED {
+            if signed >= SIGNED || read >= READ {
                 break;
             }
-            signed = signed.saturating_add(self.bar_in(document, &pass.of)?);
+            let lost = self.named_among(document, &pass.of);
+            if !lost.is_empty() && !self.is_silent(document) {
+                signed = signed.saturating_add(self.bar_in(document, &lost)?);
+                read = read.saturating_add(self.access_of(document).map_or(0, |access| access.len()));
+            }
             pass.last = Some(*document);
         }
         if some.len() == LOOKED_AT || pass.last != some.last().copied().or(pass.last) {
@@ -217,23 +243,22 @@ impl Office {
         Ok(())
     }
 
-    /// Those of organisations that a document names, if this one may have a say in it: no graph is read for others.
+    /// Those of organisations that a document names, if this one gives roles in it: no graph is read for others.
     fn named_among(&self, document: &DocumentId, lost: &BTreeSet<Lost>) -> Vec<Lost> {
         let us = self.machine.organisation();
         let sharing = self.machine.document(document).map(Held::sharing).filter(|_| !lost.is_empty());
-        let Some(sharing) = sharing.filter(|sharing| !sharing.is_erased() && sharing.was_ever_named(&us)) else { return Vec::new() };
-        let named = sharing.named();
-        lost.iter().filter(|(organisation, _)| named.contains(organisation)).copied().collect()
+        let has_say = |sharing: &&Sharing| !sharing.is_erased() && sharing.role_now(&us, now()) == Some(Role::Admin);
+        let Some(sharing) = sharing.filter(has_say) else { return Vec::new() };
+        let is_named =
+            |organisation: &OrganisationId| sharing.owner() == Some(*organisation) || sharing.names(Subject::Organisation(*organisation));
+        lost.iter().filter(|(organisation, _)| is_named(organisation)).copied().collect()
     }
 
     /// Bars devices in a document wherever this organisation stands above a role by which they may act. How many entries
     /// that took.
-    fn bar_in(&mut self, document: &DocumentId, lost: &BTreeSet<Lost>) -> Result<usize, OfficeError> {
-        if self.is_silent(document) {
-            return Ok(0);
-        }
+    fn bar_in(&mut self, document: &DocumentId, lost: &[Lost]) -> Result<usize, OfficeError> {
         let mut signed = 0_usize;
-        for lost in &self.named_among(document, lost) {
+        for lost in lost {
             match self.bar(document, lost) {
                 Ok(0) => {}
                 Ok(more) => {
@@ -287,13 +312,21 @@ impl Office {
         access.bar((&self.machine.organisation(), &self.keys.device().device()), &replaced, now())
     }
 
-    /// Whether another organisation that a document names has a card of the device too. A root key can sign a card for any device,
-    /// also for one that others rely on: who says that it lost such a device must not silence them.
+    /// Whether another organisation that a document names has a card of the device too, or a neighbour acts through it: that one
+    /// may be named later, and a device that was barred stays so. A root key can sign a card for any device, also for one that
+    /// others rely on: who says that it lost such a device must not silence them.
     fn is_claimed(&self, access: &Access, replaced: &Replaced) -> bool {
-        let author = Author::Device(replaced.device);
-        let others = access.named().into_iter().filter(|other| *other != replaced.organisation);
-        replaced.organisation != self.machine.organisation()
-            && others.into_iter().any(|other| self.machine.directory().may_author(&other, &author))
+        let (directory, author) = (self.machine.directory(), Author::Device(replaced.device));
+        if replaced.organisation == self.machine.organisation() {
+            return false;
+        }
+        let is_other = |other: &OrganisationId| *other != replaced.organisation;
+        let acts_through = |peer: &Peer| {
+            let paired = peer.pairing == Pairing::Confirmed && is_other(&peer.organisation);
+            paired && directory.device(&peer.organisation) == Some(replaced.device)
+        };
+        let mut named = access.named().into_iter().filter(is_other);
+        self.machine.peers().any(acts_through) || named.any(|other| directory.may_author(&other, &author))
     }
 
     fn log_barred(&mut self, document: &DocumentId, (organisation, device): &Lost) -> Result<(), OfficeError> {

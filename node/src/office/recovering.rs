@@ -229,8 +229,7 @@ impl Office {
         let directory = self.machine.directory();
         let lost = directory.replaced_devices(&us).into_iter();
         let lost: Vec<(DeviceId, BTreeSet<DeviceId>)> = lost.map(|device| (device, directory.successors(&us, &device))).collect();
-        let after = |document: &DocumentId| pass.last.is_none_or(|last| *document > last);
-        let some: Vec<DocumentId> = self.machine.documents().map(Held::document).filter(after).take(AT_A_TIME).collect();
+        let some: Vec<DocumentId> = self.machine.documents_after(pass.last).map(Held::document).take(AT_A_TIME).collect();
         for document in &some {
             for (device, successors) in &lost {
                 let access = self.access_of(document)?;

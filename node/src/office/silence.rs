@@ -2,7 +2,7 @@
 //! nobody answers for, and where the lost device can still act.
 
 use super::opening::Named;
-use super::{Office, count};
+use super::{Office, count, now};
 use crate::desk::{Actor, Check, Document, Problem};
 use crate::log_verb::LogVerb;
 use csu_protocol::id::DocumentId;
@@ -91,6 +91,8 @@ impl Office {
         self.storage.put_meta(&kept_name(&document), "kept")?;
         self.log_act(actor, LogVerb::Access, Some(document), None, "kept it, although the lost device had ordered it to be erased")?;
         self.list_again(&document)?;
+        // Nothing was signed in it while it was silent.
+        self.watch_changed(&document, now())?;
         self.show_document(&document)
     }
 

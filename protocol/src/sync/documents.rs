@@ -16,7 +16,7 @@ use crate::wire::Place;
 use hashlink::LruCache;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
+use std::ops::{Bound, Deref};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -193,6 +193,12 @@ impl Documents {
     /// Documents that are written, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
         self.places.values().filter_map(|place| self.at(*place))
+    }
+
+    /// The same, those after one.
+    pub(super) fn after(&self, last: Option<DocumentId>) -> impl Iterator<Item = &Held> + '_ {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.places.range((from, Bound::Unbounded)).filter_map(|(_, place)| self.at(*place))
     }
 
     /// The document of a member of the set that is compared.

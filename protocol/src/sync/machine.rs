@@ -141,6 +141,11 @@ impl Machine {
         self.documents.iter()
     }
 
+    /// The same, those after one: a pass through all of them goes on where it was.
+    pub fn documents_after(&self, last: Option<DocumentId>) -> impl Iterator<Item = &Held> + '_ {
+        self.documents.after(last)
+    }
+
     /// One of them.
     #[must_use]
     pub fn document(&self, document: &DocumentId) -> Option<&Held> {

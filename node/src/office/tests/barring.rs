@@ -5,6 +5,8 @@ use crate::desk::{GrantRequest, LogQuery};
 use crate::office::barring::ROOT_KEY_FIRST_MS;
 use csu_protocol::access::Access;
 use csu_protocol::entry::{Keep, Plane};
+use csu_protocol::identity::{InvitationSecret, SecurityNumber};
+use csu_protocol::store::{Pairing, Peer};
 
 /// The device that the police lost.
 fn lost() -> DeviceKey {
@@ -284,6 +286,69 @@ fn nobody_silences_another_by_a_card_for_its_device() {
     let access = office.access_of(&document).unwrap();
     assert!(access.is_barred(&lost().device(), (&document.into(), &us)));
     assert_eq!(access.len(), 2, "and no other device");
+}
+
+#[test]
+fn nobody_silences_a_neighbour_in_what_that_is_given_later() {
+    let (folder, mut office, [police, council]) = office();
+    let genesis = begin(&mut office, vec![given(police, Role::Admin)], 7);
+    let document = genesis.document();
+    let (us, theirs) = (office.machine.organisation(), DeviceKey::from_seed(&[4; 32]).device());
+    let neighbour = Peer {
+        organisation: council,
+        name: Name::new("Council").unwrap(),
+        kind: OrganisationKind::Other,
+        pairing: Pairing::Confirmed,
+        paused: false,
+        number: SecurityNumber::of((us, office.keys.device().device()), (council, theirs), &InvitationSecret::from_bytes([1; 32])),
+        addresses: Vec::new(),
+        since: now(),
+    };
+    office.storage.apply(&Write::Peer(neighbour)).unwrap();
+    let mut office = learn(&folder, office, &[card(1, theirs), newer()]);
+    look(&mut office, now().plus_ms(ROOT_KEY_FIRST_MS));
+    let access = office.access_of(&document).unwrap();
+    let barred = |device: &DeviceId| access.is_barred(device, (&document.into(), &us));
+    assert!(barred(&lost().device()) && !barred(&theirs));
+}
+
+#[test]
+fn an_organisation_that_goes_back_and_forth_between_devices_has_no_more_of_them_barred() {
+    let (folder, mut office, [police, _]) = office();
+    let document = begin(&mut office, vec![given(police, Role::Admin)], 7).document();
+    let device = |number: u8| DeviceKey::from_seed(&[100 + number; 32]).device();
+    let many: Vec<SignedCard> = (1..=40).map(|number| card(u64::from(number), device(number))).collect();
+    let mut office = learn(&folder, office, &many);
+    look(&mut office, now().plus_ms(ROOT_KEY_FIRST_MS));
+    assert_eq!(entries(&office, &document), 1 + 32);
+    let us = office.machine.organisation();
+    let mut generation = 41;
+    for number in 1..=40 {
+        if !office.access_of(&document).unwrap().is_barred(&device(number), (&document.into(), &us)) {
+            continue;
+        }
+        for next in [device(number), device(40)] {
+            office = learn(&folder, office, &[card(generation, next)]);
+            look(&mut office, now().plus_ms(ROOT_KEY_FIRST_MS));
+            generation += 1;
+        }
+        if generation > 48 {
+            break;
+        }
+    }
+    assert_eq!(entries(&office, &document), 1 + 32);
+}
+
+#[test]
+fn a_clock_that_was_ahead_when_the_node_started_holds_nothing_up() {
+    let (folder, mut office, [police, _]) = office();
+    let document = begin(&mut office, vec![given(police, Role::Admin)], 7).document();
+    let mut office = learn(&folder, office, &[newer()]);
+    let before = Timestamp::from_ms(now().as_ms() - 24 * ROOT_KEY_FIRST_MS);
+    look(&mut office, before);
+    assert_eq!(entries(&office, &document), 1);
+    look(&mut office, before.plus_ms(ROOT_KEY_FIRST_MS));
+    assert_eq!(entries(&office, &document), 2);
 }
 
 #[test]
