@@ -1,7 +1,7 @@
 //! Devices that an organisation lost: what its root key says of them, and what they began.
 
 use super::graph::{Access, Node};
-use super::index::{AuthorIx, NodeIx, OrgIx, Standing};
+use super::index::{AuthorIx, NodeIx, OrgIx, RevokeIx, Standing};
 use super::memo::View;
 use super::revocations::{Party, Right};
 use crate::directory::Replaced;
@@ -52,7 +52,10 @@ impl Access {
     }
 
     fn has_barred(&self, party: Party, standing: Standing) -> bool {
-        let mut said = self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members);
+        self.counts_any(self.revocations.of(party, Right::Standing(standing)).iter().flat_map(|group| &group.members))
+    }
+
+    fn counts_any<'r>(&self, mut said: impl Iterator<Item = &'r RevokeIx>) -> bool {
         said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
     }
 
@@ -106,8 +109,7 @@ impl Access {
         let by_beginner = || {
             let groups = self.revocations.of(party, Right::Standing(standing)).iter();
             let beginner = self.beginner().filter(|beginner| *beginner != device && self.is_top(standing));
-            let mut said = groups.filter(|group| Some(group.author) == beginner).flat_map(|group| &group.members);
-            said.any(|revoke| self.authorised_in(self.revoke(*revoke), View::All))
+            self.counts_any(groups.filter(|group| Some(group.author) == beginner).flat_map(|group| &group.members))
         };
         self.ancestors(standing).any(|above| self.has_barred(party, above)) || by_beginner()
     }
