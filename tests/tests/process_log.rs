@@ -114,6 +114,8 @@ fn a_database_of_a_version_without_a_chain_gets_one_when_its_node_starts() {
     let db = database(&node);
     let later = [
         "ALTER TABLE log DROP COLUMN hash",
+        "DROP TABLE search",
+        "DROP TABLE stale",
         "DROP TABLE annex",
         "DROP TABLE unreconciled",
         "DROP TABLE retention",

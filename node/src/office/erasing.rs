@@ -10,6 +10,7 @@
 
 use super::annexes::Whole;
 use super::opening::Named;
+use super::showing::Haste;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, Check, Erased, ErasureRequest, ErasureView, Holder, Problem};
 use crate::log_verb::LogVerb;
@@ -300,7 +301,9 @@ impl Office {
     pub(super) fn wake_erasures(&mut self) {
         let at = now();
         let due = self.erasing.waiting.iter().filter(|(_, until)| **until <= at).map(|(document, _)| *document);
-        self.changed.extend(due);
+        for document in due.collect::<Vec<_>>() {
+            self.change(document, Haste::Now);
+        }
     }
 
     /// Finds out, from what is on disk, what is left to do.
@@ -308,7 +311,9 @@ impl Office {
         let rewrite = self.storage.meta(REWRITE)?.is_some_and(|state| state == DUE);
         let owing = self.machine.documents().map(Held::document).filter(|document| self.owes_receipt(document)).collect();
         self.erasing = Erasing { owing, rewrite, empty_log: rewrite, ..Erasing::default() };
-        self.changed.extend(self.machine.to_destroy());
+        for document in self.machine.to_destroy().collect::<Vec<_>>() {
+            self.change(document, Haste::Now);
+        }
         Ok(())
     }
 

@@ -8,9 +8,12 @@ use csu_protocol::document::kind::{self, WITHDRAWN};
 use csu_protocol::document::{Kind, Means, Snapshot};
 use csu_protocol::entry::{Reason, Remark, Role};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::identity::CardSecret;
 use csu_protocol::reading::{self, Opened, Reader};
 use csu_protocol::store::StoredEntry;
 use csu_protocol::sync::OpenAccess;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a reference names.
 #[derive(Debug)]
@@ -124,11 +127,48 @@ impl Office {
 
     /// What a document's entries say to this organisation by a graph of them.
     pub(super) fn read_by(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>) -> Open {
+        self.eyes().read(id, access, stored)
+    }
+
+    /// The eyes of this organisation.
+    pub(super) fn eyes(&self) -> Eyes {
+        Eyes { us: self.machine.organisation(), secrets: Arc::clone(self.keys.card_secrets()) }
+    }
+
+    /// What this organisation may do with a document of `owner`.
+    pub(super) fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
+        self.eyes().level(access, owner)
+    }
+
+    /// The standing under which this organisation may do something that takes `role`.
+    pub(super) fn standing(&self, document: &DocumentId, role: Role, what: &str) -> Result<EntryId, Problem> {
+        let access = self.access_of(document)?;
         let us = self.machine.organisation();
-        let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
+        access.standing_for(&us, role, now()).ok_or_else(|| {
+            let owner = access.owner().map_or_else(|| "its owner".to_owned(), |owner| self.organisation(&owner).to_string());
+            let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
+            Problem::denied(
+                format!("{what} takes the role {role} on this document, and this organisation has {has}"),
+                format!("ask {owner}, who can give it with `csu grant add {} YOU --role {role}`", document.short()),
+            )
+        })
+    }
+}
+
+/// Whoever reads: an organisation, with what opens the keys that were wrapped for it. Reads on any thread.
+#[derive(Debug, Clone)]
+pub(super) struct Eyes {
+    us: OrganisationId,
+    secrets: Arc<BTreeMap<u64, CardSecret>>,
+}
+
+impl Eyes {
+    /// What a document's entries say by a graph of them.
+    pub(super) fn read(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>) -> Open {
+        let reader = Reader { organisation: self.us, secrets: &self.secrets };
         let opened = reading::open(access, &stored, &reader);
         let mut snapshot = opened.content.snapshot();
-        let owner = access.owner().unwrap_or(us);
+        let owner = access.owner().unwrap_or(self.us);
         if snapshot.kind.is_some_and(|kind| kind.sealed.is_some())
             && !opened.revisions.iter().any(|revision| revision.organisation == owner)
         {
@@ -149,24 +189,8 @@ impl Office {
         Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level }
     }
 
-    /// What this organisation may do with a document of `owner`.
-    pub(super) fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
-        let us = self.machine.organisation();
-        if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) }
-    }
-
-    /// The standing under which this organisation may do something that takes `role`.
-    pub(super) fn standing(&self, document: &DocumentId, role: Role, what: &str) -> Result<EntryId, Problem> {
-        let access = self.access_of(document)?;
-        let us = self.machine.organisation();
-        access.standing_for(&us, role, now()).ok_or_else(|| {
-            let owner = access.owner().map_or_else(|| "its owner".to_owned(), |owner| self.organisation(&owner).to_string());
-            let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
-            Problem::denied(
-                format!("{what} takes the role {role} on this document, and this organisation has {has}"),
-                format!("ask {owner}, who can give it with `csu grant add {} YOU --role {role}`", document.short()),
-            )
-        })
+    fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
+        if owner == self.us { AccessLevel::Owner } else { access.role_now(&self.us, now()).map_or(AccessLevel::Former, AccessLevel::from) }
     }
 }
 

@@ -1,0 +1,168 @@
+//! Full-text search, and what is to be listed.
+
+use super::*;
+
+fn line(document: DocumentId, title: &str, updated: u64) -> Listed {
+    Listed {
+        document,
+        kind: "bulletin".to_owned(),
+        title: title.to_owned(),
+        state: "issued".to_owned(),
+        marking: None,
+        owner: organisation(1),
+        updated: at(updated),
+        received: None,
+        access: "owner".to_owned(),
+        unread: false,
+    }
+}
+
+fn id(number: u32) -> DocumentId {
+    DocumentId::new(*csu_protocol::id::Hash::of(&number.to_le_bytes()).as_bytes())
+}
+
+fn put(storage: &mut Storage, number: u32, title: &str, text: &str) {
+    storage.put_listing(&line(id(number), title, u64::from(number))).unwrap();
+    storage.put_words(&id(number), Some(&Words { title: title.to_owned(), text: text.to_owned() })).unwrap();
+}
+
+/// The titles that are found, page by page.
+fn found(storage: &Storage, text: &str) -> Vec<String> {
+    let filter = ListingFilter { search: Some(text.parse().unwrap()), ..ListingFilter::default() };
+    let (mut titles, mut after) = (Vec::new(), None);
+    loop {
+        let page = storage.listing(&filter, 2, after).unwrap();
+        titles.extend(page.items.into_iter().map(|line| line.title));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return titles,
+        }
+    }
+}
+
+#[test]
+fn documents_are_found_by_all_words_by_beginnings_and_by_phrases_newest_first() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    put(&mut storage, 1, "Lead stolen", "from the roof of St Mary's, Mill Road");
+    put(&mut storage, 2, "Burglaries", "sheds on Mill Lane; lead was left");
+    put(&mut storage, 3, "Dŵr a thân", "ger yr afon, road closed by the mill");
+    storage.commit().unwrap();
+    assert_eq!(found(&storage, "mill"), ["Dŵr a thân", "Burglaries", "Lead stolen"]);
+    assert_eq!(found(&storage, "LEAD mill"), ["Burglaries", "Lead stolen"]);
+    assert_eq!(found(&storage, "\"mill road\""), ["Lead stolen"]);
+    assert_eq!(found(&storage, "burg* dwr"), Vec::<String>::new());
+    assert_eq!(found(&storage, "dwr"), ["Dŵr a thân"]);
+    assert_eq!(found(&storage, "st mary's"), ["Lead stolen"]);
+    // Changed, removed, and put in again.
+    put(&mut storage, 2, "Burglaries", "nothing was left");
+    storage.put_words(&id(1), None).unwrap();
+    assert_eq!(found(&storage, "lead"), Vec::<String>::new());
+    put(&mut storage, 1, "Lead stolen", "again");
+    storage.remove_listing(&id(3)).unwrap();
+    storage.commit().unwrap();
+    assert_eq!((found(&storage, "again"), found(&storage, "afon")), (vec!["Lead stolen".to_owned()], vec![]));
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new());
+    storage.clear_listing().unwrap();
+    assert!(found(&storage, "again").is_empty());
+}
+
+#[test]
+fn whatever_is_searched_for_is_no_fault_of_the_index() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    put(&mut storage, 1, "Gates", "title text NEAR AND OR NOT near");
+    for hostile in [
+        "a AND",
+        "NEAR(a, 3)",
+        "title : x",
+        "{title} : gates",
+        "-a",
+        "^a",
+        "a OR b",
+        "(a",
+        "a)",
+        "a + b",
+        "'; DROP TABLE search; --",
+        "*a",
+        "a**",
+        "\"a\"*b",
+        "ﬁ \u{202e}x",
+        "日本語",
+    ] {
+        let filter = ListingFilter { search: Some(hostile.parse().unwrap()), ..ListingFilter::default() };
+        storage.listing(&filter, 5, None).unwrap_or_else(|error| panic!("{hostile}: {error}"));
+    }
+    assert_eq!((found(&storage, "AND").len(), found(&storage, "gates OR nothing").len(), found(&storage, "title:gates").len()), (1, 0, 0));
+}
+
+#[test]
+fn words_that_were_removed_are_in_no_file_once_it_was_rewritten() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    // Words of different beginnings, so that the index does not store them in pieces.
+    let word = |number: u32, at: u32| id(number * 100 + at).to_string()[..16].to_owned();
+    let text = |number: u32| (0..20).map(|at| word(number, at)).collect::<Vec<_>>().join(" ");
+    for number in 0..120 {
+        put(&mut storage, number, "Title", &text(number));
+        if number % 7 == 0 {
+            storage.commit().unwrap();
+        }
+    }
+    storage.commit().unwrap();
+    let gone = |number: &u32| number.is_multiple_of(3);
+    for number in (0..120).filter(gone) {
+        storage.put_words(&id(number), None).unwrap();
+    }
+    storage.commit().unwrap();
+    storage.rewrite().unwrap();
+    assert!(storage.empty_log().unwrap());
+    let bytes: Vec<u8> = fs::read_dir(folder.path()).unwrap().flat_map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    let texts = String::from_utf8_lossy(&bytes);
+    // The index leaves out the beginning that a word has in common with the one before it.
+    let is_left = |number: u32| (0..20).filter(|at| texts.contains(&word(number, *at)[6..])).count();
+    assert_eq!((0..120).filter(gone).map(is_left).sum::<usize>(), 0);
+    assert!((0..120).filter(|number| !gone(number)).all(|number| is_left(number) == 20));
+    assert_eq!(found(&storage, &word(1, 3)).len(), 1);
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn documents_are_to_be_listed_in_their_order_until_they_are_and_those_that_wait_when_they_are_let() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let documents = [5, 3, 9].map(|nonce| {
+        let (id, writes) = document(nonce, 1, 10);
+        writes.iter().for_each(|write| storage.apply(write).unwrap());
+        id
+    });
+    for document in documents.iter().rev() {
+        storage.mark_stale(document, *document == documents[1]).unwrap();
+    }
+    storage.mark_stale(&DocumentId::new([1; 32]), false).unwrap();
+    storage.commit().unwrap();
+    assert_eq!((storage.stale(9).unwrap(), storage.count_stale().unwrap()), (vec![documents[0], documents[2]], 3));
+    // One that does not wait does not begin to; one that waits is let go by its content.
+    storage.mark_stale(&documents[0], true).unwrap();
+    storage.mark_stale(&documents[1], false).unwrap();
+    assert_eq!(storage.stale(2).unwrap(), documents[..2]);
+    storage.unmark_stale(&documents[0]).unwrap();
+    storage.unmark_stale(&documents[1]).unwrap();
+    storage.mark_stale(&documents[0], true).unwrap();
+    assert!(storage.is_stale(&documents[0]).unwrap() && !storage.is_stale(&documents[1]).unwrap());
+    storage.unmark_stale(&documents[2]).unwrap();
+    assert!(!storage.has_stale().unwrap());
+    storage.release_stale().unwrap();
+    assert!(storage.has_stale().unwrap());
+}
+
+#[test]
+fn all_documents_of_a_database_from_before_there_was_a_search_are_to_be_listed() {
+    let folder = folder();
+    let db = rusqlite::Connection::open(folder.path().join(open::FILE)).unwrap();
+    db.execute_batch(include_str!("../schema.sql")).unwrap();
+    db.execute("INSERT INTO document (id) VALUES (?1)", [[7_u8; 32]]).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    assert_eq!(open(folder.path()).stale(9).unwrap(), [DocumentId::new([7; 32])]);
+}
