@@ -302,6 +302,8 @@ fn receive(events: mpsc::Receiver<Event>, cores: usize) -> mpsc::Receiver<Vec<Ar
 fn lots(events: mpsc::Receiver<Event>) -> impl Stream<Item = Vec<Event>> {
     futures::stream::unfold(events, |mut events| async move {
         let mut lot = vec![events.recv().await?];
+        // What came in one packet is one lot, if whoever reads it is given the time to hand it over.
+        tokio::task::yield_now().await;
         let mut bytes = lot.iter().map(bytes_of).sum::<usize>();
         while lot.len() < CHECKED
             && bytes < CHECKED_BYTES
