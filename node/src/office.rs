@@ -138,6 +138,8 @@ pub struct Office {
     changed: BTreeMap<DocumentId, Haste>,
     /// What is being made of documents beside the receiving.
     showing: showing::Showing,
+    /// Documents that were opened lately.
+    lately: opening::Lately,
     /// How far catching up with neighbours is.
     progress: progress::Progress,
     /// What came and went since the last commit, for the access log.
@@ -222,6 +224,7 @@ impl Office {
             held: Vec::new(),
             changed: BTreeMap::new(),
             showing: showing::Showing::default(),
+            lately: opening::Lately::default(),
             progress: progress::Progress::default(),
             traffic: traffic::Traffic::default(),
             responded: Vec::new(),
@@ -565,6 +568,7 @@ impl Office {
         }
         self.show_changed(changed)?;
         self.log_traffic()?;
+        self.lately.settled();
         self.storage.commit()?;
         Ok(())
     }
@@ -622,6 +626,7 @@ impl Office {
         self.held.clear();
         self.changed.clear();
         self.traffic = traffic::Traffic::default();
+        self.lately = opening::Lately::default();
         self.responded.clear();
         self.put_back.forget();
         // What went wrong may go wrong again.

@@ -75,7 +75,7 @@ use std::path::{Path, PathBuf};
 /// How to open storage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The most pages of 4 KiB the database may have, to see what happens on a full disk. None: as
+    /// The most pages the database may have, to see what happens on a full disk. None: as
     /// many as the disk has room for.
     pub max_pages: Option<u32>,
 }

@@ -243,6 +243,7 @@ impl Office {
             return Ok(());
         }
         self.erasing.waiting.remove(document);
+        self.lately.forget(document);
         match self.machine.destroy(at, document, &self.storage) {
             Err(CommandError::Read(error)) => return Err(error.into()),
             // It is one that an Erase counts for: nothing is left to be refused.

@@ -28,6 +28,10 @@ const LIVE: usize = 4;
 const BATCH: usize = 32;
 /// How long nothing is begun after something went wrong.
 const REST: Duration = Duration::from_secs(5);
+/// So long after many documents came more are expected: those who check and keep them have the cores first.
+const POURING: Duration = Duration::from_millis(50);
+/// How often a batch is begun meanwhile, so that lists follow.
+const TRICKLE: Duration = Duration::from_millis(200);
 
 /// How soon people want to see a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +57,27 @@ pub(super) struct Showing {
     waiting: bool,
     /// Nothing is begun before.
     rest_until: Option<Instant>,
+    /// When many documents came last.
+    poured: Option<Instant>,
+    /// When the last batch was begun.
+    begun: Option<Instant>,
     /// Connections that are not in use.
     idle: Vec<Beside>,
+}
+
+impl Showing {
+    /// Whether many documents are coming.
+    fn is_pouring(&self) -> bool {
+        self.poured.is_some_and(|poured| poured.elapsed() < POURING)
+    }
+
+    /// Before when no batch is begun.
+    fn not_before(&self) -> Option<Instant> {
+        let poured = self.poured.map(|poured| poured + POURING);
+        let trickle = self.begun.map(|begun| begun + TRICKLE);
+        let calm = if self.is_pouring() { poured.into_iter().chain(trickle).min() } else { None };
+        self.rest_until.into_iter().chain(calm).max().filter(|until| Instant::now() < *until)
+    }
 }
 
 /// Documents to be read, on any thread.
@@ -125,7 +148,7 @@ fn make(beside: &Beside, eyes: &Eyes, document: &DocumentId) -> Outcome {
         return Outcome::Gone;
     }
     match graph(&stored) {
-        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, stored)))),
+        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, stored, &BTreeMap::new())))),
         Err(error) => Outcome::Unreadable(error.to_string()),
     }
 }
@@ -155,6 +178,7 @@ impl Office {
                 let waits = haste == Haste::Bulk && self.awaits_content(&document);
                 self.storage.mark_stale(&document, waits)?;
                 self.showing.waiting |= waits;
+                self.showing.poured = Some(Instant::now());
                 self.outdate(&document);
             }
         }
@@ -191,6 +215,12 @@ impl Office {
         }
     }
 
+    /// As if a while had passed since many documents came.
+    #[cfg(test)]
+    pub(super) fn let_calm_return(&mut self) {
+        (self.showing.poured, self.showing.begun) = (None, None);
+    }
+
     /// Begins nothing for a while.
     pub(super) fn rest_from_showing(&mut self) {
         self.showing.rest_until = Some(Instant::now() + REST);
@@ -199,7 +229,7 @@ impl Office {
 
     /// How long until more may be begun; none if that is not what is waited for.
     pub(super) fn show_in(&self) -> Option<Duration> {
-        let until = self.showing.rest_until.filter(|_| self.showing.more)?;
+        let until = self.showing.not_before().filter(|_| self.showing.more)?;
         Some(until.saturating_duration_since(Instant::now()))
     }
 
@@ -209,11 +239,12 @@ impl Office {
     /// # Errors
     /// When storage fails.
     pub fn next_work(&mut self, most: usize) -> Result<Option<Work>, StorageError> {
-        let rests = self.showing.rest_until.is_some_and(|until| Instant::now() < until);
-        if !self.showing.more || rests || self.showing.batches >= most || self.storage.is_dirty() {
+        let most = if self.showing.is_pouring() { 1 } else { most };
+        let waits = self.showing.not_before().is_some() || self.showing.batches >= most;
+        if !self.showing.more || waits || self.storage.is_dirty() {
             return Ok(None);
         }
-        self.showing.rest_until = None;
+        (self.showing.rest_until, self.showing.begun) = (None, Some(Instant::now()));
         let under_way = &self.showing.under_way;
         let limit = u32::try_from(under_way.len().saturating_add(BATCH)).unwrap_or(u32::MAX);
         let stale = self.storage.stale(limit)?.into_iter();

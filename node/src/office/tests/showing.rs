@@ -23,6 +23,9 @@ fn with_guides() -> (tempfile::TempDir, Office, Vec<DocumentId>) {
     }
     office.storage.clear_listing().unwrap();
     come(&mut office, &guides);
+    // More may be coming: what they need comes first.
+    assert!(office.next_work(1).unwrap().is_none() && office.show_in().unwrap() <= std::time::Duration::from_millis(50));
+    office.let_calm_return();
     (folder, office, guides)
 }
 

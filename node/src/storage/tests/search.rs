@@ -166,3 +166,63 @@ fn all_documents_of_a_database_from_before_there_was_a_search_are_to_be_listed()
     drop(db);
     assert_eq!(open(folder.path()).stale(9).unwrap(), [DocumentId::new([7; 32])]);
 }
+
+#[test]
+fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_were() {
+    let folder = folder();
+    let (whole, other) = (document(1, 3, 300), document(2, 2, 200));
+    let old = rusqlite::Connection::open(folder.path().join(open::FILE)).unwrap();
+    for step in ["schema", "log_chain", "retention", "circles", "erasure", "unreconciled", "annex", "summary", "visible"] {
+        let sql = match step {
+            "schema" => include_str!("../schema.sql"),
+            "log_chain" => include_str!("../log_chain.sql"),
+            "retention" => include_str!("../retention.sql"),
+            "circles" => include_str!("../circles.sql"),
+            "erasure" => include_str!("../erasure.sql"),
+            "unreconciled" => include_str!("../unreconciled.sql"),
+            "annex" => include_str!("../annex.sql"),
+            "summary" => include_str!("../summary.sql"),
+            _ => include_str!("../visible.sql"),
+        };
+        old.execute_batch(sql).unwrap();
+    }
+    for (key, (id, writes)) in (1_i64..).zip([&whole, &other]) {
+        old.execute("INSERT INTO document (key, id) VALUES (?1, ?2)", (key, id.as_bytes())).unwrap();
+        for write in writes {
+            let Write::Entry { stored: StoredEntry { entry, from, received, .. }, .. } = write else { continue };
+            old.execute(
+                "INSERT INTO entry (document, id, plane, header, signature, payload, wraps, from_organisation, received)
+                 VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8)",
+                rusqlite::params![
+                    key,
+                    csu_protocol::id::Hash::of(&entry.header).as_bytes(),
+                    entry.header,
+                    entry.signature.as_bytes(),
+                    entry.payload,
+                    entry.wraps,
+                    from.as_ref().map(OrganisationId::as_bytes),
+                    received.as_ms().cast_signed()
+                ],
+            )
+            .unwrap();
+        }
+    }
+    old.pragma_update(None, "user_version", 9).unwrap();
+    drop(old);
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "before");
+    let mut storage = open(folder.path());
+    for (id, writes) in [&whole, &other] {
+        let found: Vec<Write> = storage.document(id).unwrap().into_iter().map(|stored| Write::Entry { document: *id, stored }).collect();
+        assert_eq!(found, *writes);
+        // What is there already is not written twice.
+        writes.iter().for_each(|write| storage.apply(write).unwrap());
+        assert_eq!(storage.document(id).unwrap().len(), writes.len());
+        let ids = storage.ids(id, csu_protocol::entry::Plane::Content).unwrap();
+        let last: BTreeSet<EntryId> = ids.last().copied().into_iter().collect();
+        assert_eq!((ids.len(), storage.entries(id, &last).unwrap().len()), (writes.len(), 1));
+    }
+    storage.commit().unwrap();
+    assert_eq!(storage.db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0)), Ok(8192));
+    storage.close().unwrap();
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "after");
+}
