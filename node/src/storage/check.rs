@@ -17,7 +17,7 @@ const FINDINGS: usize = 100;
 /// Entries read in one step. Between steps the writer may reuse its log.
 const STEP: i64 = 256;
 /// The first version whose entries do not have their ids beside them.
-const WITH_SHORT_IDS: i64 = 10;
+const WITH_SHORT_IDS: i64 = 9;
 /// Lines of the log in one step.
 const LOG_STEP: u32 = 10_000;
 

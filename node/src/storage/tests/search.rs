@@ -172,7 +172,7 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
     let folder = folder();
     let (whole, other) = (document(1, 3, 300), document(2, 2, 200));
     let old = rusqlite::Connection::open(folder.path().join(open::FILE)).unwrap();
-    for step in ["schema", "log_chain", "retention", "circles", "erasure", "unreconciled", "annex", "summary", "visible"] {
+    for step in ["schema", "log_chain", "retention", "circles", "erasure", "unreconciled", "annex", "summary"] {
         let sql = match step {
             "schema" => include_str!("../schema.sql"),
             "log_chain" => include_str!("../log_chain.sql"),
@@ -181,8 +181,7 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
             "erasure" => include_str!("../erasure.sql"),
             "unreconciled" => include_str!("../unreconciled.sql"),
             "annex" => include_str!("../annex.sql"),
-            "summary" => include_str!("../summary.sql"),
-            _ => include_str!("../visible.sql"),
+            _ => include_str!("../summary.sql"),
         };
         old.execute_batch(sql).unwrap();
     }
@@ -207,7 +206,7 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
             .unwrap();
         }
     }
-    old.pragma_update(None, "user_version", 9).unwrap();
+    old.pragma_update(None, "user_version", 8).unwrap();
     drop(old);
     assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "before");
     let mut storage = open(folder.path());
