@@ -202,7 +202,7 @@ impl Storage {
         if self.is_dirty() {
             return Err(StorageError::RollBackFirst);
         }
-        self.read(erasing::rewrite)
+        self.read(|db| search::purge(db).and_then(|()| erasing::rewrite(db)))
     }
 
     /// Empties the log of pages, which holds them as they were before. Whether it is empty: while somebody reads beside it

@@ -1,7 +1,7 @@
 //! Full-text search over what a person may read of each document.
 //!
-//! Rows have the numbers of the documents' lines in the listing. What is removed is overwritten in the index at once
-//! (`secure-delete`); whoever erases has the files rewritten besides.
+//! Rows have the numbers of the documents' lines in the listing. Words that are removed stay in the index, marked, until its
+//! parts are merged: [`purge`] does that, for whoever erases and has the files rewritten.
 
 use super::error::Fault;
 use csu_protocol::id::DocumentId;
@@ -102,6 +102,12 @@ pub(super) fn put(db: &Connection, document: &DocumentId, words: Option<&Words>)
     if let Some(Words { title, text }) = words {
         db.prepare_cached("INSERT INTO search (rowid, title, text) VALUES (?1, ?2, ?3)")?.execute(params![line, title, text])?;
     }
+    Ok(())
+}
+
+/// Merges all parts of the index, so that nothing of what was removed is in it. Takes about as long as copying the index.
+pub(super) fn purge(db: &Connection) -> Result<(), Fault> {
+    db.prepare_cached("INSERT INTO search (search) VALUES ('optimize')")?.execute([])?;
     Ok(())
 }
 

@@ -11,8 +11,6 @@ CREATE INDEX stale_ready ON stale (document) WHERE waits = 0;
 
 -- What a person may search in, by the number of the document's line. No words of sealed annexes.
 CREATE VIRTUAL TABLE search USING fts5 (title, text, tokenize = "unicode61 remove_diacritics 2");
--- Words that are removed are overwritten in the index at once, rather than marked.
-INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
 
 -- Documents that came before there was a search.
 INSERT INTO stale (document, waits) SELECT key, 0 FROM document;

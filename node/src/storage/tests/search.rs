@@ -128,6 +128,43 @@ fn words_that_were_removed_are_in_no_file_once_it_was_rewritten() {
 }
 
 #[test]
+fn the_index_stays_whole_however_documents_change_and_go_and_keeps_no_word_that_went() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let word = |number: u32, version: u32| id(number * 1000 + version).to_string()[..20].to_owned();
+    let mut shown: std::collections::BTreeMap<u32, u32> = std::collections::BTreeMap::new();
+    let mut dice = 7_u64;
+    for step in 0..240_u32 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let number = u32::try_from(dice >> 33).unwrap() % 12;
+        if dice >> 62 == 0 {
+            storage.put_words(&id(number), None).unwrap();
+            shown.remove(&number);
+        } else {
+            put(&mut storage, number, &format!("Title {number}"), &format!("the same for all {} and all", word(number, step)));
+            shown.insert(number, step);
+        }
+        if step % 3 == 0 {
+            storage.commit().unwrap();
+        }
+        if step % 40 == 39 {
+            storage.commit().unwrap();
+            storage.rewrite().unwrap();
+            assert!(storage.empty_log().unwrap());
+            assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "after {step}");
+            assert_eq!(found(&storage, "same").len(), shown.len());
+            let bytes: Vec<u8> = fs::read_dir(folder.path()).unwrap().flat_map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+            let texts = String::from_utf8_lossy(&bytes);
+            let left: BTreeSet<(u32, u32)> = (0..12)
+                .flat_map(|number| (0..=step).map(move |at| (number, at)))
+                .filter(|(number, at)| texts.contains(&word(*number, *at)[6..]))
+                .collect();
+            assert_eq!(left, shown.iter().map(|(number, at)| (*number, *at)).collect(), "after {step}");
+        }
+    }
+}
+
+#[test]
 fn documents_are_to_be_listed_in_their_order_until_they_are_and_those_that_wait_when_they_are_let() {
     let folder = folder();
     let mut storage = open(folder.path());
