@@ -355,6 +355,12 @@ impl Office {
         Ok(())
     }
 
+    /// Takes what was erased out of what a copy of the database holds, if the files are still to be rewritten: a copy leaves out
+    /// what is unused, but not words that are only marked as removed.
+    pub(super) fn prepare_copy(&mut self) -> Result<(), StorageError> {
+        if self.erasing.rewrite { self.storage.purge_words() } else { Ok(()) }
+    }
+
     /// Whether nothing of what was destroyed is left in the database's files.
     fn rewrite(&mut self) -> Result<bool, StorageError> {
         if std::mem::take(&mut self.erasing.rewrite)
