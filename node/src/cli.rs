@@ -32,6 +32,7 @@ mod recovering;
 pub mod restore;
 pub mod retention;
 pub mod screen;
+pub mod search;
 pub mod up;
 pub mod words;
 
@@ -130,6 +131,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Join(_)
         | Verb::Peer(_)
         | Verb::Respond(_)
+        | Verb::Search(_)
         | Verb::Export(_)
         | Verb::Grant(_)
         | Verb::Circle(_)

@@ -54,7 +54,7 @@ pub use record::{
 };
 pub use recovery::{RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep, SinceBackup};
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
-pub use status::{Check, Identity, Integrity, IntegrityResult, PeerState, PeerStatus, Status};
+pub use status::{Check, Identity, Integrity, IntegrityResult, Left, PeerState, PeerStatus, Status};
 
 pub use crate::log_verb::LogVerb;
 

@@ -15,16 +15,21 @@ use crate::storage::{self, LogHead, LogWalk, Options, PutBack, Storage, StorageE
 use csu_protocol::identity::RootKey;
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
+use std::panic::catch_unwind;
 use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 /// Requests that wait for the office.
 const JOBS: usize = 64;
-/// Frames whose signatures are checked at a time.
-const CHECKS: usize = 4;
+/// Frames that one thread checks, and their bytes after which no further one is taken.
+const CHECKED: usize = 32;
+const CHECKED_BYTES: usize = 512 * 1024;
+/// Lots of frames that are checked or wait for the office, beside one for each core.
+const LOTS: usize = 2;
 /// Arrivals whose writes share one commit.
-const GROUP: usize = 128;
+const GROUP: usize = 256;
 /// How long requests under way may take when the node stops.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -200,21 +205,30 @@ async fn work(
     mut stopped: mpsc::Receiver<()>,
     mut check: Option<Check>,
 ) -> Result<Office, DriverError> {
-    let mut arrivals = pin!(arrivals(events));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut arrivals = receive(events, cores);
+    let mut making = JoinSet::new();
     while !office.is_stopping() {
+        while let Some(work) = office.next_work(cores).map_err(OfficeError::from)? {
+            making.spawn_blocking(move || work.run());
+        }
         tokio::select! {
             job = jobs.recv() => match job {
                 Some(job) => office.answer(job)?,
-                None => return Ok(office),
+                None => break,
             },
-            arrival = arrivals.next() => {
-                let Some(arrival) = arrival else { return Err(DriverError::Ended("the network")) };
-                office.take(arrival);
-                for _ in 1..GROUP {
-                    match arrivals.next().now_or_never() {
-                        Some(Some(arrival)) => office.take(arrival),
-                        Some(None) | None => break,
-                    }
+            lot = arrivals.recv() => {
+                let Some(lot) = lot else { return Err(DriverError::Ended("the network")) };
+                let mut taken = take(&mut office, lot);
+                while taken < GROUP && let Ok(lot) = arrivals.try_recv() {
+                    taken = taken.saturating_add(take(&mut office, lot));
+                }
+                settle(&mut office)?;
+            }
+            Some(made) = making.join_next() => {
+                office.take_made(made.map_err(|_| DriverError::Ended("the thread that reads documents"))?);
+                while let Some(Ok(made)) = making.try_join_next() {
+                    office.take_made(made);
                 }
                 settle(&mut office)?;
             }
@@ -236,9 +250,11 @@ async fn work(
                     Err(_) => office.checked(&["the check was stopped".to_owned()]),
                 }
             }
-            _ = stopped.recv() => return Ok(office),
+            _ = stopped.recv() => break,
         }
     }
+    // They read the database, which is about to be closed; what they make is made again after the next start.
+    while making.join_next().await.is_some() {}
     Ok(office)
 }
 
@@ -260,18 +276,65 @@ async fn finished(check: &mut Option<Check>) -> Result<Checked, tokio::task::Joi
     }
 }
 
-/// What the network tells, frames checked.
-fn arrivals(events: mpsc::Receiver<Event>) -> impl Stream<Item = Arrival> {
-    let events = futures::stream::unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) });
-    events
-        .map(|event| async move {
-            let Event::Frame { device, session, bytes } = event else { return Arrival::Event(event) };
-            let checked = tokio::task::spawn_blocking(move || Message::receive(&bytes)).await;
-            match checked {
-                Ok(message) => Arrival::Frame(device, session, message.map(Box::new)),
-                // Only a panic or a runtime that ends: the frame counts as never received.
-                Err(_) => Arrival::Event(Event::Sent { device, session, frames: 0 }),
+fn take(office: &mut Office, lot: Vec<Arrival>) -> usize {
+    let arrivals = lot.len();
+    for arrival in lot {
+        office.take(arrival);
+    }
+    arrivals
+}
+
+/// What the network tells, in its order, frames checked: on as many threads as there are cores, ahead of the office by a few lots.
+fn receive(events: mpsc::Receiver<Event>, cores: usize) -> mpsc::Receiver<Vec<Arrival>> {
+    let (checked, arrivals) = mpsc::channel(LOTS);
+    tokio::spawn(async move {
+        let mut lots = pin!(lots(events).map(check).buffered(cores.saturating_add(LOTS)));
+        while let Some(lot) = lots.next().await {
+            if checked.send(lot).await.is_err() {
+                return;
             }
-        })
-        .buffered(CHECKS)
+        }
+    });
+    arrivals
+}
+
+/// What is there, some at a time.
+fn lots(events: mpsc::Receiver<Event>) -> impl Stream<Item = Vec<Event>> {
+    futures::stream::unfold(events, |mut events| async move {
+        let mut lot = vec![events.recv().await?];
+        // What came in one packet is one lot, if whoever reads it is given the time to hand it over.
+        tokio::task::yield_now().await;
+        let mut bytes = lot.iter().map(bytes_of).sum::<usize>();
+        while lot.len() < CHECKED
+            && bytes < CHECKED_BYTES
+            && let Ok(event) = events.try_recv()
+        {
+            bytes = bytes.saturating_add(bytes_of(&event));
+            lot.push(event);
+        }
+        Some((lot, events))
+    })
+}
+
+const fn bytes_of(event: &Event) -> usize {
+    if let Event::Frame { bytes, .. } = event { bytes.len() } else { 0 }
+}
+
+/// Has frames decoded and their signatures checked on another thread.
+async fn check(lot: Vec<Event>) -> Vec<Arrival> {
+    if lot.iter().all(|event| bytes_of(event) == 0) {
+        return lot.into_iter().map(Arrival::Event).collect();
+    }
+    let checked = tokio::task::spawn_blocking(move || lot.into_iter().map(check_one).collect()).await;
+    // Only a runtime that ends: the frames count as never received.
+    checked.unwrap_or_default()
+}
+
+fn check_one(event: Event) -> Arrival {
+    let Event::Frame { device, session, bytes } = event else { return Arrival::Event(event) };
+    // What a fault of this program chokes on takes nothing else with it: the frame counts as never received.
+    match catch_unwind(|| Message::receive(&bytes)) {
+        Ok(message) => Arrival::Frame(device, session, bytes.len(), message.map(Box::new)),
+        Err(_) => Arrival::Event(Event::Sent { device, session, frames: 0 }),
+    }
 }

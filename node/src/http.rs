@@ -52,7 +52,8 @@ fn router_with(desk: DeskHandle, timeout: Duration) -> Router {
 /// # Errors
 /// When the system takes the socket away.
 pub async fn serve(socket: ApiSocket, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    axum::serve(socket, router).with_graceful_shutdown(stop).await
+    // A router by itself would have all its routes made anew for each connection.
+    axum::serve(socket, router.into_make_service()).with_graceful_shutdown(stop).await
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ use csu_protocol::identity::{
 use passphrase::NodeKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const DEVICE_FILE: &str = "device.key";
@@ -63,7 +64,7 @@ pub fn folder(data: &Path) -> PathBuf {
 pub struct Keys {
     device: DeviceKey,
     seed: Zeroizing<[u8; 32]>,
-    card_secrets: BTreeMap<u64, CardSecret>,
+    card_secrets: Arc<BTreeMap<u64, CardSecret>>,
     card: SignedCard,
     /// None for organisations made before there were backups.
     recovery: Option<RecoveryKey>,
@@ -95,7 +96,7 @@ impl Birth {
         let phrase = RecoveryPhrase::of(&root)?;
         let key = DeviceKey::from_seed(&device);
         let card = SignedCard::sign(&root, 0, key.device(), name, kind);
-        let card_secrets = BTreeMap::from([(0, root.card_secret(0))]);
+        let card_secrets = Arc::new(BTreeMap::from([(0, root.card_secret(0))]));
         let recovery = Some(RecoveryKey::of(&root));
         Ok(Self { keys: Keys { device: key, seed: device, card_secrets, card, recovery, node_key: None }, phrase })
     }
@@ -116,7 +117,7 @@ impl Keys {
         let key = DeviceKey::from_seed(&device);
         let card = SignedCard::sign(root, generation, key.device(), name, kind);
         let generations = earlier.iter().copied().chain([generation]);
-        let card_secrets = generations.map(|generation| (generation, root.card_secret(generation))).collect();
+        let card_secrets = Arc::new(generations.map(|generation| (generation, root.card_secret(generation))).collect());
         Self { device: key, seed: device, card_secrets, card, recovery: Some(RecoveryKey::of(root)), node_key: None }
     }
 
@@ -140,7 +141,7 @@ impl Keys {
 
     /// The secrets of the organisation's cards, by generation.
     #[must_use]
-    pub const fn card_secrets(&self) -> &BTreeMap<u64, CardSecret> {
+    pub const fn card_secrets(&self) -> &Arc<BTreeMap<u64, CardSecret>> {
         &self.card_secrets
     }
 
@@ -190,7 +191,7 @@ impl Keys {
         let device = DeviceKey::from_seed(&seed);
         let secrets_path = folder.join(CARD_SECRETS_FILE);
         let secrets = lines(CARD_SECRETS_FILE, CARD_SECRETS_FORMAT, SEALED_CARD_SECRETS_FORMAT)?;
-        let card_secrets = read_card_secrets(&secrets, &secrets_path)?;
+        let card_secrets = Arc::new(read_card_secrets(&secrets, &secrets_path)?);
         let card_path = folder.join(CARD_FILE);
         let card = read_card(&card_path)?;
         // A damaged one is not carried on; whoever needs it reads it for itself, and is told.
@@ -266,7 +267,9 @@ impl Keys {
             return Ok(0);
         }
         let path = folder.join(CARD_SECRETS_FILE);
-        self.card_secrets.extend(unknown.iter().map(|generation| (*generation, root.card_secret(*generation))));
+        let generations = self.card_secrets.keys().chain(&unknown);
+        let all = Arc::new(generations.map(|generation| (*generation, root.card_secret(*generation))).collect());
+        let before = std::mem::replace(&mut self.card_secrets, all);
         let lines = self.card_secret_lines();
         let written = match &self.node_key {
             None => file::replace_file(&path, CARD_SECRETS_FORMAT, &lines),
@@ -275,7 +278,7 @@ impl Keys {
                 .and_then(|line| file::replace_file(&path, SEALED_CARD_SECRETS_FORMAT, &[line])),
         };
         if let Err(error) = written {
-            self.card_secrets.retain(|generation, _| !unknown.contains(generation));
+            self.card_secrets = before;
             return Err(error);
         }
         Ok(unknown.len())

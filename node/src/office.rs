@@ -27,6 +27,7 @@ mod opening;
 mod parties;
 mod peers;
 mod portability;
+mod progress;
 mod put_back;
 mod record;
 mod recovering;
@@ -35,13 +36,16 @@ mod retention;
 mod revoking;
 mod screening;
 mod sharing;
+mod showing;
 mod silence;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod view;
 
 pub use backup::LOGGED as BACKUP_LOGGED;
+pub use showing::{Made, Work};
 
 use crate::config::Config;
 use crate::desk::{Integrity, IntegrityResult, Problem};
@@ -53,10 +57,11 @@ use csu_protocol::entropy::Entropy;
 use csu_protocol::id::{DeviceId, DocumentId, EntryId};
 use csu_protocol::identity::{Address, RootKey, SignedAddresses};
 use csu_protocol::store::ReadError;
-use csu_protocol::sync::{Held, Input, Machine, Notice, Output, Parting};
+use csu_protocol::sync::{Connection, Input, Machine, Notice, Output, Parting};
 use csu_protocol::time::Timestamp;
 use csu_protocol::wire::{Message, WireError};
-use std::collections::{BTreeMap, BTreeSet};
+use showing::Haste;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -130,7 +135,15 @@ pub struct Office {
     /// Outputs of the machine that wait for the commit.
     held: Vec<Output>,
     /// Documents whose listing is out of date.
-    changed: BTreeSet<DocumentId>,
+    changed: BTreeMap<DocumentId, Haste>,
+    /// What is being made of documents beside the receiving.
+    showing: showing::Showing,
+    /// Documents that were opened lately.
+    lately: opening::Lately,
+    /// How far catching up with neighbours is.
+    progress: progress::Progress,
+    /// What came and went since the last commit, for the access log.
+    traffic: traffic::Traffic,
     /// Entries that came in since the last commit, in which somebody may say that they opened an annex.
     responded: Vec<(DocumentId, Vec<EntryId>)>,
     /// When roles end.
@@ -175,8 +188,8 @@ pub(crate) fn now() -> Timestamp {
 pub enum Arrival {
     /// Anything but a frame.
     Event(Event),
-    /// A frame of a session.
-    Frame(DeviceId, SessionNumber, Result<Box<Message>, WireError>),
+    /// A frame of a session, and how many bytes it had.
+    Frame(DeviceId, SessionNumber, usize, Result<Box<Message>, WireError>),
 }
 
 impl Office {
@@ -209,7 +222,11 @@ impl Office {
             integrity: Integrity { checked: None, result: integrity, detail: None },
             walked: record::Walked::default(),
             held: Vec::new(),
-            changed: BTreeSet::new(),
+            changed: BTreeMap::new(),
+            showing: showing::Showing::default(),
+            lately: opening::Lately::default(),
+            progress: progress::Progress::default(),
+            traffic: traffic::Traffic::default(),
             responded: Vec::new(),
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
@@ -227,6 +244,7 @@ impl Office {
         office.recall_put_back()?;
         office.recall_erasures()?;
         office.recall_replaced()?;
+        office.recall_stale()?;
         office.announce()?;
         let ended = office.watch_all_ends();
         office.end_roles(&ended)?;
@@ -278,8 +296,9 @@ impl Office {
     pub fn take(&mut self, arrival: Arrival) {
         let at = now();
         match arrival {
-            Arrival::Frame(device, session, frame) => {
+            Arrival::Frame(device, session, bytes, frame) => {
                 if self.sessions.get(&device) == Some(&session) {
+                    self.note_bytes(&device, bytes);
                     let input = match frame {
                         Ok(message) => Input::Received(device, message),
                         Err(error) => Input::Refused(device, error),
@@ -387,7 +406,7 @@ impl Office {
         // While it comes back it says nothing of others.
         let barring = self.barring.wake_in(now()).filter(|_| self.recovering.is_none());
         let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).chain(barring);
-        asked.chain([self.daily.wake_in()]).fold(longest, Duration::min)
+        asked.chain([self.daily.wake_in()]).chain(self.show_in()).fold(longest, Duration::min)
     }
 
     /// Whether somebody asked the node to stop.
@@ -430,24 +449,17 @@ impl Office {
     fn note(&mut self, at: Timestamp, notice: Notice) -> Result<(), OfficeError> {
         match notice {
             Notice::Changed { document, entries, from } => {
-                if let Some(from) = from {
-                    let detail = format!("received {}", count(entries.len(), "entry", "entries"));
-                    let why = self.why_received(&document);
-                    self.log(at, LogVerb::Collection, &self.name_for_log(&from), Some(document), None, Some(why), detail)?;
-                    self.responded.push((document, entries));
-                }
-                self.changed.insert(document);
-            }
-            Notice::Disclosed { document, plane, entries, to } => {
-                let what = match plane {
-                    csu_protocol::entry::Plane::Control => "who may do what",
-                    csu_protocol::entry::Plane::Content => "sealed content",
+                let haste = match from {
+                    None => Haste::Now,
+                    Some(from) => {
+                        self.traffic.received(document, from, entries.len());
+                        self.responded.push((document, entries));
+                        if self.machine.connection(&from) == Some(Connection::InSync) { Haste::Live } else { Haste::Bulk }
+                    }
                 };
-                let detail = format!("sent {} of {what}", count(entries, "entry", "entries"));
-                let why = self.why_given(&document, &to);
-                let to = self.name_for_log(&to);
-                self.log(at, LogVerb::Disclosure, "this node", Some(document), Some(to), Some(why), detail)?;
+                self.change(document, haste);
             }
+            Notice::Disclosed { document, plane, entries, to } => self.traffic.sent(document, plane, to, entries),
             Notice::Fault { device, organisation, fault } => {
                 let who = organisation.map_or_else(|| format!("device {}", device.short()), |id| self.name_for_log(&id));
                 let detail = match organisation {
@@ -498,9 +510,7 @@ impl Office {
                 self.log(at, LogVerb::Network, "this node", None, None, None, detail)?;
                 self.stopping = true;
             }
-            Notice::Reconciled(document) => {
-                self.changed.insert(document);
-            }
+            Notice::Reconciled(document) => self.change(document, Haste::Bulk),
             Notice::Declined { document, organisation } => {
                 tracing::warn!(document = document.short(), from = self.name_for_log(&organisation), "not taken: its budget is used up");
             }
@@ -508,29 +518,10 @@ impl Office {
         Ok(())
     }
 
-    /// Why this node takes a document: as what it was given to us.
-    fn why_received(&self, document: &DocumentId) -> String {
-        let us = self.machine.organisation();
-        match self.machine.document(document).map(Held::sharing) {
-            Some(sharing) if sharing.owner() == Some(us) => "this organisation owns it".to_owned(),
-            Some(sharing) => match sharing.role_now(&us, now()) {
-                Some(role) => format!("this organisation has the role {role}"),
-                None => "this organisation had a role, and learns what becomes of it".to_owned(),
-            },
-            None => "offered by a neighbour".to_owned(),
-        }
-    }
-
-    /// Why a neighbour was given something of a document: its role.
-    fn why_given(&self, document: &DocumentId, to: &csu_protocol::id::OrganisationId) -> String {
-        match self.machine.document(document).map(Held::sharing) {
-            Some(sharing) if sharing.owner() == Some(*to) => "it is the owner".to_owned(),
-            Some(sharing) => match sharing.role_now(to, now()) {
-                Some(role) => format!("it has the role {role}"),
-                None => "it had a role, and learns what becomes of the document".to_owned(),
-            },
-            None => "it had a role".to_owned(),
-        }
+    /// Notes that what people see of a document is out of date.
+    fn change(&mut self, document: DocumentId, haste: Haste) {
+        let noted = self.changed.entry(document).or_insert(haste);
+        *noted = haste.max(*noted);
     }
 
     /// Makes everything durable, then lets out what was held back.
@@ -542,6 +533,7 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
+                self.follow_progress();
                 self.confirm_or_rebuild()?;
                 self.begin_put_back()
             }
@@ -570,14 +562,13 @@ impl Office {
         self.note_openings()?;
         self.follow_wholes()?;
         let changed = std::mem::take(&mut self.changed);
-        for document in &changed {
+        self.log_traffic()?;
+        for document in changed.keys() {
             self.obey(document)?;
         }
-        for document in changed {
-            self.list_again(&document)?;
-            self.watch_ends(&document);
-            self.watch_changed(&document, now())?;
-        }
+        self.show_changed(changed)?;
+        self.log_traffic()?;
+        self.lately.settled();
         self.storage.commit()?;
         Ok(())
     }
@@ -634,8 +625,12 @@ impl Office {
         self.storage.rollback()?;
         self.held.clear();
         self.changed.clear();
+        self.traffic = traffic::Traffic::default();
+        self.lately = opening::Lately::default();
         self.responded.clear();
         self.put_back.forget();
+        // What went wrong may go wrong again.
+        self.rest_from_showing();
         self.spoiled = false;
         self.machine = Machine::new(self.keys.card().clone(), self.storage.start()?, self.config.budget(), &self.storage)?;
         if let Some(recovering) = &mut self.recovering {

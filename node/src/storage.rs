@@ -22,6 +22,7 @@
 //! listings and the access log; documents in it are sealed, and keys are elsewhere.
 
 mod annexes;
+mod beside;
 mod check;
 mod circles;
 mod column;
@@ -38,12 +39,15 @@ mod open;
 mod records;
 mod recovery;
 mod retention;
+mod search;
 mod snapshot;
+mod stale;
 mod summaries;
 #[cfg(test)]
 mod tests;
 mod unreconciled;
 
+pub use beside::Beside;
 pub use check::{check_log_now, check_now};
 pub use circles::{CircleGrant, CircleKey, CircleRow, Gift, Member};
 pub use drafts::{Draft, DraftContent, DraftNumber, DraftNumberError};
@@ -56,6 +60,7 @@ pub use open::FILE;
 pub use records::Counts;
 pub use recovery::{cards_now, is_recovering_now};
 pub use retention::{Kept, OwnDates};
+pub use search::{SEARCH_BYTES, SearchText, SearchTextError, Words};
 pub use snapshot::{Snapshot, snapshot, sweep_snapshots};
 
 use csu_protocol::entry::Plane;
@@ -70,7 +75,7 @@ use std::path::{Path, PathBuf};
 /// How to open storage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The most pages of 4 KiB the database may have, to see what happens on a full disk. None: as
+    /// The most pages the database may have, to see what happens on a full disk. None: as
     /// many as the disk has room for.
     pub max_pages: Option<u32>,
 }
@@ -197,7 +202,7 @@ impl Storage {
         if self.is_dirty() {
             return Err(StorageError::RollBackFirst);
         }
-        self.read(erasing::rewrite)
+        self.read(|db| search::purge(db).and_then(|()| erasing::rewrite(db)))
     }
 
     /// Empties the log of pages, which holds them as they were before. Whether it is empty: while somebody reads beside it

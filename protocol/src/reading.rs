@@ -116,6 +116,13 @@ struct Sealed<'e> {
 /// Opens a document. `stored` are its entries in the order of writing.
 #[must_use]
 pub fn open(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>) -> Opened {
+    open_knowing(access, stored, reader, &BTreeMap::new())
+}
+
+/// The same where the changes of some of its revisions were checked before, such as those that were just made here. Of one
+/// that is not exactly what the revision carries no use is made.
+#[must_use]
+pub fn open_knowing(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>, known: &BTreeMap<EntryId, Change>) -> Opened {
     let Some(document) = access.document() else { return Opened::default() };
     let mut sealed: BTreeMap<EntryId, Sealed<'_>> = BTreeMap::new();
     for stored in stored {
@@ -124,7 +131,7 @@ pub fn open(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>) -> Ope
         }
     }
     let mut opened = Opened { epochs: open_epochs(&document, &sealed, reader), ..Opened::default() };
-    opened.open_revisions(&document, access, &sealed);
+    opened.open_revisions(&document, access, &sealed, known);
     opened.open_responses(&document, access, &sealed, reader);
     opened
 }
@@ -163,11 +170,17 @@ fn open_epochs(document: &DocumentId, sealed: &BTreeMap<EntryId, Sealed<'_>>, re
 }
 
 impl Opened {
-    fn open_revisions(&mut self, document: &DocumentId, access: &Access, sealed: &BTreeMap<EntryId, Sealed<'_>>) {
+    fn open_revisions(
+        &mut self,
+        document: &DocumentId,
+        access: &Access,
+        sealed: &BTreeMap<EntryId, Sealed<'_>>,
+        known: &BTreeMap<EntryId, Change>,
+    ) {
         let mut changes: BTreeMap<EntryId, Change> = BTreeMap::new();
         for id in access.effective_revisions() {
             let Some(sealed) = sealed.get(&id) else { continue };
-            match self.open_revision(document, sealed, &changes) {
+            match self.open_revision(document, sealed, &changes, known.get(&id)) {
                 Ok((payload, change)) => {
                     self.revisions.push(OpenRevision {
                         entry: id,
@@ -235,6 +248,7 @@ impl Opened {
         document: &DocumentId,
         sealed: &Sealed<'_>,
         changes: &BTreeMap<EntryId, Change>,
+        known: Option<&Change>,
     ) -> Result<(RevisionPayload, Change), Unreadable> {
         let Body::Revision { epoch, deps } = &sealed.header.body else { return Err(Unreadable::Key(SealError::NotForUs)) };
         if sealed.stored.parts == Parts::Destroyed {
@@ -248,7 +262,10 @@ impl Opened {
         for dep in deps {
             hashes.insert(changes.get(dep).ok_or(Unreadable::Dep(*dep))?.hash());
         }
-        let change = Change::check(document, &payload.change, &hashes)?;
+        let change = match known.filter(|known| known.bytes() == payload.change && *known.deps() == hashes) {
+            Some(known) => known.clone(),
+            None => Change::check(document, &payload.change, &hashes)?,
+        };
         Ok((payload, change))
     }
 
@@ -291,6 +308,11 @@ impl Opened {
     pub fn changes_of(&self, entries: &[EntryId]) -> Option<Vec<ChangeHash>> {
         let find = |id: &EntryId| self.revisions.iter().find(|revision| revision.entry == *id).map(|revision| revision.change);
         entries.iter().map(find).collect()
+    }
+
+    /// The checked changes of the revisions that are shown, for [`open_knowing`].
+    pub fn changes(&self) -> impl Iterator<Item = (EntryId, Change)> + '_ {
+        self.revisions.iter().filter_map(|revision| Some((revision.entry, self.content.change(&revision.change)?.clone())))
     }
 
     /// The epoch to seal under: authorised, open to us, for exactly this audience. None: start one.

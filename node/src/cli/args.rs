@@ -10,7 +10,7 @@ use super::kinds;
 use super::passphrase::PassphraseVerb;
 use super::restore::RestoreArgs;
 use crate::config::Flags;
-use crate::desk::{ExportFormat, KeptHead, LogVerb, Moment, MomentError};
+use crate::desk::{DocumentQuery, ExportFormat, KeptHead, LogVerb, Moment, MomentError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use csu_protocol::document::kind;
 use csu_protocol::entry::{Reason, Remark, Role};
@@ -93,6 +93,11 @@ pub enum Verb {
     /// The neighbours
     #[command(subcommand, after_help = "Example:\n  csu peer list")]
     Peer(PeerVerb),
+    /// Find documents by their words
+    #[command(
+        after_help = "Example:\n  csu search lead theft\n  csu search 'burg* \"mill road\"' --kind bulletin\n\nEvery word must be there; burg* stands for all words that begin so, and words in double quotes stand one behind the\nother. Small and capital letters and accents make no difference. Drafts and sealed annexes are not searched."
+    )]
+    Search(SearchArgs),
     /// Say something about a document
     #[command(after_help = "Example:\n  csu respond 3fa9 seen-here-too --text \"Two more last night\"")]
     Respond(RespondArgs),
@@ -230,6 +235,26 @@ pub struct PauseArgs {
     /// Resume instead
     #[arg(long)]
     pub resume: bool,
+}
+
+/// `csu search`
+#[derive(Debug, Clone, Args)]
+pub struct SearchArgs {
+    /// The words, all of which must be there
+    #[arg(value_name = "WORDS", required = true, num_args = 1..)]
+    pub words: Vec<String>,
+    /// Of this kind only
+    #[arg(long, value_name = "KIND", value_parser = kind::all().iter().map(|kind| kind.name).collect::<Vec<_>>())]
+    pub kind: Option<String>,
+    /// In this state only
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(DocumentQuery::MAX_LIMIT)))]
+    pub limit: Option<u32>,
+    /// Where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
 }
 
 /// `csu respond`

@@ -53,6 +53,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             output.show(&answer, |found: Peer| words::peer(&found))
         }
         Verb::Peer(verb) => peer(verb, client, output).await,
+        Verb::Search(args) => super::search::search(args, client, output).await,
         Verb::Respond(args) => {
             let request = RespondRequest { remark: args.remark, text: args.text, personal_data_checked: args.personal_data_checked };
             let address = format!("/documents/{}/responses", segment(&args.document.reference));

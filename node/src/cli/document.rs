@@ -4,7 +4,7 @@ use super::client::Answer;
 use super::failure::Failure;
 use super::output::Output;
 use super::screen::{columns, heading, short_time, visible, visible_lines};
-use crate::desk::{AccessLevel, AnnexLine, Document, DocumentsPage, HistoryLine, ResponseLine};
+use crate::desk::{AccessLevel, AnnexLine, Document, DocumentLine, DocumentsPage, HistoryLine, ResponseLine};
 use csu_protocol::document::{Field, Form, Kind, kind};
 use serde_json::{Map, Value};
 
@@ -189,7 +189,18 @@ pub fn render_list(kind: &Kind, page: &DocumentsPage) -> String {
     if page.items.is_empty() {
         return format!("No {} here. Begin one with `csu {} draft`.\n", kind.plural.to_lowercase(), kind.name);
     }
-    let mut rows = vec![["DOCUMENT", "STATE", "MARKING", "UPDATED", "OWNER", "TITLE"].map(str::to_owned).to_vec()];
+    let mut text = columns(&rows(page, |_| Vec::new(), &[]));
+    if let Some(next) = &page.next {
+        text.push_str(&format!("\nMore: csu {} list --cursor {}\n", kind.name, visible(next)));
+    }
+    text
+}
+
+/// The lines of a list below what stands above them, with further columns behind the document's.
+#[must_use]
+pub(super) fn rows(page: &DocumentsPage, further: impl Fn(&DocumentLine) -> Vec<String>, titles: &[&str]) -> Vec<Vec<String>> {
+    let texts = |titles: &[&str]| titles.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>();
+    let mut rows = vec![[texts(&["DOCUMENT"]), texts(titles), texts(&["STATE", "MARKING", "UPDATED", "OWNER", "TITLE"])].concat()];
     for line in &page.items {
         let state = if line.draft && line.id.is_some() { format!("{} +draft", line.state) } else { line.state.clone() };
         let new = if line.unread == Some(true) { "* " } else { "" };
@@ -200,20 +211,12 @@ pub fn render_list(kind: &Kind, page: &DocumentsPage) -> String {
             }
             None => line.title.clone(),
         };
-        rows.push(vec![
-            line.reference.clone(),
-            state,
-            line.marking.clone(),
-            short_time(line.updated),
-            line.owner.to_string(),
-            format!("{new}{title}"),
-        ]);
+        let mut row = vec![line.reference.clone()];
+        row.extend(further(line));
+        row.extend([state, line.marking.clone(), short_time(line.updated), line.owner.to_string(), format!("{new}{title}")]);
+        rows.push(row);
     }
-    let mut text = columns(&rows);
-    if let Some(next) = &page.next {
-        text.push_str(&format!("\nMore: csu {} list --cursor {}\n", kind.name, visible(next)));
-    }
-    text
+    rows
 }
 
 /// A history.

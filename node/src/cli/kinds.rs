@@ -302,6 +302,7 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
         "discard" => output.done(&client.delete(&format!("{address}/draft")).await?, "The draft is gone.\n"),
         "list" => {
             let asked = DocumentQuery {
+                search: None,
                 kind: Some(kind.name.to_owned()),
                 state: matches.get_one::<String>("state").cloned(),
                 limit: matches.get_one::<u32>("limit").copied(),

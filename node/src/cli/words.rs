@@ -47,7 +47,8 @@ pub fn status(status: &Status) -> String {
                     seen.map_or_else(|| "never".to_owned(), short_time)
                 }
             };
-            rows.push(vec![peer.organisation.to_string(), state.to_owned(), seen]);
+            let left = peer.left.filter(|left| left.parts > 0).map(|left| format!(": {left}")).unwrap_or_default();
+            rows.push(vec![peer.organisation.to_string(), format!("{state}{left}"), seen]);
         }
         text.push_str(&format!("\n{}", columns(&rows)));
     }

@@ -18,6 +18,10 @@ pub struct DocumentQuery {
     /// In this state only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// With these words only, all of them: `burg*` stands for all words that begin so, and words in double quotes for words
+    /// one behind the other. Of documents that were shared and can be read here, what their kind has indexed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// At most this many: 1 to 500, else 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

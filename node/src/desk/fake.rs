@@ -168,11 +168,13 @@ impl Desk for FakeDesk {
                 last_seen: None,
                 since: None,
                 declined: 0,
+                left: None,
             }],
             integrity: Integrity { checked: None, result: IntegrityResult::Ok, detail: None },
             log: log_head(),
             outstanding_erasures: 0,
             unreconciled: 0,
+            to_be_listed: 0,
             summary: "no neighbour connected".into(),
         })
     }

@@ -49,6 +49,9 @@ pub struct Status {
     /// How many documents came back from a backup and wait until a neighbour has confirmed them.
     #[serde(default)]
     pub unreconciled: usize,
+    /// How many documents came that lists and search do not show as they are yet.
+    #[serde(default)]
+    pub to_be_listed: u64,
     /// All that in one sentence: `2 of 3 neighbours connected; all up to date`.
     pub summary: String,
 }
@@ -63,6 +66,9 @@ pub struct PeerStatus {
     pub state: PeerState,
     /// Whether the two are still finding out or sending what differs.
     pub syncing: bool,
+    /// What is still to come from it, as far as is known now, while the two are syncing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
     /// When something last came from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Moment>,
@@ -72,6 +78,31 @@ pub struct PeerStatus {
     /// How many documents' control or content this node declines from it, because what it may bring is used up.
     #[serde(default)]
     pub declined: usize,
+}
+
+/// What is still to come from a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Left {
+    /// Parts of documents: of each document who may do what is one, and what it says another.
+    pub parts: u64,
+    /// About how many bytes that are, judged by what came so far; none while nothing has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.parts {
+            1 => write!(f, "1 part of a document left")?,
+            parts => write!(f, "{parts} parts of documents left")?,
+        }
+        match self.bytes {
+            None => Ok(()),
+            Some(bytes) if bytes < 1_000_000 => write!(f, ", about {} kB", bytes.div_ceil(1000)),
+            Some(bytes) => write!(f, ", about {}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+        }
+    }
 }
 
 /// The state of a connection.

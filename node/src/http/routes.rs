@@ -46,7 +46,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/peers/{org}/pause", "stop or resume exchanging with a neighbour: {paused}"),
     operation("DELETE", "/peers/{org}", "end a pairing"),
     operation("GET", "/kinds", "the kinds of documents: fields, states, steps"),
-    operation("GET", "/documents", "list documents: ?kind=&state=&limit=&cursor="),
+    operation("GET", "/documents", "list documents: ?search=&kind=&state=&limit=&cursor="),
     operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}; an annex: {of, moveWords?, moveFound?}"),
     operation("GET", "/documents/{ref}", "one document, whole; a sealed one is opened instead"),
     operation("POST", "/documents/{ref}/openings", "open a sealed document, which its owner is told with the reason: {reason}"),

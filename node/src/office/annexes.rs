@@ -538,7 +538,7 @@ impl Office {
         if self.recovering.as_ref().is_some_and(recovering::Recovering::is_gathering) {
             return Ok(());
         }
-        for whole in self.changed.clone() {
+        for whole in self.changed.keys().copied().collect::<Vec<_>>() {
             let Ok(annexes) = self.own_annexes(&whole) else { continue };
             for annex in annexes {
                 if let Err(problem) = self.follow_whole(&whole, &annex) {

@@ -156,7 +156,7 @@ impl Office {
         let mut base = open.opened.heads();
         base.truncate(csu_protocol::limits::DEPS);
         let changes = open.opened.changes_of(&base).unwrap_or_default();
-        let snapshot = open.opened.content.snapshot_at(&changes).unwrap_or(open.snapshot);
+        let snapshot = open.opened.content.snapshot_at(&changes).unwrap_or_else(|| open.snapshot.clone());
         Ok(DraftContent {
             kind: kind_named(open.kind.name)?.name.to_owned(),
             document: Some(*document),

@@ -81,7 +81,7 @@ impl Office {
     pub(super) fn end_roles(&mut self, documents: &[DocumentId]) -> Result<(), OfficeError> {
         for document in documents {
             // Its line in lists may say that it can still be read.
-            self.changed.insert(*document);
+            self.change(*document, super::showing::Haste::Now);
             match self.take_back_lapsed(document) {
                 Ok(()) => {}
                 Err(TakeBack::Office(error)) => return Err(error),

@@ -10,6 +10,7 @@
 
 use super::annexes::Whole;
 use super::opening::Named;
+use super::showing::Haste;
 use super::{Office, OfficeError, now};
 use crate::desk::{Actor, Check, Erased, ErasureRequest, ErasureView, Holder, Problem};
 use crate::log_verb::LogVerb;
@@ -242,6 +243,7 @@ impl Office {
             return Ok(());
         }
         self.erasing.waiting.remove(document);
+        self.lately.forget(document);
         match self.machine.destroy(at, document, &self.storage) {
             Err(CommandError::Read(error)) => return Err(error.into()),
             // It is one that an Erase counts for: nothing is left to be refused.
@@ -300,7 +302,9 @@ impl Office {
     pub(super) fn wake_erasures(&mut self) {
         let at = now();
         let due = self.erasing.waiting.iter().filter(|(_, until)| **until <= at).map(|(document, _)| *document);
-        self.changed.extend(due);
+        for document in due.collect::<Vec<_>>() {
+            self.change(document, Haste::Now);
+        }
     }
 
     /// Finds out, from what is on disk, what is left to do.
@@ -308,7 +312,9 @@ impl Office {
         let rewrite = self.storage.meta(REWRITE)?.is_some_and(|state| state == DUE);
         let owing = self.machine.documents().map(Held::document).filter(|document| self.owes_receipt(document)).collect();
         self.erasing = Erasing { owing, rewrite, empty_log: rewrite, ..Erasing::default() };
-        self.changed.extend(self.machine.to_destroy());
+        for document in self.machine.to_destroy().collect::<Vec<_>>() {
+            self.change(document, Haste::Now);
+        }
         Ok(())
     }
 
@@ -347,6 +353,12 @@ impl Office {
         self.try_settle()?;
         self.release();
         Ok(())
+    }
+
+    /// Takes what was erased out of what a copy of the database holds, if the files are still to be rewritten: a copy leaves out
+    /// what is unused, but not words that are only marked as removed.
+    pub(super) fn prepare_copy(&mut self) -> Result<(), StorageError> {
+        if self.erasing.rewrite { self.storage.purge_words() } else { Ok(()) }
     }
 
     /// Whether nothing of what was destroyed is left in the database's files.

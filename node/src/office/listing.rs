@@ -1,20 +1,42 @@
-//! One line a document, kept for lists.
+//! What is kept of each document for lists and search: a line and its words.
 
 use super::annexes::part_of;
 use super::opening::Open;
 use super::{Office, OfficeError};
 use crate::desk::Problem;
-use crate::storage::Listed;
+use crate::storage::{Listed, Words};
 use csu_protocol::id::DocumentId;
 use csu_protocol::reading::OpenRevision;
 use csu_protocol::time::Timestamp;
 
+/// What people see of a document in lists, and what they find it by.
+#[derive(Debug)]
+pub(super) struct Shown {
+    line: Listed,
+    part: Part,
+    words: Option<Words>,
+}
+
+/// Whether a document is a sealed part of another.
+#[derive(Debug)]
+enum Part {
+    Of(DocumentId),
+    OfNone,
+    /// What cannot be read now may be known from before.
+    Unknown,
+}
+
 impl Office {
-    /// Brings a document's line up to date with its entries.
+    /// Brings a document's line, and what it is found by, up to date with its entries.
     pub(super) fn list_again(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
+        self.outdate(document);
+        self.storage.unmark_stale(document)?;
         let before = self.storage.listed(document)?;
         match self.erased_line(document, before.as_ref()) {
-            Ok(Some(line)) => return Ok(self.storage.put_listing(&line)?),
+            Ok(Some(line)) => {
+                self.storage.put_words(document, None)?;
+                return Ok(self.storage.put_listing(&line)?);
+            }
             Ok(None) => {}
             Err(problem) => tracing::warn!(document = %document.short(), %problem, "could not list"),
         }
@@ -22,23 +44,25 @@ impl Office {
             // Its line comes when a neighbour has confirmed it; until then none is shown.
             return Ok(());
         }
-        let open = match self.open_document(document) {
-            Ok(open) => open,
+        match self.open_document(document) {
+            Ok(open) => self.put_shown(shown(&open), before.as_ref()),
             Err(problem) => {
                 // A document that cannot be opened must not keep others from being stored.
                 tracing::warn!(document = %document.short(), %problem, "could not list");
-                return Ok(());
+                Ok(())
             }
-        };
-        // What this node did itself is no news here.
-        let news = open.stored.last().is_some_and(|stored| stored.from.is_some());
-        let unread = news || before.is_some_and(|before| before.unread);
-        self.storage.put_listing(&line(&open, unread))?;
-        match part_of(&open) {
-            Some(whole) => self.storage.put_annex(document, &whole)?,
-            // What cannot be read now may be known from before.
-            None if open.opened.revisions.is_empty() => {}
-            None => self.storage.remove_annex(document)?,
+        }
+    }
+
+    /// Replaces what people see of a document that is neither erased nor silent.
+    pub(super) fn put_shown(&mut self, Shown { mut line, part, words }: Shown, before: Option<&Listed>) -> Result<(), OfficeError> {
+        line.unread |= before.is_some_and(|before| before.unread);
+        self.storage.put_listing(&line)?;
+        self.storage.put_words(&line.document, words.as_ref())?;
+        match part {
+            Part::Of(whole) => self.storage.put_annex(&line.document, &whole)?,
+            Part::OfNone => self.storage.remove_annex(&line.document)?,
+            Part::Unknown => {}
         }
         Ok(())
     }
@@ -54,6 +78,10 @@ impl Office {
 
     /// Notes that somebody here has seen a document as it is now.
     pub(super) fn mark_read(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
+        if self.storage.is_stale(document)? {
+            // What is made of it later would say again that nobody has.
+            self.list_again(document)?;
+        }
         if let Some(line) = self.storage.listed(document)?
             && line.unread
         {
@@ -86,8 +114,9 @@ pub(super) fn title(open: &Open) -> String {
     if title.is_empty() { format!("(untitled {})", open.kind.label.to_lowercase()) } else { title.to_owned() }
 }
 
-fn line(open: &Open, unread: bool) -> Listed {
-    Listed {
+/// What people see of an open document.
+pub(super) fn shown(open: &Open) -> Shown {
+    let line = Listed {
         document: open.id,
         kind: open.kind.name.to_owned(),
         title: title(open),
@@ -97,6 +126,22 @@ fn line(open: &Open, unread: bool) -> Listed {
         updated: updated(open),
         received: received(open),
         access: open.level.as_str().to_owned(),
-        unread,
+        // What this node did itself is no news here.
+        unread: open.stored.last().is_some_and(|stored| stored.from.is_some()),
+    };
+    let part = match part_of(open) {
+        Some(whole) => Part::Of(whole),
+        None if open.opened.revisions.is_empty() => Part::Unknown,
+        None => Part::OfNone,
+    };
+    Shown { words: words(open, &line.title), part, line }
+}
+
+/// What a document is found by: nothing of what is shown for a reason alone, or cannot be read.
+fn words(open: &Open, title: &str) -> Option<Words> {
+    if open.kind.sealed.is_some() || open.kind.indexed.is_empty() {
+        return None;
     }
+    let texts: Vec<&str> = open.kind.indexed_texts(&open.snapshot.fields).filter(|text| *text != title).collect();
+    Some(Words { title: title.to_owned(), text: texts.join("\n") })
 }

@@ -5,12 +5,16 @@ use crate::desk::{AccessLevel, Problem};
 use crate::storage::{Draft, DraftNumber};
 use csu_protocol::access::Access;
 use csu_protocol::document::kind::{self, WITHDRAWN};
-use csu_protocol::document::{Kind, Means, Snapshot};
+use csu_protocol::document::{Change, Kind, Means, Snapshot};
 use csu_protocol::entry::{Reason, Remark, Role};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::identity::CardSecret;
 use csu_protocol::reading::{self, Opened, Reader};
 use csu_protocol::store::StoredEntry;
 use csu_protocol::sync::OpenAccess;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a reference names.
 #[derive(Debug)]
@@ -37,6 +41,64 @@ pub(super) struct Open {
 }
 
 const UNKNOWN_KIND: &str = "unknown";
+
+/// Documents that are kept open, and bytes of their entries.
+const LATELY: usize = 8;
+const LATELY_BYTES: usize = 512 * 1024;
+
+/// What a document says follows from. Entries are only ever added; a document with as many has the same.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    entries: usize,
+    destroyed: bool,
+    secrets: usize,
+    level: AccessLevel,
+}
+
+/// Documents that were opened lately: whoever takes a step opens its document several times.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    open: VecDeque<(State, Rc<Open>)>,
+    /// Changes that were made here since the last commit: they need not be checked like those of others.
+    made: BTreeMap<EntryId, Change>,
+}
+
+impl Lately {
+    fn get(&self, id: &DocumentId, state: &State) -> Option<Rc<Open>> {
+        self.open.iter().find(|(of, open)| open.id == *id && of == state).map(|(_, open)| Rc::clone(open))
+    }
+
+    fn put(&mut self, state: State, open: Rc<Open>) {
+        self.forget(&open.id);
+        self.open.push_front((state, open));
+        let bytes = |open: &Open| open.stored.iter().map(|stored| stored.entry.size()).sum::<usize>();
+        let all = |open: &VecDeque<(State, Rc<Open>)>| open.iter().map(|(_, open)| bytes(open)).sum::<usize>();
+        while self.open.len() > LATELY || (self.open.len() > 1 && all(&self.open) > LATELY_BYTES) {
+            self.open.pop_back();
+        }
+    }
+
+    /// Closes a document.
+    pub(super) fn forget(&mut self, id: &DocumentId) {
+        self.open.retain(|(_, open)| open.id != *id);
+    }
+
+    /// A change was made here, and is in this entry.
+    pub(super) fn made(&mut self, entry: EntryId, change: Change) {
+        self.made.insert(entry, change);
+    }
+
+    /// What was made is on disk.
+    pub(super) fn settled(&mut self) {
+        self.made.clear();
+    }
+
+    /// Changes of a document that need not be checked again.
+    fn known(&self, id: &DocumentId) -> BTreeMap<EntryId, Change> {
+        let before = self.open.iter().filter(|(_, open)| open.id == *id).flat_map(|(_, open)| open.opened.changes());
+        before.chain(self.made.iter().map(|(entry, change)| (*entry, change.clone()))).collect()
+    }
+}
 
 impl Office {
     /// Finds what a reference names.
@@ -109,26 +171,75 @@ impl Office {
     }
 
     /// Opens a document, everything written before included. One that was erased is refused.
-    pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Open, Problem> {
+    pub(super) fn open_document(&mut self, id: &DocumentId) -> Result<Rc<Open>, Problem> {
         self.refuse_erased(id)?;
         self.refuse_silent(id)?;
         self.open_remains(id)
     }
 
     /// Opens a document, or what is left of it.
-    pub(super) fn open_remains(&mut self, id: &DocumentId) -> Result<Open, Problem> {
+    pub(super) fn open_remains(&mut self, id: &DocumentId) -> Result<Rc<Open>, Problem> {
         self.pump()?;
+        let access = self.access_of(id)?;
+        let state = State {
+            entries: access.len(),
+            destroyed: self.machine.document(id).is_some_and(csu_protocol::sync::Held::is_destroyed),
+            secrets: self.keys.card_secrets().len(),
+            level: self.level(&access, access.owner().unwrap_or_else(|| self.machine.organisation())),
+        };
+        if let Some(open) = self.lately.get(id, &state) {
+            return Ok(open);
+        }
         let stored = csu_protocol::store::Read::document(&self.storage, id)?;
-        Ok(self.read_by(id, &*self.access_of(id)?, stored))
+        let open = Rc::new(self.eyes().read(id, &access, stored, &self.lately.known(id)));
+        self.lately.put(state, Rc::clone(&open));
+        Ok(open)
     }
 
     /// What a document's entries say to this organisation by a graph of them.
     pub(super) fn read_by(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>) -> Open {
+        self.eyes().read(id, access, stored, &BTreeMap::new())
+    }
+
+    /// The eyes of this organisation.
+    pub(super) fn eyes(&self) -> Eyes {
+        Eyes { us: self.machine.organisation(), secrets: Arc::clone(self.keys.card_secrets()) }
+    }
+
+    /// What this organisation may do with a document of `owner`.
+    pub(super) fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
+        self.eyes().level(access, owner)
+    }
+
+    /// The standing under which this organisation may do something that takes `role`.
+    pub(super) fn standing(&self, document: &DocumentId, role: Role, what: &str) -> Result<EntryId, Problem> {
+        let access = self.access_of(document)?;
         let us = self.machine.organisation();
-        let reader = Reader { organisation: us, secrets: self.keys.card_secrets() };
-        let opened = reading::open(access, &stored, &reader);
+        access.standing_for(&us, role, now()).ok_or_else(|| {
+            let owner = access.owner().map_or_else(|| "its owner".to_owned(), |owner| self.organisation(&owner).to_string());
+            let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
+            Problem::denied(
+                format!("{what} takes the role {role} on this document, and this organisation has {has}"),
+                format!("ask {owner}, who can give it with `csu grant add {} YOU --role {role}`", document.short()),
+            )
+        })
+    }
+}
+
+/// Whoever reads: an organisation, with what opens the keys that were wrapped for it. Reads on any thread.
+#[derive(Debug, Clone)]
+pub(super) struct Eyes {
+    us: OrganisationId,
+    secrets: Arc<BTreeMap<u64, CardSecret>>,
+}
+
+impl Eyes {
+    /// What a document's entries say by a graph of them; some of their changes may be `known`.
+    pub(super) fn read(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>, known: &BTreeMap<EntryId, Change>) -> Open {
+        let reader = Reader { organisation: self.us, secrets: &self.secrets };
+        let opened = reading::open_knowing(access, &stored, &reader, known);
         let mut snapshot = opened.content.snapshot();
-        let owner = access.owner().unwrap_or(us);
+        let owner = access.owner().unwrap_or(self.us);
         if snapshot.kind.is_some_and(|kind| kind.sealed.is_some())
             && !opened.revisions.iter().any(|revision| revision.organisation == owner)
         {
@@ -149,24 +260,8 @@ impl Office {
         Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level }
     }
 
-    /// What this organisation may do with a document of `owner`.
-    pub(super) fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
-        let us = self.machine.organisation();
-        if owner == us { AccessLevel::Owner } else { access.role_now(&us, now()).map_or(AccessLevel::Former, AccessLevel::from) }
-    }
-
-    /// The standing under which this organisation may do something that takes `role`.
-    pub(super) fn standing(&self, document: &DocumentId, role: Role, what: &str) -> Result<EntryId, Problem> {
-        let access = self.access_of(document)?;
-        let us = self.machine.organisation();
-        access.standing_for(&us, role, now()).ok_or_else(|| {
-            let owner = access.owner().map_or_else(|| "its owner".to_owned(), |owner| self.organisation(&owner).to_string());
-            let has = access.role_now(&us, now()).map_or_else(|| "no role any more".to_owned(), |role| format!("the role {role}"));
-            Problem::denied(
-                format!("{what} takes the role {role} on this document, and this organisation has {has}"),
-                format!("ask {owner}, who can give it with `csu grant add {} YOU --role {role}`", document.short()),
-            )
-        })
+    fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {
+        if owner == self.us { AccessLevel::Owner } else { access.role_now(&self.us, now()).map_or(AccessLevel::Former, AccessLevel::from) }
     }
 }
 

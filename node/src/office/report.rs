@@ -16,6 +16,7 @@ impl Office {
                 organisation: self.organisation(&peer.organisation),
                 state: state_of(peer, connection),
                 syncing: connection == Some(Connection::Syncing),
+                left: self.left_from(&peer.organisation),
                 last_seen: self.storage.last_seen(&peer.organisation)?.map(Into::into),
                 since: Some(peer.since.into()),
                 declined: self.machine.usage(&peer.organisation).declined,
@@ -34,6 +35,11 @@ impl Office {
             let documents = count(unreconciled, "document", "documents");
             summary.push_str(&format!("; {documents} from a backup silent until a neighbour confirms"));
         }
+        let to_be_listed = self.storage.count_stale()?;
+        if to_be_listed > 0 {
+            let documents = usize::try_from(to_be_listed).unwrap_or(usize::MAX);
+            summary.push_str(&format!("; {} being listed", count(documents, "document is", "documents are")));
+        }
         Ok(Status {
             organisation: Identity { id: card.organisation, name: card.name.to_string(), kind: card.kind },
             device: card.device,
@@ -48,6 +54,7 @@ impl Office {
             log: self.storage.log_head()?.into(),
             outstanding_erasures,
             unreconciled,
+            to_be_listed,
             summary,
         })
     }

@@ -13,7 +13,7 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Kind, Means, ReviseError, Side, Step, Wanted};
+use csu_protocol::document::{Change, Content, Kind, Means, ReviseError, Side, Step, Wanted};
 use csu_protocol::entry::{Body, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
@@ -250,7 +250,7 @@ impl Office {
         }
         let change = Content::default().revise(&document, &[], &wanted).map_err(|error| revise_problem(&error))?;
         let epoch = self.start_epoch(&document, document.into(), &[])?;
-        self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), change.bytes())?;
+        self.publish_change(actor, &document, document.into(), &epoch, Vec::new(), &change)?;
         self.storage.close_draft(draft.number, &document, now())?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
         self.log_screened(actor, &document, screened)?;
@@ -324,7 +324,7 @@ impl Office {
         let deps = open.opened.entries_of(change.deps());
         let joined = deps.len();
         let epoch = self.current_epoch(document, under)?;
-        self.publish_change(actor, document, under, &epoch, deps, change.bytes())?;
+        self.publish_change(actor, document, under, &epoch, deps, &change)?;
         if let Some(draft) = draft {
             self.storage.close_draft(draft.number, document, now())?;
         }
@@ -345,9 +345,9 @@ impl Office {
         under: EntryId,
         (epoch, key): &(EntryId, csu_protocol::entry::EpochKey),
         deps: Vec<EntryId>,
-        change: &[u8],
+        change: &Change,
     ) -> Result<EntryId, Problem> {
-        let payload = RevisionPayload { at: now(), person: actor.person().map(str::to_owned), change: change.to_vec() };
+        let payload = RevisionPayload { at: now(), person: actor.person().map(str::to_owned), change: change.bytes().to_vec() };
         // What readers refuse must not be signed: sealing adds a length, a nonce, a tag and padding of at most an eighth.
         let sealed = payload.to_canonical().len();
         if sealed.saturating_add(sealed / 8).saturating_add(64) > limits::PAYLOAD_BYTES {
@@ -359,7 +359,9 @@ impl Office {
         // A graph that nobody looks at is changed in its place.
         drop(access);
         let entry = entry.map_err(|error| author_problem(&error))?;
-        self.publish(entry)
+        let id = self.publish(entry)?;
+        self.lately.made(id, change.clone());
+        Ok(id)
     }
 
     /// The epoch to seal under: one whose recipients are exactly today's readers, started if there is none.

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 mod barring;
 mod erasing;
 mod narrowing;
+mod showing;
 mod silence;
 
 struct Nowhere;
@@ -174,11 +175,11 @@ fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembere
     office.take(connected(1));
     office.settle().unwrap();
     let hello = Message::Hello { card: card.clone(), addresses: None, confirmed: false };
-    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(hello))));
+    office.take(Arrival::Frame(device, SessionNumber::new(1), 0, Ok(Box::new(hello))));
     office.settle().unwrap();
     assert!(office.machine.connection(&card.card().organisation).is_some());
     // A fault ends the first; the second is up before that is carried out.
-    office.take(Arrival::Frame(device, SessionNumber::new(1), Ok(Box::new(Message::Cards(Vec::new())))));
+    office.take(Arrival::Frame(device, SessionNumber::new(1), 0, Ok(Box::new(Message::Cards(Vec::new())))));
     office.take(connected(2));
     office.settle().unwrap();
     assert_eq!(office.machine.connection(&card.card().organisation).is_some(), office.sessions.contains_key(&device));

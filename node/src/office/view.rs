@@ -10,7 +10,7 @@ use crate::desk::{
     Problem, Reader, Recipient, ResponseLine, Withdrawal,
 };
 use crate::log_verb::LogVerb;
-use crate::storage::{Cursor, Draft, ListingFilter};
+use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
 use csu_protocol::access::Access;
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Fields, Kind, Means, Side};
@@ -29,15 +29,26 @@ impl Office {
             Some(text) => Some(text.parse::<Cursor>().map_err(|error| Problem::invalid("cursor", "not a cursor", error.to_string()))?),
             None => None,
         };
+        let search = match &query.search {
+            Some(text) => Some(text.parse::<SearchText>().map_err(|error| {
+                Problem::invalid(
+                    "search",
+                    error.to_string(),
+                    "give words, of which every one must be there; burg* stands for all that begin so",
+                )
+            })?),
+            None => None,
+        };
         let mut items = Vec::new();
-        if cursor.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
+        // What is not shared yet is not searched in.
+        if cursor.is_none() && search.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
             for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
                 if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) && self.silent_whole(&draft).is_none() {
                     items.push(self.draft_line(&draft)?);
                 }
             }
         }
-        let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone() };
+        let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone(), search };
         let page = self.storage.listing(&filter, limit, cursor)?;
         for line in page.items {
             if self.is_silent(&line.document) {

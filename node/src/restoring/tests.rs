@@ -235,10 +235,7 @@ fn a_backup_of_what_was_damaged_already_is_refused_and_the_phrase_alone_is_named
     storage.execute("INSERT INTO card (id, card, signature) VALUES (randomblob(32), x'00', zeroblob(64))", []).unwrap();
     storage.execute("INSERT INTO document (id) VALUES (randomblob(32))", []).unwrap();
     storage
-        .execute(
-            "INSERT INTO entry (document, id, plane, header, signature, received) VALUES (1, randomblob(32), 0, x'00', zeroblob(64), 0)",
-            [],
-        )
+        .execute("INSERT INTO entry (document, short, plane, header, signature, received) VALUES (1, 7, 0, x'00', zeroblob(64), 0)", [])
         .unwrap();
     drop(storage);
     backup_of(&old, None, &town.path().join("backup"));

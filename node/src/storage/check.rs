@@ -4,10 +4,11 @@
 
 use super::error::{Fault, StorageError};
 use super::log::chain::{self, LogHead, LogWalk};
-use super::open;
+use super::{entries, open};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, Part};
 use csu_protocol::id::Hash;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, params};
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use std::path::Path;
 const FINDINGS: usize = 100;
 /// Entries read in one step. Between steps the writer may reuse its log.
 const STEP: i64 = 256;
+/// The first version whose entries do not have their ids beside them.
+const WITH_SHORT_IDS: i64 = 9;
 /// Lines of the log in one step.
 const LOG_STEP: u32 = 10_000;
 
@@ -35,7 +38,7 @@ pub fn check_now(folder: &Path) -> Result<Vec<String>, StorageError> {
         let mut findings = Vec::new();
         structure(&db, &mut findings)?;
         references(&db, &mut findings)?;
-        entries(&db, &mut findings)?;
+        all_entries(&db, &mut findings)?;
         Ok(findings)
     };
     match run() {
@@ -106,14 +109,15 @@ fn references(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> 
 }
 
 /// Bytes that rot inside a row are nothing SQLite would notice: it keeps no checksums. Entries do.
-fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+fn all_entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
     let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let destroyed = match version {
         ..2 => "FALSE",
         2.. => "plane = 1 AND (SELECT destroyed FROM document WHERE document.key = entry.document) IS NOT NULL",
     };
+    let id = if version < WITH_SHORT_IDS { "substr(id, 1, 8)" } else { "short" };
     let mut statement =
-        db.prepare(&format!("SELECT key, id, header, payload, wraps, {destroyed} FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2"))?;
+        db.prepare(&format!("SELECT key, {id}, header, payload, wraps, {destroyed} FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2"))?;
     let mut last = i64::MIN;
     loop {
         let mut rows = statement.query(params![last, STEP])?;
@@ -121,10 +125,15 @@ fn entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
         while let Some(row) = rows.next()? {
             count += 1;
             last = row.get(0)?;
-            let (id, header): ([u8; 32], Vec<u8>) = (row.get(1)?, row.get(2)?);
+            let header: Vec<u8> = row.get(2)?;
+            let short = match row.get_ref(1)? {
+                ValueRef::Integer(short) => short,
+                ValueRef::Blob(bytes) => bytes.first_chunk().map_or(0, |beginning| i64::from_be_bytes(*beginning)),
+                ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => 0,
+            };
             let parts = (row.get::<_, Option<Vec<u8>>>(3)?, row.get::<_, Option<Vec<u8>>>(4)?);
             let parts = if row.get(5)? { Found::Destroyed(parts) } else { Found::Kept(parts) };
-            if let Some(finding) = entry(id, &header, &parts) {
+            if let Some(finding) = entry(short, &header, &parts) {
                 findings.push(format!("row {last} of table entry: {finding}"));
             }
             if findings.len() >= FINDINGS {
@@ -143,8 +152,8 @@ enum Found {
     Destroyed((Option<Vec<u8>>, Option<Vec<u8>>)),
 }
 
-fn entry(id: [u8; 32], header: &[u8], parts: &Found) -> Option<&'static str> {
-    if *Hash::of(header).as_bytes() != id {
+fn entry(short: i64, header: &[u8], parts: &Found) -> Option<&'static str> {
+    if entries::short(&Hash::of(header)) != short {
         return Some("its header is not the one its id is the hash of");
     }
     let Ok(header) = Header::from_canonical(header) else {

@@ -7,7 +7,8 @@ use csu_protocol::entry::{Header, Plane, SignedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::Signature;
 use csu_protocol::store::{Parts, StoredEntry};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite_migration::HookResult;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plane as a column.
@@ -18,52 +19,86 @@ const fn plane(plane: Plane) -> u8 {
     }
 }
 
+/// The beginning of an id, by which entries are found.
+pub(super) fn short(id: &Hash) -> i64 {
+    id.as_bytes().first_chunk().map_or(0, |beginning| i64::from_be_bytes(*beginning))
+}
+
 /// Appends an entry; one that is there already stays as it was.
 pub(super) fn insert(db: &Connection, document: &DocumentId, stored: &StoredEntry) -> Result<(), Fault> {
     let SignedEntry { header, signature, payload, wraps } = &stored.entry;
-    let id = EntryId::from(DocumentId::new(*Hash::of(header).as_bytes()));
+    let hash = Hash::of(header);
+    let id = EntryId::from(DocumentId::new(*hash.as_bytes()));
     let read = Header::from_canonical(header).map_err(|error| Fault::refused(format_args!("entry {id}: {error}")))?;
     if read.document.unwrap_or_else(|| id.into()) != *document {
         return Err(Fault::refused(format_args!("entry {id} belongs to another document than {document}")));
     }
-    let from = stored.from.as_ref().map(OrganisationId::as_bytes);
+    let short = short(&hash);
+    if db.prepare_cached("SELECT 1 FROM entry WHERE short = ?1 AND header = ?2")?.exists(params![short, header])? {
+        return Ok(());
+    }
+    let bringer = match &stored.from {
+        Some(organisation) => Some(key_of(db, "bringer", "organisation", organisation.as_bytes())?),
+        None => None,
+    };
     db.prepare_cached(
-        "INSERT INTO entry (document, id, plane, header, signature, payload, wraps, from_organisation, received)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO entry (document, short, plane, header, signature, payload, wraps, bringer, received)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
-        document_key(db, document)?,
-        id.as_bytes(),
+        key_of(db, "document", "id", document.as_bytes())?,
+        short,
         plane(read.plane()),
         header,
         signature.as_bytes(),
         payload,
         wraps,
-        from,
+        bringer,
         ms(stored.received)
     ])?;
     Ok(())
 }
 
-/// The small number of a document, which it gets with its first entry.
-fn document_key(db: &Connection, document: &DocumentId) -> Result<i64, Fault> {
-    let known =
-        db.prepare_cached("SELECT key FROM document WHERE id = ?1")?.query_row([document.as_bytes()], |row| row.get(0)).optional()?;
+/// The small number by which entries name a document or an organisation, which it gets with its first entry.
+fn key_of(db: &Connection, table: &str, column: &str, id: &[u8; 32]) -> Result<i64, Fault> {
+    let known = db.prepare_cached(&format!("SELECT key FROM {table} WHERE {column} = ?1"))?.query_row([id], |row| row.get(0)).optional()?;
     match known {
         Some(key) => Ok(key),
-        None => Ok(db.prepare_cached("INSERT INTO document (id) VALUES (?1)")?.insert([document.as_bytes()])?),
+        None => Ok(db.prepare_cached(&format!("INSERT INTO {table} ({column}) VALUES (?1)"))?.insert([id])?),
     }
 }
 
+/// Takes over the entries of a database whose entries had their ids beside them.
+pub(super) fn compact_existing(db: &Transaction<'_>) -> HookResult {
+    db.execute_batch(
+        "INSERT INTO bringer (organisation)
+         SELECT from_organisation FROM entry_with_ids WHERE from_organisation IS NOT NULL GROUP BY from_organisation ORDER BY min(key)",
+    )?;
+    let mut ids = db.prepare("SELECT key, id FROM entry_with_ids ORDER BY key")?;
+    let mut add = db.prepare(
+        "INSERT INTO entry (key, document, short, plane, header, signature, payload, wraps, bringer, received)
+         SELECT entry_with_ids.key, document, ?2, plane, header, signature, payload, wraps, bringer.key, received
+         FROM entry_with_ids LEFT JOIN bringer ON bringer.organisation = from_organisation WHERE entry_with_ids.key = ?1",
+    )?;
+    let mut rows = ids.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, id): (i64, [u8; 32]) = (row.get(0)?, row.get(1)?);
+        add.execute(params![key, short(&Hash::new(id))])?;
+    }
+    drop(rows);
+    drop((ids, add));
+    db.execute_batch("DROP TABLE entry_with_ids")?;
+    Ok(())
+}
+
 /// With whether the parts of the document's content were destroyed, which control entries do not have.
-const COLUMNS: &str = "key, id, header, signature, payload, wraps, from_organisation, received,
+const COLUMNS: &str = "key, short, header, signature, payload, wraps, received,
+    (SELECT organisation FROM bringer WHERE bringer.key = entry.bringer) AS brought_by,
     plane = 1 AND (SELECT destroyed FROM document WHERE document.key = entry.document) IS NOT NULL AS parts_destroyed";
 
 fn read(cells: &Cells<'_>) -> Result<StoredEntry, Fault> {
     let header: Vec<u8> = cells.get("header")?;
-    if cells.id("id", Hash::new)? != Hash::of(&header) {
-        return Err(cells.wrong("the header is not the one that the entry's id is the hash of"));
-    }
+    hash_of(cells, &header)?;
     Ok(StoredEntry {
         entry: SignedEntry {
             header,
@@ -72,9 +107,18 @@ fn read(cells: &Cells<'_>) -> Result<StoredEntry, Fault> {
             wraps: cells.get("wraps")?,
         },
         parts: if cells.get("parts_destroyed")? { Parts::Destroyed } else { Parts::Kept },
-        from: cells.id_or_null("from_organisation", OrganisationId::new)?,
+        from: cells.id_or_null("brought_by", OrganisationId::new)?,
         received: cells.ms("received")?,
     })
+}
+
+/// The hash of a header, if that is the one that was written.
+fn hash_of(cells: &Cells<'_>, header: &[u8]) -> Result<Hash, Fault> {
+    let hash = Hash::of(header);
+    if cells.get::<i64>("short")? == short(&hash) {
+        return Ok(hash);
+    }
+    Err(cells.wrong("the header is not the one that the entry's id is the hash of"))
 }
 
 /// All entries of a document, in the order they were written.
@@ -91,13 +135,17 @@ pub(super) fn of_document(db: &Connection, document: &DocumentId) -> Result<Vec<
 
 /// Those entries of a document that `ids` name, in the order they were written.
 pub(super) fn of_ids(db: &Connection, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, Fault> {
-    let mut statement =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE id = ?1 AND document = (SELECT key FROM document WHERE id = ?2)"))?;
+    let mut statement = db
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE short = ?1 AND document = (SELECT key FROM document WHERE id = ?2)"))?;
     let mut entries: BTreeMap<i64, StoredEntry> = BTreeMap::new();
     for id in ids {
-        let mut rows = statement.query(params![id.as_bytes(), document.as_bytes()])?;
+        let hash = Hash::new(*id.as_bytes());
+        let mut rows = statement.query(params![short(&hash), document.as_bytes()])?;
         while let Some(row) = rows.next()? {
-            entries.insert(row.get("key")?, read(&Cells::new("entry", row)?)?);
+            let stored = read(&Cells::new("entry", row)?)?;
+            if Hash::of(&stored.entry.header) == hash {
+                entries.insert(row.get("key")?, stored);
+            }
         }
     }
     Ok(entries.into_values().collect())
@@ -106,12 +154,13 @@ pub(super) fn of_ids(db: &Connection, document: &DocumentId, ids: &BTreeSet<Entr
 /// The ids of all entries of a plane of a document, in the order they were written.
 pub(super) fn ids(db: &Connection, document: &DocumentId, of: Plane) -> Result<Vec<EntryId>, Fault> {
     let mut statement = db.prepare_cached(
-        "SELECT key, id FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) AND plane = ?2 ORDER BY key",
+        "SELECT key, short, header FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) AND plane = ?2 ORDER BY key",
     )?;
     let mut rows = statement.query(params![document.as_bytes(), plane(of)])?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        ids.push(Cells::new("entry", row)?.id("id", EntryId::new)?);
+        let cells = Cells::new("entry", row)?;
+        ids.push(EntryId::new(*hash_of(&cells, &cells.get::<Vec<u8>>("header")?)?.as_bytes()));
     }
     Ok(ids)
 }

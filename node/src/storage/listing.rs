@@ -2,6 +2,7 @@
 
 use super::column::{Cells, ms};
 use super::error::Fault;
+use super::search::{self, SearchText};
 use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -40,6 +41,8 @@ pub struct ListingFilter {
     pub kind: Option<String>,
     /// Only this state.
     pub state: Option<String>,
+    /// Only what is found by this.
+    pub search: Option<SearchText>,
 }
 
 /// Where a list goes on: behind the line it was taken from. Stays good while documents change, but
@@ -105,12 +108,14 @@ pub(super) fn put(db: &Connection, line: &Listed) -> Result<(), Fault> {
 
 /// Removes a document's line.
 pub(super) fn remove(db: &Connection, document: &DocumentId) -> Result<(), Fault> {
+    search::put(db, document, None)?;
     db.prepare_cached("DELETE FROM listing WHERE document = ?1")?.execute([document.as_bytes()])?;
     Ok(())
 }
 
 /// Removes all lines.
 pub(super) fn clear(db: &Connection) -> Result<(), Fault> {
+    search::clear(db)?;
     db.prepare_cached("DELETE FROM listing")?.execute([])?;
     Ok(())
 }
@@ -137,13 +142,18 @@ pub(super) fn get(db: &Connection, document: &DocumentId) -> Result<Option<Liste
 pub(super) fn page(db: &Connection, filter: &ListingFilter, limit: u32, after: Option<Cursor>) -> Result<Page, Fault> {
     let mut statement = db.prepare_cached(&format!(
         "{COLUMNS} WHERE updated <= ?1 AND (updated < ?1 OR document > ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR state = ?4)
-         ORDER BY updated DESC, document LIMIT ?5"
+         {} ORDER BY updated DESC, document LIMIT ?5",
+        if filter.search.is_some() { "AND key IN (SELECT rowid FROM search WHERE search MATCH ?6)" } else { "" }
     ))?;
     // Without a cursor the list starts before the newest time and the least id that there can be.
     let (updated, document) =
         after.as_ref().map_or((i64::MAX, &[] as &[u8]), |cursor| (cursor.updated, cursor.document.as_bytes().as_slice()));
     // One more than asked for tells whether there is more.
-    let mut rows = statement.query(params![updated, document, filter.kind, filter.state, i64::from(limit).saturating_add(1)])?;
+    let most = i64::from(limit).saturating_add(1);
+    let mut rows = match filter.search.as_ref().map(SearchText::as_query) {
+        None => statement.query(params![updated, document, filter.kind, filter.state, most])?,
+        Some(text) => statement.query(params![updated, document, filter.kind, filter.state, most, text])?,
+    };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut page = Page::default();
     while let Some(row) = rows.next()? {

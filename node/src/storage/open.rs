@@ -1,5 +1,6 @@
 //! Opening: the file, who may read it, whose it is, and bringing it to this version.
 
+use super::entries;
 use super::error::{Fault, StorageError};
 use super::log::chain;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -16,9 +17,13 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
+
+/// How large a page is. Most rows are entries of about 1 kB: of pages of 4 KiB, which SQLite has by itself, a fifth would be left
+/// unused behind the last row that fits.
+const PAGE_BYTES: i64 = 8192;
 
 /// How long a statement waits for another connection, which only ever reads.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +41,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("unreconciled.sql")),
         M::up(include_str!("annex.sql")),
         M::up(include_str!("summary.sql")),
+        M::up_with_hook(concat!(include_str!("visible.sql"), include_str!("compact.sql")), entries::compact_existing),
     ])
 }
 
@@ -86,6 +92,25 @@ fn lock(folder: &Path) -> Result<Option<File>, StorageError> {
     taken.map_err(|error| StorageError::Unreachable { path, why: error.to_string() })
 }
 
+/// Gives a database the size of pages that this version wants: at once if it is new, else by writing it anew, which takes room
+/// and nobody beside. If that is not to be had it stays as it is.
+fn resize_pages(db: &Connection) -> Result<(), Fault> {
+    let bytes: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if bytes == PAGE_BYTES {
+        return Ok(());
+    }
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
+    if pages > 0 {
+        // Pages of a database with a log keep their size.
+        let anew = db.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).and_then(|()| db.execute_batch("VACUUM"));
+        if let Err(error) = anew {
+            tracing::warn!(%error, "the database keeps its smaller pages and takes more room than it could; the next start tries again");
+        }
+    }
+    Ok(())
+}
+
 /// Takes a file from everybody but its owner.
 fn keep_private(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
@@ -119,6 +144,7 @@ pub(super) fn recognise(db: &Connection, path: &Path) -> Result<(), StorageError
 }
 
 fn prepare(db: &mut Connection, max_pages: Option<u32>) -> Result<(), Fault> {
+    resize_pages(db)?;
     // With a log, readers do not wait for the writer; FULL brings each commit to the disk itself.
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {

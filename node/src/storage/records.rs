@@ -7,7 +7,7 @@ use super::{
     Cursor, Draft, DraftContent, DraftNumber, Kept, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine, OwnDates,
     Page, Storage, StorageError,
 };
-use super::{annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention};
+use super::{Words, annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention, search, stale};
 use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
 
@@ -100,7 +100,23 @@ impl Storage {
         self.write(|db| listing::put(db, line))
     }
 
-    /// Removes a document's line.
+    /// Replaces what is searched in of a document that has a line; none, and search does not find it.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_words(&mut self, document: &DocumentId, words: Option<&Words>) -> Result<(), StorageError> {
+        self.write(|db| search::put(db, document, words))
+    }
+
+    /// Merges the search index, so that nothing of what was removed is in it. Takes about as long as copying it.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn purge_words(&mut self) -> Result<(), StorageError> {
+        self.write(search::purge)
+    }
+
+    /// Removes a document's line, and what is searched in of it.
     ///
     /// # Errors
     /// When the disk fails. The caller rolls back.
@@ -147,6 +163,66 @@ impl Storage {
     /// When storage fails.
     pub fn counts(&self) -> Result<Counts, StorageError> {
         self.read(|db| Ok(Counts { documents: entries::count(db)?, drafts: drafts::count(db)?, unread: listing::count_unread(db)? }))
+    }
+}
+
+/// Documents whose line is older than their entries.
+impl Storage {
+    /// Notes that a document's line is older than its entries, and that it is not to be brought up to date before its content
+    /// came if it `waits`.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn mark_stale(&mut self, document: &DocumentId, waits: bool) -> Result<(), StorageError> {
+        self.write(|db| stale::mark(db, document, waits))
+    }
+
+    /// Notes that it is up to date.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn unmark_stale(&mut self, document: &DocumentId) -> Result<(), StorageError> {
+        self.write(|db| stale::unmark(db, document))
+    }
+
+    /// Notes that no document waits for its content any more.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn release_stale(&mut self) -> Result<(), StorageError> {
+        self.write(stale::release)
+    }
+
+    /// At most `limit` documents whose line is older than their entries and that do not wait, in the order in which they came.
+    ///
+    /// # Errors
+    /// When storage fails or a row does not decode.
+    pub fn stale(&self, limit: u32) -> Result<Vec<DocumentId>, StorageError> {
+        self.read(|db| stale::first(db, limit))
+    }
+
+    /// Whether a document's line is older than its entries.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn is_stale(&self, document: &DocumentId) -> Result<bool, StorageError> {
+        self.read(|db| stale::is(db, document))
+    }
+
+    /// Whether there are any that do not wait.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn has_stale(&self) -> Result<bool, StorageError> {
+        self.read(stale::any)
+    }
+
+    /// How many there are, those that wait among them.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn count_stale(&self) -> Result<u64, StorageError> {
+        self.read(stale::count)
     }
 }
 

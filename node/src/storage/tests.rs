@@ -5,6 +5,7 @@ mod damage;
 mod erasing;
 mod put_back;
 mod records;
+mod search;
 
 use super::*;
 use csu_protocol::access::{Access, Insertion};

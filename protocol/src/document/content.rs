@@ -255,6 +255,12 @@ impl Content {
         self.changes.contains_key(hash)
     }
 
+    /// A change that is part of the content.
+    #[must_use]
+    pub fn change(&self, hash: &ChangeHash) -> Option<&Change> {
+        self.changes.get(hash)
+    }
+
     /// The changes that have no part in the content, with the reasons.
     #[must_use]
     pub const fn left_out(&self) -> &BTreeMap<ChangeHash, LeftOut> {

@@ -58,6 +58,12 @@ impl Held {
         Arc::as_ptr(&self.summary.sharing)
     }
 
+    /// Whether any entry of its content has come.
+    #[must_use]
+    pub const fn has_content(&self) -> bool {
+        self.summary.content.is_some()
+    }
+
     /// Whether this node destroyed its content, for good.
     #[must_use]
     pub const fn is_destroyed(&self) -> bool {

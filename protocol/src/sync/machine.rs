@@ -179,6 +179,13 @@ impl Machine {
         })
     }
 
+    /// The connected organisations that are being caught up with, their devices, and how many parts of documents, each a
+    /// control or a content plane, are still to come from them as far as is known now.
+    pub fn catching_up(&self) -> impl Iterator<Item = (OrganisationId, DeviceId, usize)> + '_ {
+        let behind = self.sessions.values().filter(|session| session.is_live() && !session.is_in_sync());
+        behind.filter_map(|session| Some((session.organisation?, session.device, session.left())))
+    }
+
     /// Devices to stay connected with, and where each may be reached, best first.
     #[must_use]
     pub fn targets(&self) -> Vec<(DeviceId, Vec<Address>)> {

@@ -372,6 +372,15 @@ impl Session {
         self.is_live() && self.settled && !self.content_due && !self.unfinished && idle && self.open.is_empty() && self.wanted.is_empty()
     }
 
+    /// How many planes of documents this side lacks and knows of.
+    pub(super) fn left(&self) -> usize {
+        let round = match &self.round {
+            Round::Exchanging { needs, asked } => needs.len().saturating_add(asked.map_or(0, |(_, number)| number)),
+            Round::Idle | Round::Comparing { .. } => 0,
+        };
+        round.saturating_add(self.wanted.len()).saturating_add(self.open.len())
+    }
+
     /// Whether the last round began so lately that the next must wait. A clock that was set back
     /// holds nobody up.
     pub(super) fn is_early(&self, now: Timestamp) -> bool {

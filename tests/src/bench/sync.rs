@@ -57,6 +57,7 @@ const LARGE: &[(&str, &str)] = &[
     ("fresh_10k_visible_ms", "ms"),
     ("fresh_10k_visible_vs_floor", "ratio"),
     ("disk_ratio", "ratio"),
+    ("search_index_ratio", "ratio"),
 ];
 /// Among many documents of which nothing changes.
 const IDLE: &[(&str, &str)] = &[
@@ -130,17 +131,18 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
 }
 
 /// The values of [`SMALL`] and [`LARGE`].
-fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> (Vec<f64>, [f64; 10]) {
+fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> (Vec<f64>, [f64; 11]) {
     let counted = catch_up(small(size), Route::Counted, progress);
     let wire = counted.wire.unwrap_or_default() as f64 / fresh::compressed_bytes(&counted.bulletins) as f64;
     let few = median((0..size.runs).map(|_| catch_up(small(size), Route::Own, progress).durable).collect());
     let of_few = [vec![few, wire], beside(&counted.bulletins, few, size.runs, progress)].concat();
     drop(counted);
-    let Caught { durable, visible, database, bulletins, .. } = catch_up(size.fresh, Route::Own, progress);
+    let Caught { durable, visible, database, search, bulletins, .. } = catch_up(size.fresh, Route::Own, progress);
     progress("measuring the floor");
     let floor = Floor::measure(&bulletins, folder);
     let growth = durable / few * small(size) as f64 / size.fresh as f64;
-    let disk = database as f64 / fresh::signed_bytes(&bulletins) as f64;
+    let signed = fresh::signed_bytes(&bulletins) as f64;
+    let (disk, index) = ((database - search) as f64 / signed, search as f64 / signed);
     let payloads = fresh::payload_bytes(&bulletins) as f64;
     let large = [
         floor.verify,
@@ -153,6 +155,7 @@ fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -
         visible,
         visible / floor.visible(),
         disk,
+        index,
     ];
     (of_few, large)
 }

@@ -126,7 +126,7 @@ impl Office {
         Ok(givings.iter().map(|giving| check(giving).err()).collect())
     }
 
-    fn check_all_gives(&mut self, document: &DocumentId, givings: &[Giving]) -> Result<Open, Problem> {
+    fn check_all_gives(&mut self, document: &DocumentId, givings: &[Giving]) -> Result<std::rc::Rc<Open>, Problem> {
         self.standing(document, Role::Admin, "granting")?;
         let open = self.open_document(document)?;
         Self::check_audience(open.kind, &self.audience_with(document, &grants_of(givings))?)?;

@@ -10,6 +10,7 @@ use csu_protocol::document::{Content, Kind, Marking, Wanted, kind};
 use csu_protocol::entry::{Reason, Remark, ResponsePayload, RevisionPayload};
 use csu_protocol::reading;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()

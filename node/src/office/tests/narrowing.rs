@@ -72,7 +72,7 @@ fn what_is_foreseen_is_done_also_where_a_document_bears_the_marking_already() {
     let change = open.opened.content.revise(&document, &base, &wanted).unwrap();
     let deps = open.opened.entries_of(change.deps());
     let epoch = office.current_epoch(&document, document.into()).unwrap();
-    office.publish_change(&Actor::default(), &document, document.into(), &epoch, deps, change.bytes()).unwrap();
+    office.publish_change(&Actor::default(), &document, document.into(), &epoch, deps, &change).unwrap();
     office.settle().unwrap();
     let request =
         StepRequest { marking: Some("RED".to_owned()), narrow: true, assign: vec!["note=z".to_owned()], ..StepRequest::default() };

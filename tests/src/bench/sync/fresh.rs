@@ -2,7 +2,7 @@
 
 use super::bulletins::{Bulletin, ENTRIES, parts};
 use super::milliseconds;
-use super::nodes::{Eye, Filler, Held, Pair, check, database_bytes, patience, reroute};
+use super::nodes::{Eye, Filler, Held, Pair, check, database_bytes, patience, reroute, search_bytes};
 use crate::proxy::{Proxy, Transport};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -18,6 +18,8 @@ pub(super) struct Caught {
     pub(super) visible: f64,
     /// Bytes of its database afterwards, when it was stopped in good order.
     pub(super) database: u64,
+    /// Of these, bytes of the search index.
+    pub(super) search: u64,
     /// Bytes of all that went through the wire in both directions; none if the two were not joined by the proxy.
     pub(super) wire: Option<u64>,
     /// What was sent, to compare with.
@@ -71,7 +73,8 @@ pub(super) fn catch_up(bulletins: u64, route: Route, progress: &mut dyn FnMut(&s
     drop(eye);
     pair.stop();
     progress(&format!("durable after {durable:.0} ms, listed after {visible:.0} ms"));
-    Caught { durable, visible, database: database_bytes(&pair.neighbour), wire, bulletins: written }
+    let (database, search) = (database_bytes(&pair.neighbour), search_bytes(&pair.neighbour));
+    Caught { durable, visible, database, search, wire, bulletins: written }
 }
 
 /// Bytes of all entries.

@@ -1,0 +1,299 @@
+//! Making what people see of documents beside the receiving.
+//!
+//! ```text
+//!   entries of many documents ─► one commit: entries, log, "stale" ─► Work, on other threads ─► Made ─► one commit: lines, words
+//!   entries of a few, or our own ─► one commit: entries, log, lines, words
+//! ```
+//!
+//! What is stale stands in the database, so nothing is forgotten, and only what is under way stands in memory. A document that
+//! changes while work on it is under way is worked on again: what was made of it before is dropped. So no older line replaces a
+//! newer one, and what was erased or fell silent meanwhile stays so.
+
+use super::listing::{Shown, shown};
+use super::opening::Eyes;
+use super::{Office, OfficeError, now};
+use crate::storage::{Beside, StorageError};
+use csu_protocol::access::Access;
+use csu_protocol::id::DocumentId;
+use csu_protocol::store::{Parts, Read, StoredEntry};
+use csu_protocol::sync::Held;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// So many documents that came from neighbours are listed in the commit that keeps their entries; of more none is.
+const LIVE: usize = 4;
+/// Documents that one thread works on before it hands over what it made.
+const BATCH: usize = 32;
+/// How long nothing is begun after something went wrong.
+const REST: Duration = Duration::from_secs(5);
+/// So long after many documents came more are expected: those who check and keep them have the cores first.
+const POURING: Duration = Duration::from_millis(50);
+/// How often a batch is begun meanwhile, so that lists follow.
+const TRICKLE: Duration = Duration::from_millis(200);
+
+/// How soon people want to see a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Haste {
+    /// It came with others, from a neighbour that has much to tell.
+    Bulk,
+    /// A neighbour that was up to date sent it as it happened.
+    Live,
+    /// It was done here.
+    Now,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub(super) struct Showing {
+    /// Documents under way, and whether they changed since their work began.
+    under_way: BTreeMap<DocumentId, bool>,
+    /// Batches under way.
+    batches: usize,
+    /// There may be stale documents that are not under way.
+    more: bool,
+    /// Documents may wait for their content.
+    waiting: bool,
+    /// Nothing is begun before.
+    rest_until: Option<Instant>,
+    /// When many documents came last.
+    poured: Option<Instant>,
+    /// When the last batch was begun.
+    begun: Option<Instant>,
+    /// Connections that are not in use.
+    idle: Vec<Beside>,
+}
+
+impl Showing {
+    /// Whether many documents are coming.
+    fn is_pouring(&self) -> bool {
+        self.poured.is_some_and(|poured| poured.elapsed() < POURING)
+    }
+
+    /// Before when no batch is begun.
+    fn not_before(&self) -> Option<Instant> {
+        let poured = self.poured.map(|poured| poured + POURING);
+        let trickle = self.begun.map(|begun| begun + TRICKLE);
+        let calm = if self.is_pouring() { poured.into_iter().chain(trickle).min() } else { None };
+        self.rest_until.into_iter().chain(calm).max().filter(|until| Instant::now() < *until)
+    }
+}
+
+/// Documents to be read, on any thread.
+#[derive(Debug)]
+pub struct Work {
+    documents: Vec<DocumentId>,
+    eyes: Eyes,
+    folder: PathBuf,
+    beside: Option<Beside>,
+}
+
+/// What was made of them.
+#[derive(Debug)]
+pub struct Made {
+    of: Vec<(DocumentId, Outcome)>,
+    beside: Option<Beside>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Shown(Box<Shown>),
+    /// Its content was destroyed meanwhile.
+    Gone,
+    /// It cannot be shown, ever.
+    Unreadable(String),
+    /// It could not be read now.
+    Failed(String),
+}
+
+impl Work {
+    /// The same of a folder where nothing is.
+    #[cfg(test)]
+    pub(super) fn somewhere_else(self, folder: &str) -> Self {
+        Self { folder: PathBuf::from(folder), beside: None, ..self }
+    }
+
+    /// Reads the documents.
+    #[must_use]
+    pub fn run(self) -> Made {
+        let opened = match self.beside {
+            Some(beside) => Ok(beside),
+            None => Beside::open(&self.folder),
+        };
+        match opened {
+            Ok(beside) => {
+                let made = |document: DocumentId| {
+                    // A document that a fault of this program chokes on keeps no other from being shown.
+                    let outcome = catch_unwind(AssertUnwindSafe(|| make(&beside, &self.eyes, &document)));
+                    (document, outcome.unwrap_or_else(|_| Outcome::Unreadable("csu failed on it; please report this".to_owned())))
+                };
+                let of = self.documents.into_iter().map(made).collect();
+                Made { of, beside: Some(beside) }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                Made { of: self.documents.into_iter().map(|document| (document, Outcome::Failed(why.clone()))).collect(), beside: None }
+            }
+        }
+    }
+}
+
+fn make(beside: &Beside, eyes: &Eyes, document: &DocumentId) -> Outcome {
+    let stored = match beside.document(document) {
+        Ok(stored) => stored,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    if stored.iter().any(|stored| stored.parts == Parts::Destroyed) {
+        return Outcome::Gone;
+    }
+    match graph(&stored) {
+        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, stored, &BTreeMap::new())))),
+        Err(error) => Outcome::Unreadable(error.to_string()),
+    }
+}
+
+/// The graph of entries that were sound, and their authors known, when they were written.
+fn graph(stored: &[StoredEntry]) -> Result<Access, csu_protocol::entry::EntryError> {
+    let mut access = Access::default();
+    for stored in stored {
+        access.insert(stored.entry.clone().reopen()?, |_, _| true);
+    }
+    Ok(access)
+}
+
+impl Office {
+    /// Shows what changed: in the open group of writes if that is little, else later.
+    pub(super) fn show_changed(&mut self, changed: BTreeMap<DocumentId, Haste>) -> Result<(), OfficeError> {
+        let came = changed.values().filter(|haste| **haste != Haste::Now).count();
+        // A few that come while many wait are a part of these, unless a neighbour that was up to date sent them.
+        let waits = |haste: Haste, is_late: bool| came > LIVE || (haste == Haste::Bulk && is_late);
+        let is_late = changed.values().any(|haste| *haste == Haste::Bulk) && self.storage.has_stale()?;
+        for (document, haste) in changed {
+            self.watch_ends(&document);
+            self.watch_changed(&document, now())?;
+            if haste == Haste::Now || self.is_gone(&document) || !waits(haste, is_late) {
+                self.list_again(&document)?;
+            } else if !self.is_silent(&document) {
+                let waits = haste == Haste::Bulk && self.awaits_content(&document);
+                self.storage.mark_stale(&document, waits)?;
+                self.showing.waiting |= waits;
+                self.showing.poured = Some(Instant::now());
+                self.outdate(&document);
+            }
+        }
+        self.release_waiting()
+    }
+
+    /// Whether of a document that is being caught up with nothing but who may do what has come.
+    fn awaits_content(&self, document: &DocumentId) -> bool {
+        self.machine.document(document).is_some_and(|held| !held.has_content())
+    }
+
+    /// Lets documents wait for their content no longer than a neighbour is caught up with.
+    fn release_waiting(&mut self) -> Result<(), OfficeError> {
+        if self.showing.waiting && self.machine.catching_up().next().is_none() {
+            self.storage.release_stale()?;
+            self.showing.waiting = false;
+            self.showing.more = true;
+        }
+        Ok(())
+    }
+
+    /// Takes up what was left when the node stopped.
+    pub(super) fn recall_stale(&mut self) -> Result<(), OfficeError> {
+        self.storage.release_stale()?;
+        self.showing.more = true;
+        Ok(())
+    }
+
+    /// What is being made of a document is out of date.
+    pub(super) fn outdate(&mut self, document: &DocumentId) {
+        self.showing.more = true;
+        if let Some(changed) = self.showing.under_way.get_mut(document) {
+            *changed = true;
+        }
+    }
+
+    /// As if a while had passed since many documents came.
+    #[cfg(test)]
+    pub(super) fn let_calm_return(&mut self) {
+        (self.showing.poured, self.showing.begun) = (None, None);
+    }
+
+    /// Begins nothing for a while.
+    pub(super) fn rest_from_showing(&mut self) {
+        self.showing.rest_until = Some(Instant::now() + REST);
+        self.showing.more = true;
+    }
+
+    /// How long until more may be begun; none if that is not what is waited for.
+    pub(super) fn show_in(&self) -> Option<Duration> {
+        let until = self.showing.not_before().filter(|_| self.showing.more)?;
+        Some(until.saturating_duration_since(Instant::now()))
+    }
+
+    /// The next documents to be read on another thread, if there are any, and fewer than `most` batches under way. To be called
+    /// when nothing is uncommitted.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn next_work(&mut self, most: usize) -> Result<Option<Work>, StorageError> {
+        let most = if self.showing.is_pouring() { 1 } else { most };
+        let waits = self.showing.not_before().is_some() || self.showing.batches >= most;
+        if !self.showing.more || waits || self.storage.is_dirty() {
+            return Ok(None);
+        }
+        (self.showing.rest_until, self.showing.begun) = (None, Some(Instant::now()));
+        let under_way = &self.showing.under_way;
+        let limit = u32::try_from(under_way.len().saturating_add(BATCH)).unwrap_or(u32::MAX);
+        let stale = self.storage.stale(limit)?.into_iter();
+        let documents: Vec<DocumentId> = stale.filter(|document| !under_way.contains_key(document)).take(BATCH).collect();
+        if documents.is_empty() {
+            self.showing.more = false;
+            return Ok(None);
+        }
+        self.showing.under_way.extend(documents.iter().map(|document| (*document, false)));
+        self.showing.batches = self.showing.batches.saturating_add(1);
+        let (eyes, folder) = (self.eyes(), self.config.data.clone());
+        Ok(Some(Work { documents, eyes, folder, beside: self.showing.idle.pop() }))
+    }
+
+    /// Takes what was made, in the open group of writes.
+    pub fn take_made(&mut self, Made { of, beside }: Made) {
+        self.showing.batches = self.showing.batches.saturating_sub(1);
+        self.showing.idle.extend(beside);
+        for (document, outcome) in of {
+            // Whatever becomes of it, there may be work on it again.
+            self.showing.more = true;
+            if self.showing.under_way.remove(&document) == Some(false)
+                && let Err(error) = self.put_made(&document, outcome)
+            {
+                tracing::warn!(%error, "could not list");
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    fn put_made(&mut self, document: &DocumentId, outcome: Outcome) -> Result<(), OfficeError> {
+        match outcome {
+            Outcome::Shown(shown) if !self.is_silent(document) && !self.is_gone(document) => {
+                let before = self.storage.listed(document)?;
+                self.put_shown(*shown, before.as_ref())?;
+            }
+            // Whatever stands for it instead.
+            Outcome::Shown(_) | Outcome::Gone => return self.list_again(document),
+            Outcome::Unreadable(why) => tracing::warn!(document = %document.short(), why, "could not list"),
+            Outcome::Failed(why) => {
+                tracing::warn!(document = %document.short(), why, "could not be read to be listed; it is tried again");
+                self.rest_from_showing();
+                return Ok(());
+            }
+        }
+        Ok(self.storage.unmark_stale(document)?)
+    }
+
+    fn is_gone(&self, document: &DocumentId) -> bool {
+        self.machine.document(document).is_none_or(|held: &Held| held.is_destroyed() || held.sharing().is_erased())
+    }
+}

@@ -1,0 +1,131 @@
+//! Lists and search behind what is kept.
+
+use super::*;
+use crate::desk::{DocumentQuery, ErasureRequest};
+use crate::storage::Beside;
+use csu_protocol::entry::Reason;
+use csu_protocol::id::DocumentId;
+
+const MANY: usize = 6;
+
+/// An office with guides of its own, and one that has them as if a neighbour had just brought them all.
+fn with_guides() -> (tempfile::TempDir, Office, Vec<DocumentId>) {
+    let (folder, mut office, _) = office();
+    let actor = Actor::default();
+    let mut guides = Vec::new();
+    for number in 0..MANY {
+        let assign = [format!("title=Gates {number}"), format!("problem=Alley{number}"), "summary=Hinges".to_owned()];
+        let assign = [assign.to_vec(), vec!["evidenceBasis=claim".to_owned()]].concat();
+        let request = DraftRequest { kind: "guide".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
+        let draft = office.draft(&actor, request).unwrap();
+        guides.push(office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap().id.unwrap());
+        office.settle().unwrap();
+    }
+    office.storage.clear_listing().unwrap();
+    come(&mut office, &guides);
+    // More may be coming: what they need comes first.
+    assert!(office.next_work(1).unwrap().is_none() && office.show_in().unwrap() <= std::time::Duration::from_millis(50));
+    office.let_calm_return();
+    (folder, office, guides)
+}
+
+fn come(office: &mut Office, guides: &[DocumentId]) {
+    for guide in guides {
+        office.change(*guide, Haste::Bulk);
+    }
+    office.settle().unwrap();
+}
+
+/// The titles that a search finds; all that are listed if it is for nothing.
+fn found(office: &mut Office, search: &str) -> Vec<String> {
+    let search = (!search.is_empty()).then(|| search.to_owned());
+    let page = office.documents(&Actor::default(), DocumentQuery { search, ..DocumentQuery::default() }).unwrap();
+    let mut titles: Vec<String> = page.items.into_iter().map(|line| line.title).collect();
+    titles.sort();
+    titles
+}
+
+fn work(office: &mut Office) {
+    while let Some(work) = office.next_work(1).unwrap() {
+        office.take_made(work.run());
+        office.settle().unwrap();
+    }
+}
+
+#[test]
+fn documents_that_come_together_are_kept_at_once_and_listed_and_found_soon_also_after_a_crash() {
+    let (folder, mut office, guides) = with_guides();
+    assert!(found(&mut office, "").is_empty());
+    assert_eq!(office.report().unwrap().to_be_listed, MANY as u64);
+    // Who names one sees it as it is.
+    assert_eq!(office.document(&Actor::default(), &guides[2].to_string()).unwrap().title, "Gates 2");
+    office.settle().unwrap();
+    assert_eq!(found(&mut office, ""), ["Gates 2"]);
+    let begun = office.next_work(1).unwrap();
+    assert!(begun.is_some() && office.next_work(1).unwrap().is_none(), "no more than one batch at a time");
+    drop((begun, office));
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    work(&mut office);
+    assert_eq!((found(&mut office, "").len(), found(&mut office, "alley3 gates")), (MANY, vec!["Gates 3".to_owned()]));
+    assert_eq!(found(&mut office, "ALLEY*").len(), MANY);
+    assert_eq!(office.report().unwrap().to_be_listed, 0);
+}
+
+#[test]
+fn a_few_documents_that_come_are_listed_in_the_commit_that_keeps_them() {
+    let (_folder, mut office, guides) = with_guides();
+    work(&mut office);
+    office.storage.clear_listing().unwrap();
+    come(&mut office, &guides[..2]);
+    assert_eq!(found(&mut office, "hinges"), ["Gates 0", "Gates 1"]);
+}
+
+#[test]
+fn what_was_made_of_a_document_before_it_changed_replaces_nothing() {
+    let (_folder, mut office, guides) = with_guides();
+    let actor = Actor::default();
+    let early = office.next_work(1).unwrap().unwrap().run();
+    let change = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    let verb =
+        office.show_document(&guides[0]).unwrap().steps.iter().find(|verb| *verb != "withdraw" && *verb != "retire").unwrap().clone();
+    office.step(&actor, &guides[0].to_string(), &verb, change).unwrap();
+    office.settle().unwrap();
+    office.take_made(early);
+    office.settle().unwrap();
+    work(&mut office);
+    assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
+}
+
+#[test]
+fn what_was_made_of_a_document_before_it_was_erased_is_dropped() {
+    let (folder, mut office, guides) = with_guides();
+    let early = office.next_work(1).unwrap().unwrap().run();
+    office.erase(&Actor::default(), &guides[1].to_string(), ErasureRequest { why: Reason::Legal }).unwrap();
+    office.settle().unwrap();
+    office.take_made(early);
+    office.settle().unwrap();
+    work(&mut office);
+    assert!(found(&mut office, "alley1").is_empty() && found(&mut office, "alley2").len() == 1);
+    let said = |word: &str| {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.into_iter().any(|bytes| bytes.windows(word.len()).any(|part| part == word.as_bytes()))
+    };
+    assert!(said("Alley2") && !said("Alley1") && !said("Gates 1"));
+    // And what is begun after it was.
+    office.storage.mark_stale(&guides[1], false).unwrap();
+    office.outdate(&guides[1]);
+    office.settle().unwrap();
+    work(&mut office);
+    assert!(found(&mut office, "alley1").is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_now_is_tried_again_and_not_at_once() {
+    let (_folder, mut office, _) = with_guides();
+    let work_of = office.next_work(1).unwrap().unwrap();
+    assert!(Beside::open(std::path::Path::new("/nonexistent")).is_err());
+    office.take_made(work_of.somewhere_else("/nonexistent").run());
+    office.settle().unwrap();
+    assert!(office.next_work(1).unwrap().is_none() && office.show_in().is_some());
+    assert_eq!(office.report().unwrap().to_be_listed, MANY as u64);
+}
