@@ -20,6 +20,7 @@ use std::panic::catch_unwind;
 use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Requests that wait for the office.
 const JOBS: usize = 64;
@@ -208,10 +209,13 @@ async fn work(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut arrivals = receive(events, cores);
     let mut making = JoinSet::new();
+    let mut wake = wake_at(&office);
     while !office.is_stopping() {
         while let Some(work) = office.next_work(cores).map_err(OfficeError::from)? {
             making.spawn_blocking(move || work.run());
         }
+        // Kept over whatever comes meanwhile: who sends without a pause must not keep the clock of all others from going on.
+        wake = wake.min(wake_at(&office));
         tokio::select! {
             job = jobs.recv() => match job {
                 Some(job) => office.answer(job)?,
@@ -232,9 +236,10 @@ async fn work(
                 }
                 settle(&mut office)?;
             }
-            () = tokio::time::sleep(office.wake_in()) => {
+            () = tokio::time::sleep_until(wake) => {
                 office.tick();
                 settle(&mut office)?;
+                wake = wake_at(&office);
             }
             found = finished(&mut check) => {
                 check = None;
@@ -256,6 +261,12 @@ async fn work(
     // They read the database, which is about to be closed; what they make is made again after the next start.
     while making.join_next().await.is_some() {}
     Ok(office)
+}
+
+/// When time is to be let pass.
+fn wake_at(office: &Office) -> Instant {
+    let now = Instant::now();
+    now.checked_add(office.wake_in()).unwrap_or(now)
 }
 
 /// What peers sent is not lost if it cannot be stored now: it was not acknowledged, and they offer it again.
@@ -336,5 +347,68 @@ fn check_one(event: Event) -> Arrival {
     match catch_unwind(|| Message::receive(&bytes)) {
         Ok(message) => Arrival::Frame(device, session, bytes.len(), message.map(Box::new)),
         Err(_) => Arrival::Event(Event::Sent { device, session, frames: 0 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::keys::Birth;
+    use crate::network::{Cause, SendError, SessionNumber, Sessions, Strangers, Target, TicketError};
+    use csu_protocol::id::DeviceId;
+    use csu_protocol::identity::{InvitationSecret, Name, OrganisationKind};
+    use csu_protocol::store::{Invitation, Write};
+    use csu_protocol::time::Timestamp;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    use zeroize::Zeroizing;
+
+    struct Nowhere;
+
+    impl Sessions for Nowhere {
+        fn try_send(&self, _: &DeviceId, _: SessionNumber, _: Vec<u8>) -> Result<(), SendError> {
+            Ok(())
+        }
+
+        fn disconnect(&self, _: &DeviceId, _: Cause) {}
+
+        fn set_peers(&self, _: Vec<Target>) {}
+
+        fn set_strangers(&self, _: Strangers) {}
+
+        fn dial_ticket(&self, _: &DeviceId, _: &[String]) -> Result<(), TicketError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_without_a_pause_does_not_keep_time_from_passing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let expires = Timestamp::from_ms(u64::try_from(now).unwrap()).plus_ms(200);
+        storage.apply(&Write::Invitation(Invitation { secret: InvitationSecret::from_bytes([1; 32]), expires })).unwrap();
+        storage.commit().unwrap();
+        let config = Config::load(&Flags { data: Some(folder.path().to_owned()), ..Flags::default() }, []).unwrap();
+        let name = Name::new("Brixton").unwrap();
+        let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name, OrganisationKind::Union).unwrap();
+        let network = Box::new(Nowhere);
+        let office = Office::open(birth.keys, config, storage, network, Vec::new(), IntegrityResult::Ok, None).unwrap();
+
+        let (_desk, jobs) = DeskHandle::channel(1);
+        let ((events, taken), (stop, stopped)) = (mpsc::channel(8), mpsc::channel(1));
+        let flood = async move {
+            let until = Instant::now() + Duration::from_millis(1500);
+            while Instant::now() < until {
+                events.send(Event::StoppedListening { address: String::new() }).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            stop.send(()).await.unwrap();
+            events
+        };
+        let (office, _events) = tokio::join!(work(office, jobs, taken, stopped, None), flood);
+        office.unwrap().close().unwrap();
+        let storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
+        assert!(storage.start().unwrap().invitations.is_empty());
     }
 }

@@ -17,7 +17,7 @@ use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Body, Grant, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
-use csu_protocol::store::Write;
+use csu_protocol::store::{Parts, StoredEntry, Write};
 use zeroize::Zeroizing;
 
 mod barring;
@@ -309,4 +309,36 @@ fn a_role_that_ends_is_taken_back_by_the_owner_and_what_was_given_below_it_goes_
     office.tick();
     office.settle().unwrap();
     assert_eq!(office.access_of(&document).unwrap().len(), entries);
+}
+
+#[test]
+fn a_database_without_what_documents_come_to_is_brought_up_once_and_counts_what_each_neighbour_brought() {
+    let (folder, mut office, [police, council]) = office();
+    let us = office.machine.organisation();
+    let (mut documents, mut brought) = (Vec::new(), 0);
+    for (seed, owner, by) in [(3, police, Some(council)), (4, council, Some(police)), (4, council, None)] {
+        let nonce = u8::try_from(documents.len()).unwrap();
+        let key = DeviceKey::from_seed(&[seed; 32]);
+        let entropy = &mut Entropy::from_seed([nonce; 32]);
+        let genesis = author::genesis(owner, Signer::Device(&key), vec![given(us, Role::Read)], entropy).unwrap();
+        let (document, entry) = (genesis.document(), genesis.into_signed());
+        brought += if by == Some(council) { entry.size() as u64 } else { 0 };
+        let stored = StoredEntry { entry, parts: Parts::Kept, from: by, received: now() };
+        office.storage.apply(&Write::Entry { document, stored }).unwrap();
+        documents.push(document);
+    }
+    office.close().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join(crate::storage::FILE)).unwrap();
+    db.execute_batch("DELETE FROM summary; DELETE FROM sharing; DELETE FROM brought").unwrap();
+    drop(db);
+    let mut before = None;
+    for _ in 0..2 {
+        let office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+        assert_eq!(office.machine.usage(&council).strangers, brought);
+        let start = office.storage.start().unwrap();
+        assert!(start.documents.values().all(Option::is_some) && start.documents.len() == documents.len());
+        assert!(before.is_none_or(|before| before == start.documents));
+        before = Some(start.documents);
+        office.close().unwrap();
+    }
 }
