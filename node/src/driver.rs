@@ -29,8 +29,10 @@ const CHECKED: usize = 32;
 const CHECKED_BYTES: usize = 512 * 1024;
 /// Lots of frames that are checked or wait for the office, beside one for each core.
 const LOTS: usize = 2;
-/// Arrivals whose writes share one commit.
+/// Arrivals whose writes share one commit, and the bytes of frames after which no further lot is taken: until then their entries
+/// stand in memory, and whoever asks waits.
 const GROUP: usize = 256;
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// How long requests under way may take when the node stops.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -223,9 +225,10 @@ async fn work(
             },
             lot = arrivals.recv() => {
                 let Some(lot) = lot else { return Err(DriverError::Ended("the network")) };
-                let mut taken = take(&mut office, lot);
-                while taken < GROUP && let Ok(lot) = arrivals.try_recv() {
-                    taken = taken.saturating_add(take(&mut office, lot));
+                let mut group = Group::default();
+                group.take(&mut office, lot);
+                while !group.is_full() && let Ok(lot) = arrivals.try_recv() {
+                    group.take(&mut office, lot);
                 }
                 settle(&mut office)?;
             }
@@ -287,12 +290,31 @@ async fn finished(check: &mut Option<Check>) -> Result<Checked, tokio::task::Joi
     }
 }
 
-fn take(office: &mut Office, lot: Vec<Arrival>) -> usize {
-    let arrivals = lot.len();
-    for arrival in lot {
-        office.take(arrival);
+/// What is taken before the next commit.
+#[derive(Default)]
+struct Group {
+    arrivals: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn take(&mut self, office: &mut Office, lot: Vec<Arrival>) {
+        for arrival in lot {
+            self.count(&arrival);
+            office.take(arrival);
+        }
     }
-    arrivals
+
+    const fn count(&mut self, arrival: &Arrival) {
+        self.arrivals = self.arrivals.saturating_add(1);
+        if let Arrival::Frame(_, _, bytes, _) = arrival {
+            self.bytes = self.bytes.saturating_add(*bytes);
+        }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.arrivals >= GROUP || self.bytes >= GROUP_BYTES
+    }
 }
 
 /// What the network tells, in its order, frames checked: on as many threads as there are cores, ahead of the office by a few lots.
@@ -410,5 +432,68 @@ mod tests {
         office.unwrap().close().unwrap();
         let storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
         assert!(storage.start().unwrap().invitations.is_empty());
+    }
+
+    fn frame(bytes: usize) -> Event {
+        Event::Frame { device: DeviceId::new([1; 32]), session: SessionNumber::new(1), bytes: vec![0; bytes] }
+    }
+
+    /// What arrives of so many frames of so many bytes, in lots.
+    async fn arrive(frames: usize, bytes: usize) -> Vec<Vec<Arrival>> {
+        let (sender, events) = mpsc::channel(16);
+        let mut lots = receive(events, 2);
+        tokio::spawn(async move {
+            for _ in 0..frames {
+                sender.send(frame(bytes)).await.unwrap();
+            }
+        });
+        let mut arrived = Vec::new();
+        while let Some(lot) = lots.recv().await {
+            arrived.push(lot);
+        }
+        arrived
+    }
+
+    #[tokio::test]
+    async fn frames_as_large_as_there_are_fill_a_lot_and_a_group_long_before_there_are_many() {
+        let lots = arrive(12, limits::MESSAGE_BYTES).await;
+        assert_eq!(lots.iter().map(Vec::len).collect::<Vec<_>>(), [1; 12]);
+        let mut group = Group::default();
+        group.count(&lots[0][0]);
+        assert!(group.is_full());
+    }
+
+    #[tokio::test]
+    async fn of_small_frames_none_is_lost_and_a_group_takes_many() {
+        let lots = arrive(1000, 10).await;
+        assert_eq!(lots.iter().map(Vec::len).sum::<usize>(), 1000);
+        assert!(lots.iter().all(|lot| lot.len() <= CHECKED));
+        let mut group = Group::default();
+        lots.iter().flatten().take(GROUP).for_each(|arrival| group.count(arrival));
+        assert!(group.is_full() && group.bytes < GROUP_BYTES);
+    }
+
+    #[tokio::test]
+    async fn frames_are_taken_in_the_order_in_which_they_came_whichever_is_checked_first() {
+        let (sender, events) = mpsc::channel(16);
+        let mut lots = receive(events, 4);
+        tokio::spawn(async move {
+            for number in 0..200_usize {
+                // Large ones take longer.
+                sender.send(frame(if number % 7 == 3 { 400_000 + number } else { number + 1 })).await.unwrap();
+                sender.send(Event::StoppedListening { address: number.to_string() }).await.unwrap();
+            }
+        });
+        let mut seen = Vec::new();
+        while let Some(lot) = lots.recv().await {
+            for arrival in lot {
+                match arrival {
+                    Arrival::Frame(_, _, bytes, _) => seen.push((bytes - 1) % 400_000 + usize::from(bytes > 400_000)),
+                    Arrival::Event(Event::StoppedListening { address }) => assert_eq!(seen.last().unwrap().to_string(), address),
+                    Arrival::Event(_) => {}
+                }
+            }
+        }
+        assert_eq!(seen, (0..200).collect::<Vec<_>>());
     }
 }

@@ -5,7 +5,7 @@ use super::opening::Open;
 use super::{Office, OfficeError};
 use crate::desk::Problem;
 use crate::storage::{Listed, Words};
-use csu_protocol::id::DocumentId;
+use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::reading::OpenRevision;
 use csu_protocol::time::Timestamp;
 
@@ -24,6 +24,27 @@ enum Part {
     OfNone,
     /// What cannot be read now may be known from before.
     Unknown,
+}
+
+impl Shown {
+    /// An annex, and what it is a part of.
+    pub(super) const fn part(&self) -> Option<(DocumentId, DocumentId)> {
+        match self.part {
+            Part::Of(whole) => Some((self.line.document, whole)),
+            Part::OfNone | Part::Unknown => None,
+        }
+    }
+
+    /// Whose it is.
+    pub(super) const fn owner(&self) -> OrganisationId {
+        self.line.owner
+    }
+
+    /// What people saw before is no news. So a line that is made anew though nothing came, such as after a new version of the
+    /// database, stays read.
+    pub(super) fn compare(&mut self, before: &Listed) {
+        self.line.unread &= Listed { unread: true, ..before.clone() } != self.line;
+    }
 }
 
 impl Office {

@@ -61,6 +61,11 @@ pub(super) struct Showing {
     poured: Option<Instant>,
     /// When the last batch was begun.
     begun: Option<Instant>,
+    /// The last document of that batch. The next goes on behind it, so that those which change all the time, or cannot be read,
+    /// keep no others from being shown.
+    last: Option<DocumentId>,
+    /// Some could not be read since it was begun with the first.
+    failed: bool,
     /// Connections that are not in use.
     idle: Vec<Beside>,
 }
@@ -218,7 +223,7 @@ impl Office {
     /// As if a while had passed since many documents came.
     #[cfg(test)]
     pub(super) fn let_calm_return(&mut self) {
-        (self.showing.poured, self.showing.begun) = (None, None);
+        (self.showing.poured, self.showing.begun, self.showing.rest_until) = (None, None, None);
     }
 
     /// Begins nothing for a while.
@@ -244,24 +249,45 @@ impl Office {
         if !self.showing.more || waits || self.storage.is_dirty() {
             return Ok(None);
         }
-        (self.showing.rest_until, self.showing.begun) = (None, Some(Instant::now()));
-        let under_way = &self.showing.under_way;
-        let limit = u32::try_from(under_way.len().saturating_add(BATCH)).unwrap_or(u32::MAX);
-        let stale = self.storage.stale(limit)?.into_iter();
-        let documents: Vec<DocumentId> = stale.filter(|document| !under_way.contains_key(document)).take(BATCH).collect();
-        if documents.is_empty() {
-            self.showing.more = false;
-            return Ok(None);
-        }
+        let documents = self.next_stale()?;
+        let Some(last) = documents.last() else { return Ok(None) };
+        (self.showing.last, self.showing.rest_until, self.showing.begun) = (Some(*last), None, Some(Instant::now()));
         self.showing.under_way.extend(documents.iter().map(|document| (*document, false)));
         self.showing.batches = self.showing.batches.saturating_add(1);
         let (eyes, folder) = (self.eyes(), self.config.data.clone());
         Ok(Some(Work { documents, eyes, folder, beside: self.showing.idle.pop() }))
     }
 
+    /// The documents of the next batch. None: there are none now.
+    fn next_stale(&mut self) -> Result<Vec<DocumentId>, StorageError> {
+        let under_way = &self.showing.under_way;
+        let limit = u32::try_from(under_way.len().saturating_add(BATCH)).unwrap_or(u32::MAX);
+        let some = |after: Option<&DocumentId>| -> Result<Vec<DocumentId>, StorageError> {
+            let stale = self.storage.stale(after, limit)?.into_iter();
+            Ok(stale.filter(|document| !under_way.contains_key(document)).take(BATCH).collect())
+        };
+        if let Some(last) = &self.showing.last {
+            let documents = some(Some(last))?;
+            if !documents.is_empty() {
+                return Ok(documents);
+            }
+        }
+        if self.showing.failed {
+            (self.showing.failed, self.showing.last) = (false, None);
+            self.rest_from_showing();
+            return Ok(Vec::new());
+        }
+        let documents = some(None)?;
+        (self.showing.last, self.showing.more) = (None, !documents.is_empty());
+        Ok(documents)
+    }
+
     /// Takes what was made, in the open group of writes.
     pub fn take_made(&mut self, Made { of, beside }: Made) {
         self.showing.batches = self.showing.batches.saturating_sub(1);
+        if beside.is_none() {
+            self.rest_from_showing();
+        }
         self.showing.idle.extend(beside);
         for (document, outcome) in of {
             // Whatever becomes of it, there may be work on it again.
@@ -277,8 +303,12 @@ impl Office {
 
     fn put_made(&mut self, document: &DocumentId, outcome: Outcome) -> Result<(), OfficeError> {
         match outcome {
-            Outcome::Shown(shown) if !self.is_silent(document) && !self.is_gone(document) => {
+            Outcome::Shown(mut shown) if !self.is_silent(document) && !self.is_gone(document) => {
                 let before = self.storage.listed(document)?;
+                if let Some(before) = &before {
+                    shown.compare(before);
+                }
+                self.follow_late(&shown)?;
                 self.put_shown(*shown, before.as_ref())?;
             }
             // Whatever stands for it instead.
@@ -286,11 +316,20 @@ impl Office {
             Outcome::Unreadable(why) => tracing::warn!(document = %document.short(), why, "could not list"),
             Outcome::Failed(why) => {
                 tracing::warn!(document = %document.short(), why, "could not be read to be listed; it is tried again");
-                self.rest_from_showing();
+                self.showing.failed = true;
                 return Ok(());
             }
         }
         Ok(self.storage.unmark_stale(document)?)
+    }
+
+    /// An annex of this organisation follows what it belongs to, though that changed before it was known that the annex does.
+    fn follow_late(&mut self, shown: &Shown) -> Result<(), OfficeError> {
+        let Some((annex, whole)) = shown.part().filter(|_| shown.owner() == self.machine.organisation()) else { return Ok(()) };
+        if self.storage.part_of(&annex)? != Some(whole) {
+            self.change(whole, Haste::Now);
+        }
+        Ok(())
     }
 
     fn is_gone(&self, document: &DocumentId) -> bool {

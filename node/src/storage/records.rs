@@ -193,12 +193,13 @@ impl Storage {
         self.write(stale::release)
     }
 
-    /// At most `limit` documents whose line is older than their entries and that do not wait, in the order in which they came.
+    /// At most `limit` documents whose line is older than their entries and that do not wait, in the order in which they came:
+    /// those behind the document `after`, or from the first.
     ///
     /// # Errors
     /// When storage fails or a row does not decode.
-    pub fn stale(&self, limit: u32) -> Result<Vec<DocumentId>, StorageError> {
-        self.read(|db| stale::first(db, limit))
+    pub fn stale(&self, after: Option<&DocumentId>, limit: u32) -> Result<Vec<DocumentId>, StorageError> {
+        self.read(|db| stale::first(db, after, limit))
     }
 
     /// Whether a document's line is older than its entries.

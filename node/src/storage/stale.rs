@@ -27,12 +27,13 @@ pub(super) fn release(db: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The first marked documents that do not wait, at most `limit`, in the order in which they first came.
-pub(super) fn first(db: &Connection, limit: u32) -> Result<Vec<DocumentId>, Fault> {
+/// The first marked documents behind `after`, or of all, that do not wait: at most `limit`, in the order in which they came.
+pub(super) fn first(db: &Connection, after: Option<&DocumentId>, limit: u32) -> Result<Vec<DocumentId>, Fault> {
     let mut statement = db.prepare_cached(
-        "SELECT document.key AS key, id FROM stale JOIN document ON document.key = stale.document WHERE waits = 0 ORDER BY stale.document LIMIT ?1",
+        "SELECT document.key AS key, id FROM stale JOIN document ON document.key = stale.document
+         WHERE waits = 0 AND stale.document > coalesce((SELECT key FROM document WHERE id = ?1), 0) ORDER BY stale.document LIMIT ?2",
     )?;
-    let mut rows = statement.query([limit])?;
+    let mut rows = statement.query(params![after.map(DocumentId::as_bytes), limit])?;
     let mut documents = Vec::new();
     while let Some(row) = rows.next()? {
         documents.push(Cells::new("document", row)?.id("id", DocumentId::new)?);

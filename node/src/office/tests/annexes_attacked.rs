@@ -392,3 +392,53 @@ fn the_owners_annexes_are_shown_before_those_of_others_however_many_these_are() 
     let shown = office.document(&Actor::default(), &whole.reference).unwrap().annexes;
     assert_eq!((shown.len(), shown[0].id), (200, own.id));
 }
+
+#[test]
+fn a_writer_makes_the_words_of_no_annex_to_be_found() {
+    let (_folder, mut office, [police, _]) = office();
+    let whole = issued(&mut office, vec![to_as("Police", Role::Write)]);
+    let document = annexed(&mut office, &whole.reference, to("Police")).id.unwrap();
+    // No step of this program gives it; a program of somebody else's may.
+    let grants = vec![Grant { subject: Subject::Organisation(police), role: Role::Write, until: None }];
+    let grant = office.sign_control(&document, document.into(), Body::Grant { grants }).unwrap();
+    let search = |office: &mut Office, words: &str| {
+        let query = DocumentQuery { search: Some(words.to_owned()), ..DocumentQuery::default() };
+        office.documents(&Actor::default(), query).unwrap().items.len()
+    };
+    let key = DeviceKey::from_seed(&[3; 32]);
+    let (epoch, epoch_key) = office.current_epoch(&document, document.into()).unwrap();
+    for round in 0..12 {
+        let note = wanted("note", Marking::Clear, "sent", &json!({ "subject": format!("x{round}"), "text": "Zephyrine" }));
+        let acting = Acting { under: Some(grant), ..police_in(&key, police, document) };
+        say(&mut office, &acting, document, (epoch, &epoch_key), &note);
+        assert_eq!((search(&mut office, "zephyrine"), search(&mut office, &format!("x{round}"))), (0, 0));
+        assert_eq!(office.storage.listed(&document).unwrap().unwrap().kind, "annex");
+        // And what is made of it on another thread.
+        office.storage.mark_stale(&document, false).unwrap();
+        office.outdate(&document);
+        office.settle().unwrap();
+        let work = office.next_work(1).unwrap().unwrap();
+        office.take_made(work.run());
+        office.settle().unwrap();
+        assert_eq!((search(&mut office, "zephyrine"), search(&mut office, &format!("x{round}"))), (0, 0));
+    }
+}
+
+#[test]
+fn an_annex_that_is_listed_after_what_it_belongs_to_went_goes_with_it() {
+    let (_folder, mut office, others) = office();
+    let document = guide_of_police(&mut office, others);
+    let annex = annexed(&mut office, &document.to_string(), to("Council")).id.unwrap();
+    // As it is when both come back from neighbours: what an annex is a part of is known once it was read.
+    office.storage.remove_annex(&annex).unwrap();
+    office.storage.mark_stale(&annex, false).unwrap();
+    office.outdate(&annex);
+    let key = DeviceKey::from_seed(&[3; 32]);
+    let withdraw = Body::Withdraw { reason: Reason::ConsentWithdrawn };
+    let entry = author::control(&office.access_of(&document).unwrap(), &police_in(&key, others[0], document), withdraw).unwrap();
+    publish(&mut office, vec![entry]);
+    let work = office.next_work(1).unwrap().unwrap();
+    office.take_made(work.run());
+    office.settle().unwrap();
+    assert!(office.access_of(&annex).unwrap().withdrawal().is_some());
+}

@@ -129,3 +129,88 @@ fn what_cannot_be_read_now_is_tried_again_and_not_at_once() {
     assert!(office.next_work(1).unwrap().is_none() && office.show_in().is_some());
     assert_eq!(office.report().unwrap().to_be_listed, MANY as u64);
 }
+
+/// A database connection beside the office's.
+fn beside(folder: &tempfile::TempDir) -> rusqlite::Connection {
+    rusqlite::Connection::open(folder.path().join("node.sqlite")).unwrap()
+}
+
+/// More guides than one batch takes, to be listed, and a last one behind them.
+fn with_more_than_a_batch() -> (tempfile::TempDir, Office, Vec<DocumentId>, DocumentId) {
+    let (folder, mut office, mut guides) = with_guides();
+    for number in 0..30 {
+        let assign = [&format!("title=More {number}"), "problem=Alleys", "summary=Hinges", "evidenceBasis=claim"].map(str::to_owned);
+        let request = DraftRequest { kind: "guide".to_owned(), assign: assign.to_vec(), to: to("Police"), ..DraftRequest::default() };
+        let draft = office.draft(&Actor::default(), request).unwrap();
+        guides.push(office.step(&Actor::default(), &draft.reference, "publish", StepRequest::default()).unwrap().id.unwrap());
+        office.settle().unwrap();
+    }
+    office.storage.clear_listing().unwrap();
+    come(&mut office, &guides);
+    office.let_calm_return();
+    let last = guides.pop().unwrap();
+    (folder, office, guides, last)
+}
+
+#[test]
+fn documents_that_cannot_be_read_keep_no_others_from_being_listed() {
+    let (folder, mut office, guides, last) = with_more_than_a_batch();
+    for guide in &guides {
+        let damage = "UPDATE entry SET short = short + 1 WHERE document = (SELECT key FROM document WHERE id = ?1)";
+        beside(&folder).execute(damage, [guide.as_bytes()]).unwrap();
+    }
+    for _ in 0..4 {
+        work(&mut office);
+        office.let_calm_return();
+    }
+    assert!(office.storage.listed(&last).unwrap().is_some());
+    assert_eq!(office.report().unwrap().to_be_listed, guides.len() as u64);
+    // They are tried again, and not at once.
+    work(&mut office);
+    assert!(office.next_work(1).unwrap().is_none() && office.show_in().is_some());
+}
+
+#[test]
+fn documents_that_change_all_the_time_keep_no_others_from_being_listed() {
+    let (_folder, mut office, guides, last) = with_more_than_a_batch();
+    for _ in 0..4 {
+        if let Some(work) = office.next_work(1).unwrap() {
+            let made = work.run();
+            come(&mut office, &guides);
+            office.take_made(made);
+            office.settle().unwrap();
+        }
+        office.let_calm_return();
+    }
+    assert!(office.storage.listed(&last).unwrap().is_some());
+}
+
+#[test]
+fn what_somebody_here_has_looked_at_is_no_news_once_its_line_is_made_anew() {
+    let (folder, office, guides) = with_guides();
+    office.close().unwrap();
+    let db = beside(&folder);
+    db.execute("INSERT INTO bringer (organisation) VALUES (?1)", [[3_u8; 32]]).unwrap();
+    db.execute("UPDATE entry SET bringer = last_insert_rowid()", []).unwrap();
+    drop(db);
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    work(&mut office);
+    let unread = |office: &mut Office| {
+        let page = office.documents(&Actor::default(), DocumentQuery::default()).unwrap();
+        page.items.iter().filter(|line| line.unread == Some(true)).count()
+    };
+    assert_eq!(unread(&mut office), MANY);
+    for guide in &guides[1..] {
+        office.document(&Actor::default(), &guide.to_string()).unwrap();
+        office.settle().unwrap();
+    }
+    assert_eq!(unread(&mut office), 1);
+    // As a new version of the database has it.
+    for guide in &guides {
+        office.storage.mark_stale(guide, false).unwrap();
+        office.outdate(guide);
+    }
+    office.settle().unwrap();
+    work(&mut office);
+    assert_eq!(unread(&mut office), 1);
+}

@@ -178,11 +178,12 @@ fn documents_are_to_be_listed_in_their_order_until_they_are_and_those_that_wait_
     }
     storage.mark_stale(&DocumentId::new([1; 32]), false).unwrap();
     storage.commit().unwrap();
-    assert_eq!((storage.stale(9).unwrap(), storage.count_stale().unwrap()), (vec![documents[0], documents[2]], 3));
+    assert_eq!((storage.stale(None, 9).unwrap(), storage.count_stale().unwrap()), (vec![documents[0], documents[2]], 3));
     // One that does not wait does not begin to; one that waits is let go by its content.
     storage.mark_stale(&documents[0], true).unwrap();
     storage.mark_stale(&documents[1], false).unwrap();
-    assert_eq!(storage.stale(2).unwrap(), documents[..2]);
+    assert_eq!(storage.stale(None, 2).unwrap(), documents[..2]);
+    assert_eq!(storage.stale(Some(&documents[0]), 9).unwrap(), documents[1..]);
     storage.unmark_stale(&documents[0]).unwrap();
     storage.unmark_stale(&documents[1]).unwrap();
     storage.mark_stale(&documents[0], true).unwrap();
@@ -201,7 +202,7 @@ fn all_documents_of_a_database_from_before_there_was_a_search_are_to_be_listed()
     db.execute("INSERT INTO document (id) VALUES (?1)", [[7_u8; 32]]).unwrap();
     db.pragma_update(None, "user_version", 1).unwrap();
     drop(db);
-    assert_eq!(open(folder.path()).stale(9).unwrap(), [DocumentId::new([7; 32])]);
+    assert_eq!(open(folder.path()).stale(None, 9).unwrap(), [DocumentId::new([7; 32])]);
 }
 
 #[test]
@@ -261,4 +262,51 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
     assert_eq!(storage.db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0)), Ok(8192));
     storage.close().unwrap();
     assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "after");
+}
+
+#[test]
+fn of_words_that_begin_alike_nothing_is_left_either() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let text = |of: &str| (0..4000).map(|at| format!("{of}{at:05}")).collect::<Vec<_>>().join(" ");
+    put(&mut storage, 1, "Title", &text("burglar"));
+    put(&mut storage, 2, "Title", &text("quillonbyron"));
+    storage.commit().unwrap();
+    storage.put_words(&id(2), None).unwrap();
+    storage.commit().unwrap();
+    storage.rewrite().unwrap();
+    assert!(storage.empty_log().unwrap());
+    let bytes: Vec<u8> = fs::read_dir(folder.path()).unwrap().flat_map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    let left = |word: &[u8]| bytes.windows(word.len()).filter(|part| *part == word).count();
+    assert_eq!((left(b"quillonb"), left(b"quillonbyron"), left(b"Byron")), (0, 0, 0));
+    assert!(left(b"burglar") > 0);
+    assert_eq!(found(&storage, "burglar03999").len(), 1);
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn whatever_a_document_says_can_be_indexed_found_and_removed() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let many = (0..10_000).map(|at| format!("w{at}")).collect::<Vec<_>>().join(" ");
+    let texts =
+        [many, "x".repeat(900_000), "a\0b nul\0".to_owned(), "\u{345} \u{b2} \u{1F1EC} e\u{301}\u{301}".to_owned(), "\"*:^".repeat(9)];
+    for (number, text) in (1..).zip(&texts) {
+        put(&mut storage, number, "Title", text);
+        put(&mut storage, number, "Title", text);
+    }
+    storage.commit().unwrap();
+    assert_eq!((found(&storage, "w9999").len(), found(&storage, "nul").len(), found(&storage, "title").len()), (1, 1, texts.len()));
+    for odd in ["\u{345}*", "\u{b2}*", "\u{345} title", "\u{1F1EC}x*", "\"\u{345}\"", "x\u{345}*", "\n a\t", "title*", "*title*"] {
+        if let Ok(search) = odd.parse::<SearchText>() {
+            let filter = ListingFilter { search: Some(search), ..ListingFilter::default() };
+            storage.listing(&filter, 5, None).unwrap_or_else(|error| panic!("{odd:?}: {error}"));
+        }
+    }
+    for number in (1..).take(texts.len()) {
+        storage.remove_listing(&id(number)).unwrap();
+    }
+    storage.commit().unwrap();
+    assert!(found(&storage, "title").is_empty());
+    assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new());
 }
