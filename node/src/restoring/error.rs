@@ -132,6 +132,7 @@ impl From<StorageError> for RestoreError {
             | StorageError::InUse { .. }
             | StorageError::Full { .. }
             | StorageError::Disk { .. }
+            | StorageError::BrokenOff { .. }
             | StorageError::RollBackFirst) => Self::Storage(other),
         }
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with the database, and what its operator does about it.
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::types::FromSqlError;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,12 @@ pub enum StorageError {
         path: PathBuf,
         /// What the system said.
         why: String,
+    },
+    /// A process ended while it wrote the whole file anew, which only a writer can take back.
+    #[error("csu ended while it brought the database {path} to its version: start the node, which takes that back and does it again")]
+    BrokenOff {
+        /// The database.
+        path: PathBuf,
     },
     /// Another process has it.
     #[error("the database {path} is in use by another csu: stop that one, or use its socket by running commands beside it")]
@@ -159,6 +166,9 @@ fn sql(error: rusqlite::Error, path: PathBuf) -> StorageError {
         ErrorCode::DatabaseCorrupt => StorageError::Damaged { path, detail },
         ErrorCode::NotADatabase => StorageError::NotOurs { path, found: detail },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StorageError::InUse { path },
+        ErrorCode::ReadOnly if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_READONLY_ROLLBACK) => {
+            StorageError::BrokenOff { path }
+        }
         ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::NoLargeFileSupport => {
             StorageError::Unreachable { path, why: detail }
         }

@@ -310,3 +310,27 @@ fn whatever_a_document_says_can_be_indexed_found_and_removed() {
     assert!(found(&storage, "title").is_empty());
     assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn a_database_whose_writing_anew_was_broken_off_is_named_so_and_the_next_start_takes_it_back() {
+    let (folder, copy) = (folder(), folder());
+    let db = rusqlite::Connection::open(folder.path().join(open::FILE)).unwrap();
+    db.execute_batch(include_str!("../schema.sql")).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    db.execute_batch(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) INSERT INTO meta SELECT 'junk' || n, hex(zeroblob(200)) FROM n;
+         BEGIN;
+         UPDATE meta SET value = 'lost'",
+    )
+    .unwrap();
+    db.cache_flush().unwrap();
+    for name in [open::FILE, "node.sqlite-journal"] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let error = check_now(copy.path()).unwrap_err();
+    assert!(matches!(error, StorageError::BrokenOff { .. }), "{error}");
+    let storage = open(copy.path());
+    assert_eq!(storage.meta("junk1").unwrap().unwrap().len(), 400);
+    storage.close().unwrap();
+    assert_eq!(check_now(copy.path()).unwrap(), Vec::<String>::new());
+}
