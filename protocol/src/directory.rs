@@ -2,7 +2,7 @@
 
 use crate::entry::{Author, Recipient};
 use crate::id::{DeviceId, OrganisationId};
-use crate::identity::{SignedAddresses, SignedCard};
+use crate::identity::{Replaced, SignedAddresses, SignedCard};
 use crate::limits;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,6 @@ pub struct Known {
     pub card: SignedCard,
     /// The paired organisation that passed it on; none if it came from the organisation itself.
     pub brought_by: Option<OrganisationId>,
-}
-
-/// A device in whose place its organisation goes on with others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replaced {
-    /// The organisation.
-    pub organisation: OrganisationId,
-    /// The device.
-    pub device: DeviceId,
-    /// Those that took its place: see [`Directory::successors`].
-    pub successors: BTreeSet<DeviceId>,
 }
 
 /// Cards by organisation, and where devices say they are.

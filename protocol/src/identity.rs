@@ -13,7 +13,7 @@ mod phrase;
 mod recovery;
 
 pub use address::{Address, AddressError, AddressRecord, SignedAddresses};
-pub use card::{Card, CardId, Name, NameError, OrganisationKind, SignedCard};
+pub use card::{Card, CardId, Name, NameError, OrganisationKind, Replaced, SignedCard};
 pub use keys::{CardSecret, DeviceKey, IdentityError, RootKey, Signature};
 pub use pairing::{InvitationSecret, PairingProof, SecurityNumber, Ticket, TicketError};
 pub use phrase::{PhraseError, RecoveryPhrase};

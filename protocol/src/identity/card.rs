@@ -8,6 +8,7 @@ use crate::limits;
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 const DOMAIN: &str = "csu-link 0 card";
 
@@ -238,6 +239,17 @@ impl SignedCard {
     pub fn supersedes(&self, other: &Self) -> bool {
         (self.card.generation, core::cmp::Reverse(self.id)) > (other.card.generation, core::cmp::Reverse(other.id))
     }
+}
+
+/// A device in whose place its organisation goes on with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The device.
+    pub device: DeviceId,
+    /// Those that took its place, each by a newer card.
+    pub successors: BTreeSet<DeviceId>,
 }
 
 #[cfg(test)]
