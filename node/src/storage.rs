@@ -115,6 +115,24 @@ pub struct Storage {
     mark: Mark,
 }
 
+/// Makes ready, while no node runs, for keys that are about to be sealed, or unsealed: with sealed keys titles alone are searched
+/// in, and no word of texts is left in the files. Without a database there is nothing to do.
+///
+/// # Errors
+/// When the database cannot be used, or there is no room for a copy of it.
+pub fn search_as_keys_are(folder: &Path, sealed: bool) -> Result<(), StorageError> {
+    if !folder.join(FILE).exists() {
+        return Ok(());
+    }
+    let mut storage = Storage::open(folder, Options::default())?.storage;
+    if storage.search_titles_alone(sealed)? {
+        storage.commit()?;
+        storage.rewrite()?;
+        storage.empty_log()?;
+    }
+    storage.close()
+}
+
 /// How the last run ended, in the table `meta`.
 const STOP: &str = "stop";
 const CLEAN: &str = "clean";

@@ -65,6 +65,8 @@ fn a_stolen_disk_with_sealed_keys_cannot_act_for_the_organisation_nor_open_what_
     let [brixton, kennington] = town::two();
     let bulletin = town::issue(&brixton, "Burglaries", &[("Kennington CSU", "read")]);
     kennington.until_document(&bulletin, "got it", |document| document.state == "issued");
+    let found = |word: &str| kennington.csu(&["search", word]).good().stdout.contains(&bulletin[..10]);
+    assert!(found("windows") && found("burglaries"));
     kennington.terminate();
     set(&kennington, "passphrase");
     let stolen = kennington.outside("stolen");

@@ -149,6 +149,9 @@ pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, 
         PassphraseVerb::Set(args) | PassphraseVerb::Change(args) => Some(choose(args.new_passphrase_file.as_deref())?),
         PassphraseVerb::Remove => None,
     };
+    if matches!(verb, PassphraseVerb::Set(_)) {
+        storage::search_as_keys_are(&config.data, true).map_err(|error| Failure::of(&error))?;
+    }
     Keys::seal(&config.data, before.as_ref(), after.as_ref()).map_err(|error| Failure::of(&error))?;
     sweep()?;
     if as_json {

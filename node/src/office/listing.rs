@@ -76,7 +76,10 @@ impl Office {
     }
 
     /// Replaces what people see of a document that is neither erased nor silent.
-    pub(super) fn put_shown(&mut self, Shown { mut line, part, words }: Shown, before: Option<&Listed>) -> Result<(), OfficeError> {
+    pub(super) fn put_shown(&mut self, Shown { mut line, part, mut words }: Shown, before: Option<&Listed>) -> Result<(), OfficeError> {
+        if self.storage.has_titles_alone()? {
+            words.iter_mut().for_each(|words| words.text.clear());
+        }
         line.unread |= before.is_some_and(|before| before.unread);
         self.storage.put_listing(&line)?;
         self.storage.put_words(&line.document, words.as_ref())?;

@@ -23,6 +23,11 @@ pub struct Counts {
 }
 
 /// Drafts.
+/// What is searched in, in the table `meta`.
+const SEARCHED: &str = "searched";
+const TITLES: &str = "titles";
+const TEXTS: &str = "texts";
+
 impl Storage {
     /// Begins a draft.
     ///
@@ -98,6 +103,28 @@ impl Storage {
     /// When the disk is full or fails. The caller rolls back.
     pub fn put_listing(&mut self, line: &Listed) -> Result<(), StorageError> {
         self.write(|db| listing::put(db, line))
+    }
+
+    /// Whether titles alone are searched in.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn has_titles_alone(&self) -> Result<bool, StorageError> {
+        Ok(self.meta(SEARCHED)?.is_some_and(|searched| searched == TITLES))
+    }
+
+    /// Says whether titles alone are searched in. If that is new all words are removed, and every document is to be listed
+    /// again; what was removed is in the files until they are written anew. Whether it is new.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn search_titles_alone(&mut self, alone: bool) -> Result<bool, StorageError> {
+        if self.has_titles_alone()? == alone {
+            return Ok(false);
+        }
+        self.write(|db| search::clear(db).and_then(|()| stale::mark_all(db)))?;
+        self.put_meta(SEARCHED, if alone { TITLES } else { TEXTS })?;
+        Ok(true)
     }
 
     /// Replaces what is searched in of a document that has a line; none, and search does not find it.

@@ -15,6 +15,13 @@ pub(super) fn mark(db: &Connection, document: &DocumentId, waits: bool) -> Resul
     Ok(())
 }
 
+/// Marks every document.
+pub(super) fn mark_all(db: &Connection) -> Result<(), Fault> {
+    db.prepare_cached("INSERT INTO stale (document, waits) SELECT key, 0 FROM document WHERE true ON CONFLICT (document) DO NOTHING")?
+        .execute([])?;
+    Ok(())
+}
+
 /// A document is up to date.
 pub(super) fn unmark(db: &Connection, document: &DocumentId) -> Result<(), Fault> {
     db.prepare_cached("DELETE FROM stale WHERE document = (SELECT key FROM document WHERE id = ?1)")?.execute([document.as_bytes()])?;

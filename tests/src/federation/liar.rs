@@ -174,6 +174,10 @@ impl World {
         };
         let acting = Acting { organisation: member.organisation, signer: Signer::Device(&member.key), under: Some(under) };
         let Ok(entry) = author::control(&access, &acting, body) else { return Vec::new() };
+        if matches!(entry.header().body, Body::Erase) && access.owner() == Some(member.organisation) {
+            // What is its own it may have erased, as everybody may.
+            self.laws.erased(document, entry.id());
+        }
         let mut entry: SignedEntry = entry.into_signed();
         let stored = member.disk.written().document(&document).unwrap_or_default();
         match liar.dice.below(4) {
