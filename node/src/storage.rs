@@ -115,22 +115,23 @@ pub struct Storage {
     mark: Mark,
 }
 
-/// Makes ready, while no node runs, for keys that are about to be sealed, or unsealed: with sealed keys titles alone are searched
-/// in, and no word of texts is left in the files. Without a database there is nothing to do.
+/// Makes ready, while no node runs, for keys that are about to be sealed: from then on titles alone are searched in, and no word
+/// of a text is left in the files. Without a database there is nothing to do.
 ///
 /// # Errors
 /// When the database cannot be used, or there is no room for a copy of it.
-pub fn search_as_keys_are(folder: &Path, sealed: bool) -> Result<(), StorageError> {
+pub fn forget_searched_texts(folder: &Path) -> Result<(), StorageError> {
     if !folder.join(FILE).exists() {
         return Ok(());
     }
-    let mut storage = Storage::open(folder, Options::default())?.storage;
-    if storage.search_titles_alone(sealed)? {
+    let Opened { mut storage, clean, .. } = Storage::open(folder, Options::default())?;
+    if storage.search_titles_alone(true)? {
         storage.commit()?;
         storage.rewrite()?;
         storage.empty_log()?;
     }
-    storage.close()
+    // After a stop that was not in good order the next start has the database checked: this is no check.
+    if clean { storage.close() } else { Ok(()) }
 }
 
 /// How the last run ended, in the table `meta`.

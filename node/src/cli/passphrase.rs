@@ -150,7 +150,7 @@ pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, 
         PassphraseVerb::Remove => None,
     };
     if matches!(verb, PassphraseVerb::Set(_)) {
-        storage::search_as_keys_are(&config.data, true).map_err(|error| Failure::of(&error))?;
+        storage::forget_searched_texts(&config.data).map_err(|error| Failure::of(&error))?;
     }
     Keys::seal(&config.data, before.as_ref(), after.as_ref()).map_err(|error| Failure::of(&error))?;
     sweep()?;

@@ -165,7 +165,9 @@ impl Machine {
         if holding.is_written() {
             let owner = holding.access().owner();
             self.unnamed.remove(&document);
-            self.write_entries(document, owner, stored);
+            // What was held back before is summed up whole, since nothing was yet.
+            let planes = receipt.accepted.iter().map(|accepted| accepted.plane).collect();
+            self.write_entries(document, owner, stored, &planes);
         }
         if !receipt.accepted.is_empty() && !self.unnamed.contains_key(&document) {
             for of_one in receipt.accepted.chunk_by(|one, next| one.bringer == next.bringer) {
@@ -179,15 +181,13 @@ impl Machine {
     }
 
     /// Orders entries of a document written, and finds what they come to with those before.
-    fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, stored: Vec<StoredEntry>) {
+    fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, stored: Vec<StoredEntry>, planes: &BTreeSet<Plane>) {
         if stored.is_empty() {
             return;
         }
         if let Some(owner) = owner {
             self.charge(owner, &stored);
         }
-        let planes: BTreeSet<Plane> =
-            stored.iter().filter_map(|stored| Header::from_canonical(&stored.entry.header).ok()).map(|header| header.plane()).collect();
         self.outputs.extend(stored.into_iter().map(|stored| Output::Write(Write::Entry { document, stored })));
         self.documents.summarise(document, |plane| planes.contains(&plane));
     }
@@ -209,8 +209,8 @@ impl Machine {
     }
 
     /// Those of the peers that may hold a plane to whom what another peer brought of it is offered later instead of being sent at
-    /// once: those who hear of such things from elsewhere, but for a few, who are others for each document. Where neighbours form cycles most peers hear of it from elsewhere
-    /// before their time has come.
+    /// once: those who hear of such things from elsewhere, but for a few, who are others for each document. Where neighbours form
+    /// cycles most peers hear of it from elsewhere before their time has come.
     fn offered_later(
         &self,
         now: Timestamp,

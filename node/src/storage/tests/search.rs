@@ -334,3 +334,30 @@ fn a_database_whose_writing_anew_was_broken_off_is_named_so_and_the_next_start_t
     storage.close().unwrap();
     assert_eq!(check_now(copy.path()).unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn texts_that_are_forgotten_for_sealed_keys_are_gone_and_a_stop_in_disorder_stays_one() {
+    for in_order in [true, false] {
+        let folder = folder();
+        let (document, writes) = document(1, 1, 1);
+        let mut storage = open(folder.path());
+        for write in &writes {
+            storage.apply(write).unwrap();
+        }
+        storage.put_listing(&line(document, "title", 1)).unwrap();
+        storage.put_words(&document, Some(&Words { title: "title".to_owned(), text: "unutterable".to_owned() })).unwrap();
+        storage.commit().unwrap();
+        if in_order {
+            storage.close().unwrap();
+        } else {
+            drop(storage);
+        }
+        forget_searched_texts(folder.path()).unwrap();
+        for file in fs::read_dir(folder.path()).unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(11).any(|window| window == b"unutterable"));
+        }
+        let opened = Storage::open(folder.path(), Options::default()).unwrap();
+        assert_eq!((opened.clean, opened.storage.has_titles_alone().unwrap()), (in_order, true));
+    }
+}
