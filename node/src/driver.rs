@@ -16,7 +16,10 @@ use csu_protocol::identity::RootKey;
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use futures::{Stream, StreamExt};
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 use std::panic::catch_unwind;
+use std::path::PathBuf;
 use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -33,6 +36,8 @@ const LOTS: usize = 2;
 /// stand in memory, and whoever asks waits.
 const GROUP: usize = 256;
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// That of a thread which takes what no other wants.
+const LEAST_PRIORITY: i32 = 19;
 /// How long requests under way may take when the node stops.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -41,7 +46,7 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 pub enum DriverError {
     /// The data folder is not there.
     #[error("there is no organisation in {0}; begin one with `csu init --name NAME --kind union`, or name another folder with --data")]
-    NoOrganisation(std::path::PathBuf),
+    NoOrganisation(PathBuf),
     /// The data folder is in use.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -169,11 +174,8 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
         let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity, root);
         let result = office.map_err(DriverError::from).and_then(|office| {
             runtime.block_on(async move {
-                // Both read beside the writer, one after the other. A database that was checked already is not checked again.
-                let check = tokio::task::spawn_blocking(move || Checked {
-                    database: opened.clean.then(|| check_now(&data)),
-                    log: check_log_now(&data, None, &mut |_, _| {}),
-                });
+                // A database that was checked already is not checked again.
+                let check = check_beside(data, opened.clean)?;
                 let office = work(office, jobs, events, stopped, Some(check)).await?;
                 // Nobody is let in any more; requests that wait are told that the node is stopping.
                 drop(close_api);
@@ -199,7 +201,23 @@ struct Checked {
     log: Result<Option<(LogHead, LogWalk)>, StorageError>,
 }
 
-type Check = tokio::task::JoinHandle<Checked>;
+type Check = oneshot::Receiver<Checked>;
+
+/// Checks database and log beside a running node, one after the other, with what nobody else wants of the processor: who waits
+/// for a neighbour's documents does not wait for this.
+fn check_beside(data: PathBuf, database: bool) -> Result<Check, DriverError> {
+    let (tell, check) = oneshot::channel();
+    let run = move || {
+        if let Err(error) = setpriority_process(Some(gettid()), LEAST_PRIORITY) {
+            tracing::debug!(%error, "the check of the database runs at the usual priority");
+        }
+        let checked = Checked { database: database.then(|| check_now(&data)), log: check_log_now(&data, None, &mut |_, _| {}) };
+        // Nobody waits for it when the node has stopped.
+        tell.send(checked).ok();
+    };
+    std::thread::Builder::new().name("check".to_owned()).spawn(run).map_err(|_| DriverError::Ended("the check"))?;
+    Ok(check)
+}
 
 async fn work(
     mut office: Office,
@@ -283,7 +301,7 @@ fn settle(office: &mut Office) -> Result<(), OfficeError> {
     }
 }
 
-async fn finished(check: &mut Option<Check>) -> Result<Checked, tokio::task::JoinError> {
+async fn finished(check: &mut Option<Check>) -> Result<Checked, oneshot::error::RecvError> {
     match check {
         Some(check) => check.await,
         None => std::future::pending().await,

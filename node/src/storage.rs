@@ -111,6 +111,7 @@ pub struct Storage {
     group: Group,
     /// Whether the open group holds entries.
     grown: bool,
+    numbers: entries::Numbers,
     /// Holds the folder against another process until it is dropped.
     mark: Mark,
 }
@@ -148,7 +149,14 @@ impl Storage {
     /// read and written, or there is no room.
     pub fn open(folder: &Path, options: Options) -> Result<Opened, StorageError> {
         let (db, lock) = open::writer(folder, options.max_pages)?;
-        let mut storage = Self { db, path: folder.join(open::FILE), group: Group::None, grown: false, mark: Mark::new(lock) };
+        let mut storage = Self {
+            db,
+            path: folder.join(open::FILE),
+            group: Group::None,
+            grown: false,
+            numbers: entries::Numbers::default(),
+            mark: Mark::new(lock),
+        };
         let clean = storage.meta(STOP)?.is_none_or(|stop| stop == CLEAN);
         let put_back = storage.compare_with_folder()?;
         storage.put_meta(STOP, RUNNING)?;
@@ -210,6 +218,7 @@ impl Storage {
         }
         self.group = Group::None;
         self.grown = false;
+        self.numbers = entries::Numbers::default();
         Ok(())
     }
 
@@ -253,9 +262,10 @@ impl Storage {
     /// # Errors
     /// When the disk is full or fails, or the record makes no sense. The caller rolls back.
     pub fn apply(&mut self, write: &Write) -> Result<(), StorageError> {
-        self.grown |= matches!(write, Write::Entry { .. });
+        self.grown |= matches!(write, Write::Entry(_));
+        let mut numbers = std::mem::take(&mut self.numbers);
         self.write(|db| match write {
-            Write::Entry { document, stored } => entries::insert(db, document, stored),
+            Write::Entry(new) => entries::insert(db, &mut numbers, new),
             Write::Summary { document, summary } => summaries::put(db, document, summary),
             Write::Brought { bringer, owner, bytes } => summaries::put_brought(db, bringer, owner, *bytes),
             Write::ContentDestroyed { document, at } => erasing::destroy_parts(db, document, *at),
@@ -268,7 +278,9 @@ impl Storage {
             Write::InvitationEnded(secret) => neighbours::remove_invitation(db, secret),
             Write::Joining(joining) => neighbours::put_joining(db, joining),
             Write::JoiningEnded(organisation) => neighbours::remove_joining(db, organisation),
-        })
+        })?;
+        self.numbers = numbers;
+        Ok(())
     }
 
     /// Marks every document as one that came back from a backup: it is silent until a neighbour's was compared with it. How
@@ -324,6 +336,10 @@ impl Read for Storage {
 
     fn entries(&self, document: &DocumentId, ids: &BTreeSet<EntryId>) -> Result<Vec<StoredEntry>, ReadError> {
         self.read(|db| entries::of_ids(db, document, ids)).map_err(|error| ReadError(error.to_string()))
+    }
+
+    fn beginning(&self, document: &DocumentId, plane: Plane, bytes: usize) -> Result<(Vec<StoredEntry>, bool), ReadError> {
+        self.read(|db| entries::beginning(db, document, plane, bytes)).map_err(|error| ReadError(error.to_string()))
     }
 
     fn ids(&self, document: &DocumentId, plane: Plane) -> Result<Vec<EntryId>, ReadError> {

@@ -88,7 +88,9 @@ pub trait Canonical: Sized {
         }
         let mut reader = Reader::new(bytes);
         let value = Self::read(&mut reader)?;
-        if reader.offset() != bytes.len() || value.to_canonical() != bytes {
+        let mut writer = Writer::with_capacity(bytes.len());
+        value.write(&mut writer);
+        if reader.offset() != bytes.len() || writer.into_bytes() != bytes {
             return Err(CodecError::NotCanonical);
         }
         Ok(value)
@@ -111,6 +113,12 @@ fn written<T, E>(result: Result<T, E>) {
 }
 
 impl Writer {
+    /// A writer of about so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Encoder::new(Vec::with_capacity(bytes)))
+    }
+
     /// Begins an array of `items`, which the caller writes next.
     pub fn array(&mut self, items: usize) {
         written(self.0.array(u64::try_from(items).unwrap_or(u64::MAX)));

@@ -75,7 +75,7 @@ pub const ROUND_EVERY_MS: u64 = 1000;
 /// Bytes of entries gathered into one message, unless one entry alone is longer.
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.
-pub const WINDOW_FRAMES: usize = 16;
+pub const WINDOW_FRAMES: usize = 128;
 /// Bytes of frames under way after which no further one is sent, so that with the longest frame they
 /// stay within what a connection queues.
 pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;

@@ -7,7 +7,7 @@
 
 use crate::access::{Access, Sharing};
 use crate::codec::Canonical;
-use crate::entry::{Author, Header, Plane, SignedEntry};
+use crate::entry::{Author, Header, Plane, SignedEntry, VerifiedEntry};
 use crate::id::DeviceId;
 use crate::id::{DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{Address, InvitationSecret, Name, OrganisationKind, SecurityNumber, SignedAddresses, SignedCard};
@@ -41,6 +41,23 @@ pub struct StoredEntry {
     pub from: Option<OrganisationId>,
     /// When this node stored it.
     pub received: Timestamp,
+}
+
+/// A sound entry on its way to storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The entry.
+    pub entry: VerifiedEntry,
+    /// Which paired organisation brought it; none for the node's own.
+    pub from: Option<OrganisationId>,
+    /// When this node took it.
+    pub received: Timestamp,
+}
+
+impl From<NewEntry> for StoredEntry {
+    fn from(NewEntry { entry, from, received }: NewEntry) -> Self {
+        Self { entry: entry.into_signed(), parts: Parts::Kept, from, received }
+    }
 }
 
 /// What the entries of a document come to, as far as an idle one needs it. Found anew from them whenever in doubt.
@@ -124,13 +141,8 @@ pub struct Joining {
 /// One record to be made durable, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// A sound entry. Entries of a document are written in causal order and read back so.
-    Entry {
-        /// Its document.
-        document: DocumentId,
-        /// The entry.
-        stored: StoredEntry,
-    },
+    /// An entry. Those of a document are written in causal order and read back so.
+    Entry(NewEntry),
     /// What the entries of a document come to now, in the place of what they came to before: in [`Start::documents`] from
     /// now on. It is to become durable together with the entries ordered written before it.
     Summary {
@@ -208,6 +220,23 @@ pub trait Read {
         let header = |stored: StoredEntry| Header::from_canonical(&stored.entry.header).ok();
         let headers = self.document(document)?.into_iter().filter_map(header);
         Ok(headers.filter(|header| header.plane() == plane).map(|header| header.id()).collect())
+    }
+
+    /// The first entries of one plane of a document, in the order in which they were written, until they make up so many bytes;
+    /// one at least if there is any. And whether there are more.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn beginning(&self, document: &DocumentId, plane: Plane, bytes: usize) -> Result<(Vec<StoredEntry>, bool), ReadError> {
+        let is_of = |stored: &StoredEntry| Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.plane() == plane);
+        let mut all = self.document(document)?.into_iter().filter(is_of);
+        let (mut beginning, mut room) = (Vec::new(), bytes);
+        while room > 0 {
+            let Some(stored) = all.next() else { break };
+            room = room.saturating_sub(stored.entry.size());
+            beginning.push(stored);
+        }
+        Ok((beginning, all.next().is_some()))
     }
 
     /// The entries of a document that a device signed and nobody brought: of an older device of this organisation those that

@@ -241,10 +241,23 @@ impl SignedEntry {
 }
 
 impl Message<SignedEntry> {
+    /// About as many bytes as the frame has, where these are many.
+    fn size(&self) -> usize {
+        let ids = |ids: usize| ids.saturating_mul(36).saturating_add(64);
+        match self {
+            Self::Entries { entries, .. } => entries.iter().map(SignedEntry::size).fold(64, usize::saturating_add),
+            Self::Have { ids: some, .. } | Self::Want { ids: some, .. } | Self::Served { lacking: some, .. } => ids(some.len()),
+            Self::Need(items) => ids(items.len()),
+            Self::Offer(places) | Self::Decline { places, .. } => ids(places.len()),
+            Self::Reconcile(step) | Self::Probe { step, .. } | Self::Probed { step, .. } => step.len().saturating_add(64),
+            Self::Hello { .. } | Self::PairRequest { .. } | Self::Confirmed | Self::Cards(_) | Self::Settled => 0,
+        }
+    }
+
     /// The frame.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+        let mut w = Writer::with_capacity(self.size());
         match self {
             Self::Hello { card, addresses, confirmed } => {
                 w.array(4);

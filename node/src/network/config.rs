@@ -59,7 +59,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { frame_bytes: 4 * 1024 * 1024, queued_frames: 32, queued_bytes: 8 * 1024 * 1024, events: 16, strangers: 4, connections: 1024 }
+        Self {
+            frame_bytes: 4 * 1024 * 1024,
+            queued_frames: 256,
+            queued_bytes: 8 * 1024 * 1024,
+            events: 16,
+            strangers: 4,
+            connections: 1024,
+        }
     }
 }
 

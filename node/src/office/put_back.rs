@@ -8,8 +8,7 @@
 use super::{Office, OfficeError, count, now};
 use crate::desk::{Check, Moment, Problem};
 use crate::storage::{PutBack, PutBackNote};
-use csu_protocol::codec::Canonical;
-use csu_protocol::entry::{Author, Header, Subject};
+use csu_protocol::entry::{Author, Subject};
 use csu_protocol::id::{DeviceId, DocumentId};
 use csu_protocol::store::Write;
 use csu_protocol::sync::Held;
@@ -33,12 +32,9 @@ pub(super) struct Returns {
 impl Returns {
     /// Looks whether a neighbour brought what this device signed.
     pub(super) fn see(&mut self, write: &Write, own: &DeviceId) {
-        let Write::Entry { document, stored } = write else { return };
-        if stored.from.is_none() {
-            return;
-        }
-        if Header::from_canonical(&stored.entry.header).is_ok_and(|header| header.author == Author::Device(*own)) {
-            let brought = self.since.entry(*document).or_default();
+        let Write::Entry(new) = write else { return };
+        if new.from.is_some() && new.entry.header().author == Author::Device(*own) {
+            let brought = self.since.entry(new.entry.document()).or_default();
             *brought = brought.saturating_add(1);
         }
     }

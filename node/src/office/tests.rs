@@ -17,7 +17,7 @@ use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Body, Grant, Principal, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::OrganisationId;
 use csu_protocol::identity::{DeviceKey, Name, OrganisationKind, RootKey, SignedCard};
-use csu_protocol::store::{Parts, StoredEntry, Write};
+use csu_protocol::store::{NewEntry, Write};
 use zeroize::Zeroizing;
 
 mod barring;
@@ -321,10 +321,9 @@ fn a_database_without_what_documents_come_to_is_brought_up_once_and_counts_what_
         let key = DeviceKey::from_seed(&[seed; 32]);
         let entropy = &mut Entropy::from_seed([nonce; 32]);
         let genesis = author::genesis(owner, Signer::Device(&key), vec![given(us, Role::Read)], entropy).unwrap();
-        let (document, entry) = (genesis.document(), genesis.into_signed());
-        brought += if by == Some(council) { entry.size() as u64 } else { 0 };
-        let stored = StoredEntry { entry, parts: Parts::Kept, from: by, received: now() };
-        office.storage.apply(&Write::Entry { document, stored }).unwrap();
+        let document = genesis.document();
+        brought += if by == Some(council) { genesis.signed().size() as u64 } else { 0 };
+        office.storage.apply(&Write::Entry(NewEntry { entry: genesis, from: by, received: now() })).unwrap();
         documents.push(document);
     }
     office.close().unwrap();

@@ -2,11 +2,10 @@
 
 use super::column::{Cells, ms};
 use super::error::Fault;
-use csu_protocol::codec::Canonical;
-use csu_protocol::entry::{Header, Plane, SignedEntry};
+use csu_protocol::entry::{Plane, SignedEntry};
 use csu_protocol::id::{DocumentId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::Signature;
-use csu_protocol::store::{Parts, StoredEntry};
+use csu_protocol::store::{NewEntry, Parts, StoredEntry};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use rusqlite_migration::HookResult;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,48 +23,66 @@ pub(super) fn short(id: &Hash) -> i64 {
     id.as_bytes().first_chunk().map_or(0, |beginning| i64::from_be_bytes(*beginning))
 }
 
+/// The numbers by which entries name the document and the organisation that the last entry was of: most come one after the other.
+/// Good until the open group is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    document: Option<(DocumentId, i64)>,
+    bringer: Option<(OrganisationId, i64)>,
+}
+
+impl Numbers {
+    fn document(&mut self, db: &Connection, document: DocumentId) -> Result<i64, Fault> {
+        let number = match self.document {
+            Some((last, number)) if last == document => number,
+            _ => number_of(db, "document", "id", document.as_bytes())?,
+        };
+        self.document = Some((document, number));
+        Ok(number)
+    }
+
+    fn bringer(&mut self, db: &Connection, bringer: OrganisationId) -> Result<i64, Fault> {
+        let number = match self.bringer {
+            Some((last, number)) if last == bringer => number,
+            _ => number_of(db, "bringer", "organisation", bringer.as_bytes())?,
+        };
+        self.bringer = Some((bringer, number));
+        Ok(number)
+    }
+}
+
+/// The small number by which entries name a document or an organisation, which it gets with its first entry.
+fn number_of(db: &Connection, table: &str, column: &str, id: &[u8; 32]) -> Result<i64, Fault> {
+    let known = db.prepare_cached(&format!("SELECT key FROM {table} WHERE {column} = ?1"))?.query_row([id], |row| row.get(0)).optional()?;
+    match known {
+        Some(number) => Ok(number),
+        None => Ok(db.prepare_cached(&format!("INSERT INTO {table} ({column}) VALUES (?1)"))?.insert([id])?),
+    }
+}
+
 /// Appends an entry; one that is there already stays as it was.
-pub(super) fn insert(db: &Connection, document: &DocumentId, stored: &StoredEntry) -> Result<(), Fault> {
-    let SignedEntry { header, signature, payload, wraps } = &stored.entry;
-    let hash = Hash::of(header);
-    let id = EntryId::from(DocumentId::new(*hash.as_bytes()));
-    let read = Header::from_canonical(header).map_err(|error| Fault::refused(format_args!("entry {id}: {error}")))?;
-    if read.document.unwrap_or_else(|| id.into()) != *document {
-        return Err(Fault::refused(format_args!("entry {id} belongs to another document than {document}")));
-    }
-    let short = short(&hash);
-    if db.prepare_cached("SELECT 1 FROM entry WHERE short = ?1 AND header = ?2")?.exists(params![short, header])? {
-        return Ok(());
-    }
-    let bringer = match &stored.from {
-        Some(organisation) => Some(key_of(db, "bringer", "organisation", organisation.as_bytes())?),
+pub(super) fn insert(db: &Connection, numbers: &mut Numbers, new: &NewEntry) -> Result<(), Fault> {
+    let SignedEntry { header, signature, payload, wraps } = new.entry.signed();
+    let bringer = match new.from {
+        Some(organisation) => Some(numbers.bringer(db, organisation)?),
         None => None,
     };
     db.prepare_cached(
         "INSERT INTO entry (document, short, plane, header, signature, payload, wraps, bringer, received)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM entry WHERE short = ?2 AND header = ?4)",
     )?
     .execute(params![
-        key_of(db, "document", "id", document.as_bytes())?,
-        short,
-        plane(read.plane()),
+        numbers.document(db, new.entry.document())?,
+        short(&Hash::new(*new.entry.id().as_bytes())),
+        plane(new.entry.header().plane()),
         header,
         signature.as_bytes(),
         payload,
         wraps,
         bringer,
-        ms(stored.received)
+        ms(new.received)
     ])?;
     Ok(())
-}
-
-/// The small number by which entries name a document or an organisation, which it gets with its first entry.
-fn key_of(db: &Connection, table: &str, column: &str, id: &[u8; 32]) -> Result<i64, Fault> {
-    let known = db.prepare_cached(&format!("SELECT key FROM {table} WHERE {column} = ?1"))?.query_row([id], |row| row.get(0)).optional()?;
-    match known {
-        Some(key) => Ok(key),
-        None => Ok(db.prepare_cached(&format!("INSERT INTO {table} ({column}) VALUES (?1)"))?.insert([id])?),
-    }
 }
 
 /// Takes over the entries of a database whose entries had their ids beside them.
@@ -131,6 +148,25 @@ pub(super) fn of_document(db: &Connection, document: &DocumentId) -> Result<Vec<
         entries.push(read(&Cells::new("entry", row)?)?);
     }
     Ok(entries)
+}
+
+/// The first entries of a plane of a document, in the order they were written, until they make up so many bytes; and whether there
+/// are more.
+pub(super) fn beginning(db: &Connection, document: &DocumentId, of: Plane, bytes: usize) -> Result<(Vec<StoredEntry>, bool), Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) AND plane = ?2 ORDER BY key"
+    ))?;
+    let mut rows = statement.query(params![document.as_bytes(), plane(of)])?;
+    let (mut entries, mut room) = (Vec::new(), bytes);
+    while let Some(row) = rows.next()? {
+        if room == 0 {
+            return Ok((entries, true));
+        }
+        let stored = read(&Cells::new("entry", row)?)?;
+        room = room.saturating_sub(stored.entry.size());
+        entries.push(stored);
+    }
+    Ok((entries, false))
 }
 
 /// Those entries of a document that `ids` name, in the order they were written.

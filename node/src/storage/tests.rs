@@ -15,7 +15,7 @@ use csu_protocol::id::{DeviceId, EntryId, Hash, OrganisationId};
 use csu_protocol::identity::{
     Address, DeviceKey, InvitationSecret, Name, OrganisationKind, RootKey, SecurityNumber, SignedAddresses, SignedCard,
 };
-use csu_protocol::store::{Invitation, Joining, Memory, Pairing, Parts, Peer, Summary};
+use csu_protocol::store::{Invitation, Joining, Memory, NewEntry, Pairing, Parts, Peer, Summary};
 use csu_protocol::time::Timestamp;
 use serde_json::json;
 use std::fs;
@@ -67,14 +67,8 @@ fn document(nonce: u8, keys: u64, bytes: usize) -> (DocumentId, Vec<Write>) {
         let header = header(Some(id), seq, previous, Body::Key { commitment: [2; 32] }, Some(Part::of(&wraps)));
         entries.push(sign(header, Some(wraps)));
     }
-    let write = |(n, entry): (u64, VerifiedEntry)| Write::Entry {
-        document: id,
-        stored: StoredEntry {
-            entry: entry.into_signed(),
-            parts: Parts::Kept,
-            from: (n % 2 == 1).then(|| organisation(2)),
-            received: at(1_000 + n),
-        },
+    let write = |(n, entry): (u64, VerifiedEntry)| {
+        Write::Entry(NewEntry { entry, from: (n % 2 == 1).then(|| organisation(2)), received: at(1_000 + n) })
     };
     (id, (0..).zip(entries).map(write).collect())
 }
@@ -116,12 +110,18 @@ fn invitation(byte: u8) -> Invitation {
     Invitation { secret: InvitationSecret::from_bytes([byte; 32]), expires: at(99) }
 }
 
+/// What is read back of the entries among these.
+fn stored(writes: &[Write]) -> Vec<StoredEntry> {
+    let entry = |write: &Write| if let Write::Entry(new) = write { Some(new.clone().into()) } else { None };
+    writes.iter().filter_map(entry).collect()
+}
+
 /// The graph of what is written.
 fn access_of(writes: &[Write]) -> Access {
     let mut access = Access::default();
     for write in writes {
-        let Write::Entry { stored, .. } = write else { continue };
-        assert!(matches!(access.insert(stored.entry.clone().reopen().unwrap(), |_, _| true), Insertion::Sound(_)));
+        let Write::Entry(new) = write else { continue };
+        assert!(matches!(access.insert(new.entry.clone(), |_, _| true), Insertion::Sound(_)));
     }
     access
 }
@@ -204,8 +204,7 @@ fn entries_come_back_in_the_order_they_were_written_however_documents_alternate(
     }
     storage.commit().unwrap();
     for (id, writes) in [(one, first), (other, second)] {
-        let found: Vec<Write> = storage.document(&id).unwrap().into_iter().map(|stored| Write::Entry { document: id, stored }).collect();
-        assert_eq!(found, writes);
+        assert_eq!(storage.document(&id).unwrap(), stored(&writes));
     }
     assert!(storage.document(&DocumentId::new([9; 32])).unwrap().is_empty());
 }
@@ -218,28 +217,26 @@ fn an_entry_written_again_changes_nothing() {
     for write in writes.iter().chain(&writes) {
         storage.apply(write).unwrap();
     }
-    let Write::Entry { stored, .. } = &writes[0] else { panic!() };
-    let again = StoredEntry { from: Some(organisation(9)), received: at(5_000), ..stored.clone() };
-    storage.apply(&Write::Entry { document: id, stored: again }).unwrap();
+    let Write::Entry(new) = &writes[0] else { panic!() };
+    let again = NewEntry { from: Some(organisation(9)), received: at(5_000), ..new.clone() };
+    storage.apply(&Write::Entry(again)).unwrap();
     storage.commit().unwrap();
-    assert_eq!(storage.document(&id).unwrap().len(), 2);
-    assert_eq!(storage.document(&id).unwrap()[0], *stored);
+    assert_eq!(storage.document(&id).unwrap(), stored(&writes));
 }
 
 #[test]
-fn an_entry_that_is_no_entry_of_its_document_is_refused() {
+fn a_plane_is_read_from_its_beginning_as_far_as_there_is_room_and_says_whether_there_is_more() {
     let folder = folder();
     let mut storage = open(folder.path());
-    let Write::Entry { stored, .. } = document(1, 0, 0).1.remove(0) else { panic!() };
-    let elsewhere = Write::Entry { document: DocumentId::new([9; 32]), stored: stored.clone() };
-    assert!(matches!(storage.apply(&elsewhere), Err(StorageError::Refused { .. })));
-    storage.rollback().unwrap();
-    let mut garbage = stored;
-    garbage.entry.header.push(0);
-    assert!(matches!(
-        storage.apply(&Write::Entry { document: DocumentId::new([9; 32]), stored: garbage }),
-        Err(StorageError::Refused { .. })
-    ));
+    let (id, writes) = document(1, 5, 1_000);
+    writes.iter().for_each(|write| storage.apply(write).unwrap());
+    let (control, content): (Vec<_>, Vec<_>) = stored(&writes).into_iter().partition(|stored| stored.entry.wraps.is_none());
+    assert_eq!(storage.beginning(&id, Plane::Control, usize::MAX).unwrap(), (control.clone(), false));
+    assert_eq!(storage.beginning(&id, Plane::Control, 1).unwrap(), (control, false));
+    assert_eq!(storage.beginning(&id, Plane::Content, 1).unwrap(), (content[..1].to_vec(), true));
+    assert_eq!(storage.beginning(&id, Plane::Content, 2_500).unwrap(), (content[..2].to_vec(), true));
+    assert_eq!(storage.beginning(&id, Plane::Content, 1 << 20).unwrap(), (content, false));
+    assert_eq!(storage.beginning(&DocumentId::new([9; 32]), Plane::Content, 1).unwrap(), (Vec::new(), false));
 }
 
 #[test]
@@ -290,8 +287,8 @@ fn rolling_back_drops_the_whole_group_and_committing_nothing_does_nothing() {
 #[test]
 fn a_header_in_the_tests_is_one_the_protocol_would_take() {
     for write in document(1, 3, 5).1 {
-        let Write::Entry { stored, .. } = write else { panic!() };
-        assert!(Header::from_canonical(&stored.entry.header).is_ok() && stored.entry.verify().is_ok());
+        let Write::Entry(new) = write else { panic!() };
+        assert!(new.entry.into_signed().verify().is_ok());
     }
 }
 

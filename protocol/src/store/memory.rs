@@ -17,9 +17,10 @@ impl Memory {
     /// Applies one write.
     pub fn apply(&mut self, write: Write) {
         match write {
-            Write::Entry { document, stored } => {
+            Write::Entry(new) => {
+                let document = new.entry.document();
                 self.start.documents.entry(document).or_default();
-                self.documents.entry(document).or_default().push(stored);
+                self.documents.entry(document).or_default().push(new.into());
             }
             Write::Summary { document, summary } => {
                 self.start.documents.insert(document, Some(summary));

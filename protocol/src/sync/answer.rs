@@ -244,17 +244,26 @@ impl Machine {
         let declined = session.is_declined(place);
         // A right may have ended since the peer asked.
         let is_shared = organisation.is_some_and(|organisation| !declined && self.shared(place, &organisation, now).is_some());
-        let mut ids = match serve.what {
-            What::Whole if is_shared => self.documents.ids(place, read)?.into(),
-            What::These(ids) if is_shared => ids,
-            What::Whole | What::These(_) | What::Differing => VecDeque::new(),
-        };
-        let batch: BTreeSet<EntryId> = ids.iter().take(SERVE_ENTRIES).copied().collect();
-        if !batch.is_empty() {
-            let entries = read_some(read, place, &batch)?;
-            // Storage answers in the order of writing, as the list is: what was sent stands at its front.
-            ids.drain(..entries.len().min(ids.len()));
-            self.send_entries(device, serve.document, serve.plane, entries);
+        let mut ids = VecDeque::new();
+        match serve.what {
+            What::Whole if is_shared => {
+                let (stored, is_more) = read.beginning(&serve.document, serve.plane, limits::ENTRIES_BYTES)?;
+                if is_more {
+                    ids = self.documents.ids(place, read)?.into();
+                    ids.drain(..stored.len().min(ids.len()));
+                }
+                let entries = stored.into_iter().map(|stored| stored.entry).collect();
+                self.send_entries(device, serve.document, serve.plane, entries);
+            }
+            What::These(these) if is_shared && !these.is_empty() => {
+                ids = these;
+                let batch: BTreeSet<EntryId> = ids.iter().take(SERVE_ENTRIES).copied().collect();
+                let entries = read_some(read, place, &batch)?;
+                // Storage answers in the order of writing, as the list is: what was sent stands at its front.
+                ids.drain(..entries.len().min(ids.len()));
+                self.send_entries(device, serve.document, serve.plane, entries);
+            }
+            What::Whole | What::These(_) | What::Differing => {}
         }
         let Some(session) = self.sessions.get_mut(&device) else { return Ok(true) };
         let (document, plane) = place;

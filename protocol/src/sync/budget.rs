@@ -15,7 +15,7 @@ use super::machine::Machine;
 use crate::entry::{Plane, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::limits;
-use crate::store::{Pairing, StoredEntry, Write};
+use crate::store::{NewEntry, Pairing, StoredEntry, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet};
@@ -240,15 +240,16 @@ impl Machine {
     }
 
     /// Entries of a document of `owner` are written: counts them against who brought them.
-    pub(super) fn charge(&mut self, owner: OrganisationId, stored: &[StoredEntry]) {
+    pub(super) fn charge(&mut self, owner: OrganisationId, new: &[NewEntry]) {
         let whose = self.whose(Some(owner));
         let mut bringers = BTreeSet::new();
-        for stored in stored {
-            let Some(bringer) = stored.from else { continue };
+        for new in new {
+            let Some(bringer) = new.from else { continue };
+            let bytes = new.entry.signed().size();
             bringers.insert(bringer);
-            self.accounts.bring(owner, [(Some(bringer), stored.entry.size())]);
+            self.accounts.bring(owner, [(Some(bringer), bytes)]);
             if let Some(whose) = whose {
-                self.accounts.count(bringer, whose, u64::try_from(stored.entry.size()).unwrap_or(u64::MAX));
+                self.accounts.count(bringer, whose, u64::try_from(bytes).unwrap_or(u64::MAX));
             }
         }
         self.write_brought(owner, bringers);

@@ -6,13 +6,13 @@ use super::events::{CommandError, Fault, Notice, Output};
 use super::holding::{Accepted, Bringer, Holding, Receipt};
 use super::machine::Machine;
 use super::session::{Serve, What, Why};
-use crate::codec::Canonical;
+use crate::codec::{Canonical, Reader};
 use crate::directory::Directory;
 use crate::entry::{Author, Header, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
-use crate::store::{Read, ReadError, StoredEntry, Write};
+use crate::store::{NewEntry, Read, ReadError, Write};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -181,14 +181,14 @@ impl Machine {
     }
 
     /// Orders entries of a document written, and finds what they come to with those before.
-    fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, stored: Vec<StoredEntry>, planes: &BTreeSet<Plane>) {
-        if stored.is_empty() {
+    fn write_entries(&mut self, document: DocumentId, owner: Option<OrganisationId>, new: Vec<NewEntry>, planes: &BTreeSet<Plane>) {
+        if new.is_empty() {
             return;
         }
         if let Some(owner) = owner {
-            self.charge(owner, &stored);
+            self.charge(owner, &new);
         }
-        self.outputs.extend(stored.into_iter().map(|stored| Output::Write(Write::Entry { document, stored })));
+        self.outputs.extend(new.into_iter().map(|new| Output::Write(Write::Entry(new))));
         self.documents.summarise(document, |plane| planes.contains(&plane));
     }
 
@@ -281,7 +281,7 @@ impl Machine {
             {
                 continue;
             }
-            let entries: Vec<SignedEntry> = news.map(|accepted| accepted.entry.clone()).collect();
+            let entries: Vec<SignedEntry> = news.map(|accepted| accepted.entry.signed().clone()).collect();
             if session.is_full() && !entries.is_empty() {
                 session.behind = true;
             } else {
@@ -319,7 +319,7 @@ impl Machine {
     /// can be wrapped for and called by its name.
     fn send_cards(&mut self, device: DeviceId, entries: &[SignedEntry]) {
         let mut needed: BTreeMap<_, SignedCard> = BTreeMap::new();
-        for header in entries.iter().filter_map(|entry| Header::from_canonical(&entry.header).ok()) {
+        for header in entries.iter().filter_map(|entry| Header::read(&mut Reader::new(&entry.header)).ok()) {
             let mut need = |card: Option<&SignedCard>| {
                 if let Some(card) = card {
                     needed.insert(*card.id(), card.clone());

@@ -3,11 +3,11 @@
 use super::documents::is_vouched_for;
 use crate::access::{Access, Insertion, Missing, Unsound};
 use crate::directory::Directory;
-use crate::entry::{Author, EntryError, Plane, Remains, SignedEntry, VerifiedEntry};
+use crate::entry::{Author, EntryError, Plane, Remains, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, EntryId, OrganisationId};
 use crate::identity::SignedCard;
 use crate::limits;
-use crate::store::{Parts, ReadError, StoredEntry};
+use crate::store::{NewEntry, Parts, ReadError, StoredEntry};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) struct Holding {
     access: Access,
     /// Entries not yet written, because nothing so far names this organisation, or its owner does not answer for it yet.
-    unwritten: Vec<StoredEntry>,
+    unwritten: Vec<NewEntry>,
     unwritten_bytes: usize,
     /// Whether it is on disk: something in it names this organisation, and its owner answers for it.
     written: bool,
@@ -44,7 +44,7 @@ struct Pending {
 pub(super) struct Accepted {
     pub(super) id: EntryId,
     pub(super) plane: Plane,
-    pub(super) entry: SignedEntry,
+    pub(super) entry: VerifiedEntry,
     /// Who brought it; none if it is this node's own.
     pub(super) bringer: Option<Bringer>,
 }
@@ -156,7 +156,7 @@ impl Holding {
             match self.access.insert(entry, |organisation, author| directory.may_author(organisation, author)) {
                 Insertion::Known => {}
                 Insertion::Sound(sound) => {
-                    receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry().into_signed(), bringer });
+                    receipt.accepted.push(Accepted { id, plane, entry: sound.into_entry(), bringer });
                     open.extend(self.no_longer_missing(&id));
                 }
                 Insertion::Pending(entry, missing) => {
@@ -218,12 +218,12 @@ impl Holding {
 
     /// Orders accepted entries written, or keeps them back while the document is not to be taken. None if there
     /// are too many to keep back.
-    pub(super) fn record(&mut self, accepted: &[Accepted], is_taken: bool, now: Timestamp) -> Option<Vec<StoredEntry>> {
-        let bytes = accepted.iter().map(|accepted| accepted.entry.size());
+    pub(super) fn record(&mut self, accepted: &[Accepted], is_taken: bool, now: Timestamp) -> Option<Vec<NewEntry>> {
+        let bytes = accepted.iter().map(|accepted| accepted.entry.signed().size());
         self.unwritten_bytes = bytes.fold(self.unwritten_bytes, usize::saturating_add);
         self.unwritten.extend(accepted.iter().map(|accepted| {
             let from = accepted.bringer.map(|bringer| bringer.organisation);
-            StoredEntry { entry: accepted.entry.clone(), parts: Parts::Kept, from, received: now }
+            NewEntry { entry: accepted.entry.clone(), from, received: now }
         }));
         if self.written || is_taken {
             self.written = true;

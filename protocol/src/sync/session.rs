@@ -40,7 +40,7 @@ pub(super) enum Why {
 /// Which entries are being sent, in causal order.
 #[derive(Debug)]
 pub(super) enum What {
-    /// All of the plane: listed when their turn comes.
+    /// All of the plane, as it is when their turn comes.
     Whole,
     /// Those left of a list.
     These(VecDeque<EntryId>),
@@ -422,18 +422,18 @@ mod tests {
             }
             sent
         };
-        for _ in 0..limits::WINDOW_FRAMES {
+        for _ in 0..8 {
             session.queue(vec![0; 1024 * 1024], None);
         }
         assert_eq!(sent(&mut session), limits::WINDOW_BYTES / (1024 * 1024));
         session.sent(1);
         assert_eq!(sent(&mut session), 1);
         let mut session = Session::new(DeviceId::new([1; 32]), None, Phase::Live, Timestamp::default());
-        for _ in 0..40 {
+        for _ in 0..3 * limits::WINDOW_FRAMES {
             session.queue(vec![0; 10], None);
         }
         assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
-        session.sent(100);
+        session.sent(2 * limits::WINDOW_FRAMES);
         assert_eq!(sent(&mut session), limits::WINDOW_FRAMES);
     }
 

@@ -100,8 +100,7 @@ fn whichever_documents_are_destroyed_nothing_of_them_is_left_in_any_file_and_the
         }
     }
     for (place, (_, id, writes)) in documents.iter().enumerate().filter(|(place, _)| !order.contains(place)) {
-        let found: Vec<Write> = storage.document(id).unwrap().into_iter().map(|stored| Write::Entry { document: *id, stored }).collect();
-        assert_eq!(found, *writes, "document {place} suffered");
+        assert_eq!(storage.document(id).unwrap(), stored(writes), "document {place} suffered");
         assert!(storage.draft_of(id).unwrap().is_some());
     }
     assert_eq!(storage.start().unwrap().destroyed, order.iter().map(|place| documents[*place].1).collect());

@@ -226,7 +226,8 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
     for (key, (id, writes)) in (1_i64..).zip([&whole, &other]) {
         old.execute("INSERT INTO document (key, id) VALUES (?1, ?2)", (key, id.as_bytes())).unwrap();
         for write in writes {
-            let Write::Entry { stored: StoredEntry { entry, from, received, .. }, .. } = write else { continue };
+            let Write::Entry(NewEntry { entry, from, received }) = write else { continue };
+            let entry = entry.signed();
             old.execute(
                 "INSERT INTO entry (document, id, plane, header, signature, payload, wraps, from_organisation, received)
                  VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -249,8 +250,7 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
     assert_eq!(check_now(folder.path()).unwrap(), Vec::<String>::new(), "before");
     let mut storage = open(folder.path());
     for (id, writes) in [&whole, &other] {
-        let found: Vec<Write> = storage.document(id).unwrap().into_iter().map(|stored| Write::Entry { document: *id, stored }).collect();
-        assert_eq!(found, *writes);
+        assert_eq!(storage.document(id).unwrap(), stored(writes));
         // What is there already is not written twice.
         writes.iter().for_each(|write| storage.apply(write).unwrap());
         assert_eq!(storage.document(id).unwrap().len(), writes.len());

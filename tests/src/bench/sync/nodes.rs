@@ -10,7 +10,7 @@ use csu_node::log_verb::LogVerb;
 use csu_node::storage::{FILE, Listed, LogLine, Options, Storage};
 use csu_protocol::document::Marking;
 use csu_protocol::id::OrganisationId;
-use csu_protocol::store::{Parts, StoredEntry, Write};
+use csu_protocol::store::{NewEntry, Write};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::json;
@@ -109,8 +109,8 @@ impl Filler {
             }
         };
         for entry in &bulletin.entries {
-            let stored = StoredEntry { entry: entry.clone(), parts: Parts::Kept, from, received: at };
-            self.storage.apply(&Write::Entry { document, stored }).expect("an entry can be written");
+            let entry = entry.clone().reopen().expect("an entry of this program");
+            self.storage.apply(&Write::Entry(NewEntry { entry, from, received: at })).expect("an entry can be written");
         }
         let line = Listed {
             document,
