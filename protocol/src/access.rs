@@ -54,4 +54,5 @@ pub use erasure::{Erasure, Obeyed};
 pub use graph::Access;
 pub use insert::{Insertion, Missing, SoundEntry, Unsound};
 pub use rights::{Link, Row};
+pub(crate) use sets::{SetId, Sets};
 pub use sharing::Sharing;

@@ -92,25 +92,55 @@ struct Epoch {
     earlier: BTreeSet<EntryId>,
 }
 
-/// A document, open.
+/// A document, open. It grows by what comes: [`Opened::grow`].
 #[derive(Debug, Default)]
 pub struct Opened {
     /// The effective revisions that can be shown, in causal order.
     pub revisions: Vec<OpenRevision>,
     /// The effective responses that can be shown, in causal order.
     pub responses: Vec<OpenResponse>,
-    /// Effective entries that cannot be shown, and why.
+    /// Effective entries that cannot be shown, and why: revisions, then responses.
     pub unreadable: Vec<(EntryId, Unreadable)>,
     /// What the document says.
     pub content: Content,
     epochs: BTreeMap<EntryId, Epoch>,
     /// The epochs of the revisions that are shown, in the order of the revisions.
     used_epochs: Vec<EntryId>,
+    /// The changes of the revisions that are shown.
+    changes: BTreeMap<EntryId, ChangeHash>,
+    /// What counted when it was opened, shown or not.
+    counted: Counted,
+    /// How many of [`Opened::unreadable`] are revisions.
+    unreadable_revisions: usize,
 }
 
+/// The entries of a document that count, in causal order.
+#[derive(Debug, Default)]
+struct Counted {
+    revisions: Vec<EntryId>,
+    responses: Vec<EntryId>,
+}
+
+impl Counted {
+    fn by(access: &Access) -> Self {
+        Self { revisions: access.effective_revisions(), responses: access.effective_responses() }
+    }
+}
+
+#[derive(Debug)]
 struct Sealed<'e> {
     header: Header,
     stored: &'e StoredEntry,
+}
+
+type AllSealed<'e> = BTreeMap<EntryId, Sealed<'e>>;
+
+/// What became of revisions.
+#[derive(Debug, Default)]
+struct Revised {
+    revisions: Vec<OpenRevision>,
+    changes: BTreeMap<EntryId, Change>,
+    unreadable: Vec<(EntryId, Unreadable)>,
 }
 
 /// Opens a document. `stored` are its entries in the order of writing.
@@ -124,19 +154,25 @@ pub fn open(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>) -> Ope
 #[must_use]
 pub fn open_knowing(access: &Access, stored: &[StoredEntry], reader: &Reader<'_>, known: &BTreeMap<EntryId, Change>) -> Opened {
     let Some(document) = access.document() else { return Opened::default() };
-    let mut sealed: BTreeMap<EntryId, Sealed<'_>> = BTreeMap::new();
-    for stored in stored {
-        if let Ok(header) = Header::from_canonical(&stored.entry.header) {
-            sealed.insert(header.id(), Sealed { header, stored });
-        }
-    }
+    let sealed = all_sealed(stored);
     let mut opened = Opened { epochs: open_epochs(&document, &sealed, reader), ..Opened::default() };
-    opened.open_revisions(&document, access, &sealed, known);
-    opened.open_responses(&document, access, &sealed, reader);
+    let counted = Counted::by(access);
+    let mut revised = opened.open_revisions(&document, &counted.revisions, &sealed, known);
+    if let Some(owner) = access.owner() {
+        revised.leave_out_other_kinds(&owner, &sealed);
+    }
+    opened.take_revisions(revised, &sealed);
+    opened.open_responses(&document, &counted.responses, &sealed, reader);
+    opened.counted = counted;
     opened
 }
 
-fn open_epochs(document: &DocumentId, sealed: &BTreeMap<EntryId, Sealed<'_>>, reader: &Reader<'_>) -> BTreeMap<EntryId, Epoch> {
+fn all_sealed<'e>(stored: &'e [StoredEntry]) -> AllSealed<'e> {
+    let sealed = |stored: &'e StoredEntry| Some(Sealed { header: Header::from_canonical(&stored.entry.header).ok()?, stored });
+    stored.iter().filter_map(sealed).map(|sealed| (sealed.header.id(), sealed)).collect()
+}
+
+fn open_epochs(document: &DocumentId, sealed: &AllSealed<'_>, reader: &Reader<'_>) -> BTreeMap<EntryId, Epoch> {
     let mut epochs = BTreeMap::new();
     let mut commitments = BTreeMap::new();
     let mut open: Vec<(EntryId, EpochKey)> = Vec::new();
@@ -169,54 +205,11 @@ fn open_epochs(document: &DocumentId, sealed: &BTreeMap<EntryId, Sealed<'_>>, re
     epochs
 }
 
-impl Opened {
-    fn open_revisions(
-        &mut self,
-        document: &DocumentId,
-        access: &Access,
-        sealed: &BTreeMap<EntryId, Sealed<'_>>,
-        known: &BTreeMap<EntryId, Change>,
-    ) {
-        let mut changes: BTreeMap<EntryId, Change> = BTreeMap::new();
-        for id in access.effective_revisions() {
-            let Some(sealed) = sealed.get(&id) else { continue };
-            match self.open_revision(document, sealed, &changes, known.get(&id)) {
-                Ok((payload, change)) => {
-                    self.revisions.push(OpenRevision {
-                        entry: id,
-                        organisation: sealed.header.organisation,
-                        at: payload.at,
-                        person: payload.person,
-                        change: change.hash(),
-                        received: sealed.stored.received,
-                    });
-                    changes.insert(id, change);
-                }
-                Err(why) => self.unreadable.push((id, why)),
-            }
-        }
-        if let Some(owner) = access.owner() {
-            self.leave_out_other_kinds(&owner, sealed, &mut changes);
-        }
-        for revision in &self.revisions {
-            if let Some(Body::Revision { epoch, .. }) = sealed.get(&revision.entry).map(|sealed| &sealed.header.body)
-                && self.used_epochs.last() != Some(epoch)
-            {
-                self.used_epochs.push(*epoch);
-            }
-        }
-        self.content = Content::build(changes.into_values());
-    }
-
+impl Revised {
     /// Of what kind a document is, its owner says, at first. Beside that any writer could say another, and Automerge would take
     /// the one or the other: what a writer says so is left out, with all that builds on it.
-    fn leave_out_other_kinds(
-        &mut self,
-        owner: &OrganisationId,
-        sealed: &BTreeMap<EntryId, Sealed<'_>>,
-        changes: &mut BTreeMap<EntryId, Change>,
-    ) {
-        let said: BTreeMap<EntryId, String> = changes.iter().filter_map(|(id, change)| Some((*id, change.kind_name()?))).collect();
+    fn leave_out_other_kinds(&mut self, owner: &OrganisationId, sealed: &AllSealed<'_>) {
+        let said: BTreeMap<EntryId, String> = self.changes.iter().filter_map(|(id, change)| Some((*id, change.kind_name()?))).collect();
         let by_owner = self.revisions.iter().filter(|revision| revision.organisation == *owner);
         let first =
             by_owner.filter_map(|revision| Some((sealed.get(&revision.entry)?.header.seq, revision.entry, said.get(&revision.entry)?)));
@@ -230,7 +223,7 @@ impl Opened {
                 Some(Body::Revision { deps, .. }) => deps.as_slice(),
                 _ => &[],
             };
-            let why = match deps.iter().find(|dep| !changes.contains_key(*dep)) {
+            let why = match deps.iter().find(|dep| !self.changes.contains_key(*dep)) {
                 _ if said.get(&id).is_some_and(|other| other != kind) => Unreadable::OtherKind,
                 Some(dep) => Unreadable::Dep(*dep),
                 None => {
@@ -238,9 +231,69 @@ impl Opened {
                     continue;
                 }
             };
-            changes.remove(&id);
+            self.changes.remove(&id);
             self.unreadable.push((id, why));
         }
+    }
+}
+
+impl Opened {
+    /// Takes in what came since it was opened, or grew last: the entries `newer`, in the order of writing, by the graph that
+    /// has them. What comes of it is what opening all anew for the same reader gives. False, and nothing done, where that may
+    /// change what came of the entries before: if these do not all count as they did, if a key came, or if a revision says a
+    /// kind. Entries before must be what they were: after their destruction the document is to be opened anew.
+    #[must_use]
+    pub fn grow(&mut self, access: &Access, newer: &[StoredEntry], reader: &Reader<'_>, known: &BTreeMap<EntryId, Change>) -> bool {
+        let Some(document) = access.document() else { return false };
+        let (sealed, counted) = (all_sealed(newer), Counted::by(access));
+        let has_key = sealed.values().any(|sealed| matches!(sealed.header.body, Body::Key { .. }));
+        let is_other_kind = |(_, why): &(EntryId, Unreadable)| matches!(why, Unreadable::OtherKind);
+        if has_key || self.unreadable.iter().any(is_other_kind) {
+            return false;
+        }
+        let came = |before: &[EntryId], now: &[EntryId]| -> Option<Vec<EntryId>> {
+            let came = now.strip_prefix(before)?;
+            came.iter().all(|id| sealed.contains_key(id)).then(|| came.to_vec())
+        };
+        let revisions = came(&self.counted.revisions, &counted.revisions);
+        let responses = came(&self.counted.responses, &counted.responses);
+        let (Some(revisions), Some(responses)) = (revisions, responses) else { return false };
+        let revised = self.open_revisions(&document, &revisions, &sealed, known);
+        if revised.changes.values().any(|change| change.kind_name().is_some()) {
+            return false;
+        }
+        self.take_revisions(revised, &sealed);
+        self.open_responses(&document, &responses, &sealed, reader);
+        self.counted = counted;
+        true
+    }
+
+    /// Opens revisions, which may build on those that are shown.
+    fn open_revisions(
+        &self,
+        document: &DocumentId,
+        revisions: &[EntryId],
+        sealed: &AllSealed<'_>,
+        known: &BTreeMap<EntryId, Change>,
+    ) -> Revised {
+        let mut revised = Revised::default();
+        for (id, sealed) in revisions.iter().filter_map(|id| Some((id, sealed.get(id)?))) {
+            match self.open_revision(document, sealed, &revised.changes, known.get(id)) {
+                Ok((payload, change)) => {
+                    revised.revisions.push(OpenRevision {
+                        entry: *id,
+                        organisation: sealed.header.organisation,
+                        at: payload.at,
+                        person: payload.person,
+                        change: change.hash(),
+                        received: sealed.stored.received,
+                    });
+                    revised.changes.insert(*id, change);
+                }
+                Err(why) => revised.unreadable.push((*id, why)),
+            }
+        }
+        revised
     }
 
     fn open_revision(
@@ -260,7 +313,8 @@ impl Opened {
         let payload = RevisionPayload::from_canonical(&plain)?;
         let mut hashes = BTreeSet::new();
         for dep in deps {
-            hashes.insert(changes.get(dep).ok_or(Unreadable::Dep(*dep))?.hash());
+            let change = changes.get(dep).map(Change::hash).or_else(|| self.changes.get(dep).copied());
+            hashes.insert(change.ok_or(Unreadable::Dep(*dep))?);
         }
         let change = match known.filter(|known| known.bytes() == payload.change && *known.deps() == hashes) {
             Some(known) => known.clone(),
@@ -269,9 +323,25 @@ impl Opened {
         Ok((payload, change))
     }
 
-    fn open_responses(&mut self, document: &DocumentId, access: &Access, sealed: &BTreeMap<EntryId, Sealed<'_>>, reader: &Reader<'_>) {
-        for id in access.effective_responses() {
-            let Some(sealed) = sealed.get(&id) else { continue };
+    /// Puts opened revisions behind those that are shown, and their changes into the content.
+    fn take_revisions(&mut self, revised: Revised, sealed: &AllSealed<'_>) {
+        for revision in &revised.revisions {
+            if let Some(Body::Revision { epoch, .. }) = sealed.get(&revision.entry).map(|sealed| &sealed.header.body)
+                && self.used_epochs.last() != Some(epoch)
+            {
+                self.used_epochs.push(*epoch);
+            }
+        }
+        let before = self.unreadable_revisions;
+        self.unreadable_revisions = before.saturating_add(revised.unreadable.len());
+        self.unreadable.splice(before..before, revised.unreadable);
+        self.changes.extend(revised.changes.iter().map(|(id, change)| (*id, change.hash())));
+        self.revisions.extend(revised.revisions);
+        self.content.add(revised.changes.into_values());
+    }
+
+    fn open_responses(&mut self, document: &DocumentId, responses: &[EntryId], sealed: &AllSealed<'_>, reader: &Reader<'_>) {
+        for (id, sealed) in responses.iter().filter_map(|id| Some((*id, sealed.get(id)?))) {
             match open_response(document, sealed, reader) {
                 Ok(payload) => self.responses.push(OpenResponse {
                     entry: id,
@@ -306,8 +376,7 @@ impl Opened {
     /// The changes that these revisions carry; none if one of them is not shown.
     #[must_use]
     pub fn changes_of(&self, entries: &[EntryId]) -> Option<Vec<ChangeHash>> {
-        let find = |id: &EntryId| self.revisions.iter().find(|revision| revision.entry == *id).map(|revision| revision.change);
-        entries.iter().map(find).collect()
+        entries.iter().map(|entry| self.changes.get(entry).copied()).collect()
     }
 
     /// The checked changes of the revisions that are shown, for [`open_knowing`].

@@ -236,6 +236,68 @@ fn any_order_of_arrival_gives_the_same_words_to_every_reader() {
     assert!(merged > 100, "the histories hold concurrent versions: {merged}");
 }
 
+/// What a reader is shown of a document, and what the next revision would be made with.
+fn shown(opened: &Opened, access: &Access, directory: &Directory) -> impl PartialEq + std::fmt::Debug + use<> {
+    let revisions: Vec<_> = opened.revisions.iter().map(|revision| (revision.entry, revision.change, revision.organisation)).collect();
+    let responses: Vec<_> = opened.responses.iter().map(|response| (response.entry, response.payload.text.clone())).collect();
+    let epoch = opened.epoch_for(access, &reading::audience(access, directory, NOW)).map(|(epoch, _)| epoch);
+    let earlier: Vec<EntryId> = opened.earlier_epochs().into_iter().map(|(epoch, _)| epoch).collect();
+    let content = &opened.content;
+    let hidden = (opened.unreadable.clone(), content.left_out().clone());
+    (revisions, responses, hidden, content.snapshot(), opened.heads(), content.save().unwrap(), (epoch, earlier))
+}
+
+#[test]
+fn a_document_that_grows_reads_as_if_it_were_opened_anew() {
+    let (mut grew, mut anew) = (0, 0);
+    for seed in 0..HISTORIES {
+        let mut union = Union::new(seed);
+        union.begin();
+        for _ in 0..STEPS {
+            let who = union.dice.below(3);
+            match union.dice.below(20) {
+                0..=7 => union.revise(who),
+                8..=10 => union.respond(who),
+                11 => union.govern(),
+                _ => union.meet(),
+            }
+        }
+        let all: BTreeMap<EntryId, VerifiedEntry> =
+            union.members.iter().flat_map(|member| &member.entries).map(|entry| (entry.id(), entry.clone())).collect();
+        let mut entries: Vec<VerifiedEntry> = all.into_values().collect();
+        union.dice.shuffle(&mut entries);
+        let (_, stored) = replay(&entries, &union.directory);
+        let mut grown: Vec<Opened> = union.members.iter().map(|_| Opened::default()).collect();
+        let (mut access, mut came) = (Access::default(), 0);
+        while came < stored.len() {
+            let next = (came + 1 + union.dice.below(3)).min(stored.len());
+            for stored in &stored[came..next] {
+                access.insert(stored.entry.clone().reopen().unwrap(), |_, _| true);
+            }
+            assert!(access.entries_after(came).eq(replay_ids(&stored[came..next])), "seed {seed}: in the order of writing");
+            for (member, grown) in union.members.iter().zip(&mut grown) {
+                let opened = open(member, &access, &stored[..next]);
+                let reader = Reader { organisation: member.id(), secrets: &member.secrets };
+                let (before, expected) = (shown(grown, &access, &union.directory), shown(&opened, &access, &union.directory));
+                if grown.grow(&access, &stored[came..next], &reader, &BTreeMap::new()) {
+                    grew += 1;
+                    assert_eq!(shown(grown, &access, &union.directory), expected, "seed {seed}, entry {came}");
+                } else {
+                    anew += 1;
+                    assert_eq!(shown(grown, &access, &union.directory), before, "seed {seed}, entry {came}: it changed all the same");
+                    *grown = opened;
+                }
+            }
+            came = next;
+        }
+    }
+    assert!(grew > 500 && anew > 100, "both happen: {grew} and {anew}");
+}
+
+fn replay_ids(stored: &[StoredEntry]) -> Vec<EntryId> {
+    stored.iter().map(|stored| stored.entry.clone().reopen().unwrap().id()).collect()
+}
+
 #[test]
 fn an_empty_set_of_entries_says_nothing() {
     let (access, stored) = replay(&[], &Directory::default());

@@ -527,7 +527,7 @@ impl Office {
         // Both may have come at once: what is listed is older than what is stored.
         let is_annex = self.storage.listed(document)?.is_some_and(|line| sealed_kind(&line.kind).is_some()) || {
             let stored = self.storage.document(document)?;
-            self.read_by(document, &access, stored).kind.sealed.is_some()
+            self.read_by(document, &access, &stored).kind.sealed.is_some()
         };
         Ok(if is_annex { openings } else { Vec::new() })
     }

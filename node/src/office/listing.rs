@@ -121,12 +121,7 @@ pub(super) fn updated(open: &Open) -> Timestamp {
     // A sealed part is never changed: what somebody adds to it does not make it last longer.
     let counts = |revision: &&OpenRevision| open.kind.sealed.is_none() || revision.organisation == open.owner;
     let claimed = open.opened.revisions.iter().filter(counts).map(|revision| revision.at.min(revision.received)).max();
-    claimed.or_else(|| received(open)).unwrap_or_default()
-}
-
-/// When this node last received something of a document.
-pub(super) fn received(open: &Open) -> Option<Timestamp> {
-    open.stored.iter().filter(|stored| stored.from.is_some()).map(|stored| stored.received).max()
+    claimed.or(open.came.received).unwrap_or_default()
 }
 
 /// What stands for a document in a list: for a sealed one nothing of what it says.
@@ -148,10 +143,10 @@ pub(super) fn shown(open: &Open) -> Shown {
         marking: open.snapshot.marking.map(|marking| marking.to_string()),
         owner: open.owner,
         updated: updated(open),
-        received: received(open),
+        received: open.came.received,
         access: open.level.as_str().to_owned(),
         // What this node did itself is no news here.
-        unread: open.stored.last().is_some_and(|stored| stored.from.is_some()),
+        unread: open.came.is_news,
     };
     let part = match part_of(open) {
         Some(whole) => Part::Of(whole),

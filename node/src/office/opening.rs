@@ -10,9 +10,10 @@ use csu_protocol::entry::{Reason, Remark, Role};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::CardSecret;
 use csu_protocol::reading::{self, Opened, Reader};
-use csu_protocol::store::StoredEntry;
+use csu_protocol::store::{Read, StoredEntry};
 use csu_protocol::sync::OpenAccess;
-use std::collections::{BTreeMap, VecDeque};
+use csu_protocol::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub(super) enum Named {
 pub(super) struct Open {
     pub(super) id: DocumentId,
     pub(super) owner: OrganisationId,
-    pub(super) stored: Vec<StoredEntry>,
+    pub(super) came: Came,
     pub(super) opened: Opened,
     pub(super) snapshot: Snapshot,
     pub(super) kind: &'static Kind,
@@ -38,6 +39,28 @@ pub(super) struct Open {
     pub(super) state: &'static str,
     pub(super) withdrawal: Option<(EntryId, OrganisationId, Reason)>,
     pub(super) level: AccessLevel,
+}
+
+/// What is kept in mind of the entries of an open document: they themselves are on the disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Came {
+    count: usize,
+    bytes: usize,
+    /// When the last came that others had brought.
+    pub(super) received: Option<Timestamp>,
+    /// Whether others brought the last.
+    pub(super) is_news: bool,
+}
+
+impl Came {
+    /// The same with further entries, in the order of writing.
+    fn and(mut self, stored: &[StoredEntry]) -> Self {
+        self.count = self.count.saturating_add(stored.len());
+        self.bytes = stored.iter().map(|stored| stored.entry.size()).fold(self.bytes, usize::saturating_add);
+        self.received = stored.iter().filter(|stored| stored.from.is_some()).map(|stored| stored.received).max().max(self.received);
+        self.is_news = stored.last().map_or(self.is_news, |stored| stored.from.is_some());
+        self
+    }
 }
 
 const UNKNOWN_KIND: &str = "unknown";
@@ -68,11 +91,20 @@ impl Lately {
         self.open.iter().find(|(of, open)| open.id == *id && of == state).map(|(_, open)| Rc::clone(open))
     }
 
+    /// Takes out a document that was opened when it had fewer entries, of which all are what they were; none if somebody is
+    /// looking at it.
+    fn take_earlier(&mut self, id: &DocumentId, state: &State) -> Option<(State, Open)> {
+        let is_earlier =
+            |before: &State| before.entries <= state.entries && (before.destroyed, before.secrets) == (state.destroyed, state.secrets);
+        let place = self.open.iter().position(|(before, open)| open.id == *id && is_earlier(before) && Rc::strong_count(open) == 1)?;
+        let (before, open) = self.open.remove(place)?;
+        Some((before, Rc::into_inner(open)?))
+    }
+
     fn put(&mut self, state: State, open: Rc<Open>) {
         self.forget(&open.id);
         self.open.push_front((state, open));
-        let bytes = |open: &Open| open.stored.iter().map(|stored| stored.entry.size()).sum::<usize>();
-        let all = |open: &VecDeque<(State, Rc<Open>)>| open.iter().map(|(_, open)| bytes(open)).sum::<usize>();
+        let all = |open: &VecDeque<(State, Rc<Open>)>| open.iter().map(|(_, open)| open.came.bytes).sum::<usize>();
         while self.open.len() > LATELY || (self.open.len() > 1 && all(&self.open) > LATELY_BYTES) {
             self.open.pop_back();
         }
@@ -190,14 +222,33 @@ impl Office {
         if let Some(open) = self.lately.get(id, &state) {
             return Ok(open);
         }
-        let stored = csu_protocol::store::Read::document(&self.storage, id)?;
-        let open = Rc::new(self.eyes().read(id, &access, stored, &self.lately.known(id)));
+        let open = match self.grow_earlier(id, &access, &state)? {
+            Some(open) => open,
+            None => self.eyes().read(id, &access, &Read::document(&self.storage, id)?, &self.lately.known(id)),
+        };
+        let open = Rc::new(open);
         self.lately.put(state, Rc::clone(&open));
         Ok(open)
     }
 
+    /// Opens a document that was opened lately, with what came since. None if there is none, or what came changes what came of
+    /// the entries before.
+    fn grow_earlier(&mut self, id: &DocumentId, access: &Access, state: &State) -> Result<Option<Open>, Problem> {
+        let Some((before, open)) = self.lately.take_earlier(id, state) else { return Ok(None) };
+        let newer: BTreeSet<EntryId> = access.entries_after(open.came.count).collect();
+        let stored = if newer.is_empty() { Vec::new() } else { Read::entries(&self.storage, id, &newer)? };
+        let grown =
+            if stored.len() == newer.len() { self.eyes().grow(open, access, &stored, &self.lately.made) } else { Err(Box::new(open)) };
+        Ok(grown
+            .map_err(|open| {
+                // Its changes need not be checked again.
+                self.lately.put(before, Rc::new(*open));
+            })
+            .ok())
+    }
+
     /// What a document's entries say to this organisation by a graph of them.
-    pub(super) fn read_by(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>) -> Open {
+    pub(super) fn read_by(&self, id: &DocumentId, access: &Access, stored: &[StoredEntry]) -> Open {
         self.eyes().read(id, access, stored, &BTreeMap::new())
     }
 
@@ -235,9 +286,24 @@ pub(super) struct Eyes {
 
 impl Eyes {
     /// What a document's entries say by a graph of them; some of their changes may be `known`.
-    pub(super) fn read(&self, id: &DocumentId, access: &Access, stored: Vec<StoredEntry>, known: &BTreeMap<EntryId, Change>) -> Open {
-        let reader = Reader { organisation: self.us, secrets: &self.secrets };
-        let opened = reading::open_knowing(access, &stored, &reader, known);
+    pub(super) fn read(&self, id: &DocumentId, access: &Access, stored: &[StoredEntry], known: &BTreeMap<EntryId, Change>) -> Open {
+        let opened = reading::open_knowing(access, stored, &self.reader(), known);
+        self.see(id, access, opened, Came::default().and(stored))
+    }
+
+    /// What the same says with further entries; the document as it was if it is to be read anew.
+    fn grow(&self, mut open: Open, access: &Access, newer: &[StoredEntry], known: &BTreeMap<EntryId, Change>) -> Result<Open, Box<Open>> {
+        if !open.opened.grow(access, newer, &self.reader(), known) {
+            return Err(Box::new(open));
+        }
+        Ok(self.see(&open.id, access, open.opened, open.came.and(newer)))
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { organisation: self.us, secrets: &self.secrets }
+    }
+
+    fn see(&self, id: &DocumentId, access: &Access, opened: Opened, came: Came) -> Open {
         let mut snapshot = opened.content.snapshot();
         let owner = access.owner().unwrap_or(self.us);
         if snapshot.kind.is_some_and(|kind| kind.sealed.is_some())
@@ -257,7 +323,7 @@ impl Eyes {
         let withdrawn = withdrawal.is_some().then_some(WITHDRAWN.name);
         let state = kind.highest(snapshot.state.into_iter().chain(answers).chain(withdrawn));
         let state = state.unwrap_or(if withdrawal.is_some() { WITHDRAWN.name } else { UNKNOWN_KIND });
-        Open { id: *id, owner, stored, opened, snapshot, kind, state, withdrawal, level }
+        Open { id: *id, owner, came, opened, snapshot, kind, state, withdrawal, level }
     }
 
     fn level(&self, access: &Access, owner: OrganisationId) -> AccessLevel {

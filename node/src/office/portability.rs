@@ -1,6 +1,6 @@
 //! Documents in other formats: exports, and alerts that others wrote.
 
-use super::listing::{received, updated};
+use super::listing::updated;
 use super::opening::{Named, Open};
 use super::{Office, now};
 use crate::cap;
@@ -103,7 +103,7 @@ impl Office {
             references.push(reference.map_err(|fault| Problem::invalid("references", fault.to_string(), "report this"))?);
         }
         let versions = references.len();
-        let (updated, received) = (updated(open), received(open));
+        let (updated, received) = (updated(open), open.came.received);
         let (msg_type, identifier, sent) = match open.withdrawal {
             Some(_) => (cap::MsgType::Cancel, identifier(versions.saturating_add(1)), received.unwrap_or(updated)),
             None => {

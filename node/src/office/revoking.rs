@@ -4,7 +4,7 @@
 //! copy, by the protocol's own rules. To preview is to compare that copy with the graph; to revoke is to publish the entries.
 
 use super::circles::circle_named_in;
-use super::opening::{Named, Open};
+use super::opening::Named;
 use super::steps::{author_problem, command_problem};
 use super::{Office, now};
 use crate::desk::{
@@ -18,7 +18,7 @@ use csu_protocol::author;
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Body, Header, Keep, Plane, Principal, Role, Subject, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
-use csu_protocol::store::{Read, ReadError};
+use csu_protocol::store::{Read, ReadError, StoredEntry};
 use csu_protocol::sync::CommandError;
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,9 +226,9 @@ impl Office {
     /// What is different between two graphs of a document.
     pub(super) fn effect(&self, document: &DocumentId, before: &Access, after: &Access) -> Result<RevocationEffect, Problem> {
         let stored = Read::document(&self.storage, document)?;
-        let (old, new) = (self.read_by(document, before, stored.clone()), self.read_by(document, after, stored));
+        let (old, new) = (self.read_by(document, before, &stored), self.read_by(document, after, &stored));
         let (had, has) = (roles(before), roles(after));
-        let mut effect = RevocationEffect { entries: self.fallen(before, after, &old), ..RevocationEffect::default() };
+        let mut effect = RevocationEffect { entries: self.fallen(before, after, &stored), ..RevocationEffect::default() };
         for subject in had.keys().chain(has.keys()).copied().collect::<BTreeSet<Subject>>() {
             let who = self.party(subject);
             match (had.get(&subject), has.get(&subject)) {
@@ -263,12 +263,12 @@ impl Office {
     }
 
     /// The revisions and responses that counted and do not any more.
-    fn fallen(&self, before: &Access, after: &Access, open: &Open) -> Vec<FallenEntry> {
+    fn fallen(&self, before: &Access, after: &Access, stored: &[StoredEntry]) -> Vec<FallenEntry> {
         let content = |access: &Access| -> BTreeSet<EntryId> {
             access.effective_revisions().into_iter().chain(access.effective_responses()).collect()
         };
         let fallen: BTreeSet<EntryId> = content(before).difference(&content(after)).copied().collect();
-        let headers = open.stored.iter().filter_map(|stored| Header::from_canonical(&stored.entry.header).ok());
+        let headers = stored.iter().filter_map(|stored| Header::from_canonical(&stored.entry.header).ok());
         headers
             .filter(|header| fallen.contains(&header.id()))
             .map(|header| FallenEntry {

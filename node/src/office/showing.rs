@@ -153,7 +153,7 @@ fn make(beside: &Beside, eyes: &Eyes, document: &DocumentId) -> Outcome {
         return Outcome::Gone;
     }
     match graph(&stored) {
-        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, stored, &BTreeMap::new())))),
+        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, &stored, &BTreeMap::new())))),
         Err(error) => Outcome::Unreadable(error.to_string()),
     }
 }

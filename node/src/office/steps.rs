@@ -322,6 +322,8 @@ impl Office {
             self.grant_roles(actor, document, givings, &wishes.circles)?;
         }
         let deps = open.opened.entries_of(change.deps());
+        // What nobody looks at grows by the change; otherwise it would be opened anew.
+        drop(open);
         let joined = deps.len();
         let epoch = self.current_epoch(document, under)?;
         self.publish_change(actor, document, under, &epoch, deps, &change)?;

@@ -11,11 +11,12 @@ use crate::desk::{
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
-use csu_protocol::access::Access;
+use csu_protocol::access::{Access, Row};
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Fields, Kind, Means, Side};
 use csu_protocol::entry::{Body, Header, Plane, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::store::Read;
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,11 +177,12 @@ impl Office {
 
     pub(super) fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
         let access = self.access_of(&open.id)?;
-        let arrived: BTreeMap<EntryId, Timestamp> =
-            open.stored.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
+        let rows: Vec<Row> = access.rows().into_iter().filter(|row| row.is_live(now())).collect();
+        let dated = rows.iter().map(|row| row.entry).chain(open.withdrawal.map(|(entry, ..)| entry)).collect();
+        let dated = Read::entries(&self.storage, &open.id, &dated)?;
+        let arrived: BTreeMap<EntryId, Timestamp> = dated.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
         let when = |entry: &EntryId| arrived.get(entry).copied().unwrap_or_default();
-        let readers = access.rows().into_iter().filter(|row| row.is_live(now()));
-        let readers = readers.map(|row| Reader { who: self.party(row.who), role: row.role, since: when(&row.entry).into() }).collect();
+        let readers = rows.iter().map(|row| Reader { who: self.party(row.who), role: row.role, since: when(&row.entry).into() }).collect();
         let responses = open.opened.responses.iter().map(|response| ResponseLine {
             entry: response.entry,
             by: self.organisation(&response.organisation),
@@ -245,7 +247,7 @@ impl Office {
         let access = self.access_of(&document)?;
         let effective: BTreeSet<EntryId> = access.effective_revisions().into_iter().collect();
         let mut lines = Vec::new();
-        for stored in &open.stored {
+        for stored in Read::document(&self.storage, &document)? {
             let Ok(header) = Header::from_canonical(&stored.entry.header) else { continue };
             let id = header.id();
             let revises = matches!(header.body, Body::Revision { .. });

@@ -319,6 +319,11 @@ impl Access {
         self.nodes.iter().filter(move |node| node.plane() == plane).map(|node| node.id)
     }
 
+    /// The sound entries that came after the first `count`, in the order of arrival, which is causal.
+    pub fn entries_after(&self, count: usize) -> impl Iterator<Item = EntryId> + '_ {
+        self.nodes.iter().skip(count).map(|node| node.id)
+    }
+
     pub(super) fn heads_of(&self, plane: Plane) -> &BTreeSet<EntryId> {
         let [control, content] = &self.heads;
         match plane {

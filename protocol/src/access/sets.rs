@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 /// One set. Equal sets of one [`Sets`] have equal ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct SetId(u32);
+pub(crate) struct SetId(u32);
 
 impl SetId {
     /// The set without members.
@@ -59,7 +59,7 @@ pub(super) enum Fold<T> {
 
 /// All sets of one graph.
 #[derive(Debug, Clone)]
-pub(super) struct Sets {
+pub(crate) struct Sets {
     blocks: Vec<Block>,
     /// By their blocks.
     ids: HashTable<SetId>,
@@ -166,7 +166,7 @@ impl Sets {
     }
 
     /// Whether `number` is in `set`.
-    pub(super) fn contains(&self, set: SetId, mut number: u32) -> bool {
+    pub(crate) fn contains(&self, set: SetId, mut number: u32) -> bool {
         let mut at = set;
         loop {
             match self.block(at) {
@@ -183,7 +183,7 @@ impl Sets {
     }
 
     /// What is in any of `sets`.
-    pub(super) fn union(&mut self, mut sets: Vec<SetId>) -> SetId {
+    pub(crate) fn union(&mut self, mut sets: Vec<SetId>) -> SetId {
         sets.sort_unstable();
         sets.dedup();
         sets.retain(|set| *set != SetId::EMPTY);
@@ -213,7 +213,7 @@ impl Sets {
     }
 
     /// `set` and `numbers`, which ascend.
-    pub(super) fn extend(&mut self, set: SetId, numbers: &[u32]) -> SetId {
+    pub(crate) fn extend(&mut self, set: SetId, numbers: &[u32]) -> SetId {
         self.extend_from(set, numbers, 0)
     }
 

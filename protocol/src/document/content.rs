@@ -45,6 +45,8 @@ use core::fmt;
 use engine::{At, Engine, Make, Object, Parsed, ROOT, Scalar, Writer};
 pub use error::{ChangeError, LeftOut, ReviseError};
 pub use snapshot::{Problem, Snapshot};
+use soundness::{Known, Sorted};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -199,19 +201,16 @@ pub struct Wanted {
     pub fields: Fields,
 }
 
-/// A document's content, merged.
-#[derive(Debug, Clone)]
+/// A document's content, merged. It grows by what comes: [`Content::add`].
+#[derive(Debug, Clone, Default)]
 pub struct Content {
     changes: BTreeMap<ChangeHash, Change>,
     heads: BTreeSet<ChangeHash>,
     left_out: BTreeMap<ChangeHash, LeftOut>,
+    /// Those of [`Content::left_out`]: what comes later may be what they build on.
+    waiting: BTreeMap<ChangeHash, Change>,
+    known: Known,
     engine: Engine,
-}
-
-impl Default for Content {
-    fn default() -> Self {
-        Self { changes: BTreeMap::new(), heads: BTreeSet::new(), left_out: BTreeMap::new(), engine: Engine::new() }
-    }
 }
 
 impl Content {
@@ -220,21 +219,66 @@ impl Content {
     /// [`Content::left_out`]. The outcome depends on the set alone, not on the order.
     #[must_use]
     pub fn build(changes: impl IntoIterator<Item = Change>) -> Self {
-        let given: BTreeMap<ChangeHash, Change> = changes.into_iter().map(|change| (change.hash(), change)).collect();
-        let (order, mut left_out) = soundness::sort(&given);
-        let sound: Vec<&Change> = order.iter().filter_map(|hash| given.get(hash)).collect();
-        let (engine, accepted) = match Engine::new().apply(sound.iter().map(|change| &change.0.parsed)) {
+        let mut content = Self::default();
+        content.add(changes);
+        content
+    }
+
+    /// Merges further changes into it, in time that grows with these alone as far as it is ours. What comes of it is what
+    /// [`Content::build`] makes of all together.
+    pub fn add(&mut self, changes: impl IntoIterator<Item = Change>) {
+        let is_new = |change: &Change| !self.changes.contains_key(&change.hash()) && !self.waiting.contains_key(&change.hash());
+        let mut given: BTreeMap<ChangeHash, Change> = changes.into_iter().filter(is_new).map(|change| (change.hash(), change)).collect();
+        if given.is_empty() {
+            return;
+        }
+        // What Automerge refused it may have refused for what was beside it.
+        if self.left_out.values().any(|why| matches!(why, LeftOut::Refused { .. })) {
+            return self.begin_anew(given);
+        }
+        let unsound = |hash: &ChangeHash| matches!(self.left_out.get(hash), Some(LeftOut::Unsound { .. }));
+        given.extend(self.waiting.iter().filter(|(hash, _)| !unsound(hash)).map(|(hash, change)| (*hash, change.clone())));
+        let Sorted { sound, left_out, is_order_dependent } = self.known.sort(&given);
+        if is_order_dependent {
+            return self.begin_anew(given);
+        }
+        let parsed = sound.iter().filter_map(|hash| given.get(hash)).map(|change| &change.0.parsed);
+        match std::mem::take(&mut self.engine).apply(parsed) {
+            Ok(engine) => self.engine = engine,
+            Err(_) => return self.begin_anew(given),
+        }
+        for hash in sound {
+            let Some(change) = given.remove(&hash) else { continue };
+            for dep in change.deps() {
+                self.heads.remove(dep);
+            }
+            self.heads.insert(hash);
+            self.waiting.remove(&hash);
+            self.left_out.remove(&hash);
+            self.changes.insert(hash, change);
+        }
+        self.waiting.extend(given);
+        self.left_out.extend(left_out);
+    }
+
+    /// Merges all changes that there are and others, judged in the order that follows from them, and applied one by one.
+    fn begin_anew(&mut self, mut given: BTreeMap<ChangeHash, Change>) {
+        let Self { changes, waiting, .. } = std::mem::take(self);
+        given.extend(changes.into_iter().chain(waiting));
+        let Sorted { sound, mut left_out, .. } = self.known.sort(&given);
+        let sound: Vec<&Change> = sound.iter().filter_map(|hash| given.get(hash)).collect();
+        let (engine, accepted) = match Engine::default().apply(sound.iter().map(|change| &change.0.parsed)) {
             Ok(engine) => (engine, sound.iter().map(|change| change.hash()).collect()),
             Err(_) => one_by_one(&sound, &mut left_out),
         };
-        let changes: BTreeMap<_, _> = given.into_iter().filter(|(hash, _)| accepted.contains(hash)).collect();
+        let (changes, waiting): (BTreeMap<_, _>, _) = given.into_iter().partition(|(hash, _)| accepted.contains(hash));
         let mut heads = accepted;
         for change in changes.values() {
             for dep in change.deps() {
                 heads.remove(dep);
             }
         }
-        Self { changes, heads, left_out, engine }
+        (self.changes, self.heads, self.left_out, self.waiting, self.engine) = (changes, heads, left_out, waiting, engine);
     }
 
     /// The changes that no other builds on: what the next revision depends on.
@@ -280,13 +324,15 @@ impl Content {
         self.at(heads).ok().map(|content| content.snapshot())
     }
 
-    /// The whole document as an Automerge file, for export.
+    /// The whole document as an Automerge file, for export. The same changes give the same bytes.
     ///
     /// # Errors
     ///
     /// [`ReviseError::Failed`] if Automerge fails, which is a defect.
     pub fn save(&self) -> Result<Vec<u8>, ReviseError> {
-        self.engine.save().map_err(|why| ReviseError::Failed { why })
+        // Automerge writes changes in the order in which it got them.
+        let whole = Self::build(self.changes.values().cloned());
+        whole.engine.save().map_err(|why| ReviseError::Failed { why })
     }
 
     /// Makes the change that leads from the document at `base` to what is wanted, in as few operations as
@@ -323,9 +369,9 @@ impl Content {
     }
 
     /// The content at `heads`: with these changes and all below them.
-    fn at(&self, heads: &[ChangeHash]) -> Result<Self, ReviseError> {
+    fn at(&self, heads: &[ChangeHash]) -> Result<Cow<'_, Self>, ReviseError> {
         if heads.len() == self.heads.len() && heads.iter().all(|head| self.heads.contains(head)) {
-            return Ok(self.clone());
+            return Ok(Cow::Borrowed(self));
         }
         let mut below = BTreeMap::new();
         let mut left = heads.to_vec();
@@ -335,14 +381,14 @@ impl Content {
                 left.extend(change.deps());
             }
         }
-        Ok(Self::build(below.into_values()))
+        Ok(Cow::Owned(Self::build(below.into_values())))
     }
 }
 
 /// Applies changes one after the other, in the order given, leaving out those that Automerge refuses and
 /// what builds on them. No change is known to get this far and be refused; this is for the unknown ones.
 fn one_by_one(sound: &[&Change], left_out: &mut BTreeMap<ChangeHash, LeftOut>) -> (Engine, BTreeSet<ChangeHash>) {
-    let mut engine = Engine::new();
+    let mut engine = Engine::default();
     let mut accepted = BTreeSet::new();
     for change in sound {
         if let Some(missing) = change.deps().iter().find(|dep| !accepted.contains(*dep)) {

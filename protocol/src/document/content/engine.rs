@@ -63,14 +63,16 @@ impl Parsed {
 #[derive(Debug, Clone)]
 pub(super) struct Engine(Automerge);
 
-impl Engine {
+impl Default for Engine {
     /// A document without changes.
-    pub(super) fn new() -> Self {
+    fn default() -> Self {
         let mut document = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
         document.set_actor(ActorId::from(NOBODY));
         Self(document)
     }
+}
 
+impl Engine {
     /// The document with these changes too, all in one call. The one before is gone if it fails.
     ///
     /// # Errors
@@ -80,11 +82,11 @@ impl Engine {
         let changes: Vec<automerge::Change> = changes.map(|change| change.0.clone()).collect();
         let count = changes.len();
         guarded(move || {
-            let before = self.0.get_changes_meta(&[]).len();
+            let held = |document: &Automerge| usize::try_from(document.stats().num_changes).unwrap_or(usize::MAX);
+            let before = held(&self.0);
             self.0.apply_changes(changes).map_err(|error| error.to_string())?;
-            let after = self.0.get_changes_meta(&[]).len();
             // A change whose dependency is missing would wait inside, unseen.
-            if after != before.saturating_add(count) {
+            if held(&self.0) != before.saturating_add(count) {
                 return Err("a change is waiting for another".to_owned());
             }
             Ok(self)

@@ -9,62 +9,81 @@
 //! bulletin, with its fields and lifecycle, into something else.
 //!
 //! As each change has an actor of its own, an operation's id names the change that made it, and "in its
-//! past" is a bit in a set of ancestors: n changes take n²/8 bytes, which the access rules' quotas bound.
+//! past" is a number in a set of ancestors. Such sets share what they have in common, and with what else is known of changes
+//! they are kept, so that further changes are judged without those before them.
 
 use super::columns::{Action, Key, Operation, Operations, Reference};
 use super::error::LeftOut;
 use super::{ActorBytes, Change, ChangeHash};
+use crate::access::{SetId, Sets};
 use crate::document::limits::MAX_OBJECT_DEPTH;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// The sound changes among `changes` in an order in which each follows what it builds on, and the
-/// others with the reason. Both depend on the set alone.
-pub(super) fn sort(changes: &BTreeMap<ChangeHash, Change>) -> (Vec<ChangeHash>, BTreeMap<ChangeHash, LeftOut>) {
-    let mut waiting: BTreeMap<ChangeHash, usize> = BTreeMap::new();
-    let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
-    let mut ready = BTreeSet::new();
-    for (hash, change) in changes {
-        for dep in change.deps() {
-            followers.entry(*dep).or_default().push(*hash);
-        }
-        if change.deps().is_empty() {
-            ready.insert(*hash);
-        }
-        waiting.insert(*hash, change.deps().len());
-    }
-    let mut known = Known::default();
-    let mut sound = Vec::new();
-    let mut left_out = BTreeMap::new();
-    while let Some(hash) = ready.pop_first() {
-        let Some(change) = changes.get(&hash) else {
-            continue;
-        };
-        match known.admit(change) {
-            Ok(()) => sound.push(hash),
-            Err((index, what)) => {
-                left_out.insert(hash, LeftOut::Unsound { index, what });
-                continue;
+/// What became of changes.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// The sound ones, in an order in which each follows what it builds on.
+    pub(super) sound: Vec<ChangeHash>,
+    /// The others, with the reason.
+    pub(super) left_out: BTreeMap<ChangeHash, LeftOut>,
+    /// Two of them, or one and one known before, have one actor: the verdict on both depends on which is looked at first.
+    pub(super) is_order_dependent: bool,
+}
+
+impl Known {
+    /// Judges changes that are not known yet, and takes in those that are sound. On each the verdict is the same as if all
+    /// changes had been judged at once, unless it is found to depend on the order.
+    pub(super) fn sort(&mut self, changes: &BTreeMap<ChangeHash, Change>) -> Sorted {
+        let mut waiting: BTreeMap<ChangeHash, usize> = BTreeMap::new();
+        let mut followers: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
+        let mut ready = BTreeSet::new();
+        for (hash, change) in changes {
+            let mut absent: usize = 0;
+            for dep in change.deps().iter().filter(|dep| !self.places.contains_key(*dep)) {
+                followers.entry(*dep).or_default().push(*hash);
+                absent = absent.saturating_add(1);
             }
+            if absent == 0 {
+                ready.insert(*hash);
+            }
+            waiting.insert(*hash, absent);
         }
-        for follower in followers.get(&hash).into_iter().flatten() {
-            if let Some(count) = waiting.get_mut(follower) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    ready.insert(*follower);
+        let mut sorted = Sorted::default();
+        while let Some(hash) = ready.pop_first() {
+            let Some(change) = changes.get(&hash) else {
+                continue;
+            };
+            match self.admit(change) {
+                Ok(()) => sorted.sound.push(hash),
+                Err((index, what)) => {
+                    sorted.is_order_dependent |= what == ACTOR_TAKEN;
+                    sorted.left_out.insert(hash, LeftOut::Unsound { index, what });
+                    continue;
+                }
+            }
+            for follower in followers.get(&hash).into_iter().flatten() {
+                if let Some(count) = waiting.get_mut(follower) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        ready.insert(*follower);
+                    }
                 }
             }
         }
-    }
-    let admitted: BTreeSet<_> = sound.iter().copied().collect();
-    for (hash, change) in changes {
-        if let Some(missing) = change.deps().iter().find(|dep| !admitted.contains(*dep))
-            && !left_out.contains_key(hash)
-        {
-            left_out.insert(*hash, LeftOut::Missing(*missing));
+        for (hash, change) in changes {
+            if let Some(missing) = change.deps().iter().find(|dep| !self.places.contains_key(*dep))
+                && !sorted.left_out.contains_key(hash)
+            {
+                sorted.left_out.insert(*hash, LeftOut::Missing(*missing));
+            }
         }
+        sorted
     }
-    (sound, left_out)
 }
+
+/// Nobody is known to be able to bring this about: an actor is half of a BLAKE3.
+const ACTOR_TAKEN: &str = "its actor is taken";
 
 /// What is wrong with which operation.
 type Fault = (u32, &'static str);
@@ -101,25 +120,27 @@ struct Slot {
     makes: Option<(Shape, u8)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Admitted {
     start: u32,
     /// The greatest counter in it and below it.
     end: u32,
-    slots: Vec<Slot>,
-    /// A bit for each admitted change below it.
-    ancestors: Vec<u64>,
+    slots: Arc<[Slot]>,
+    /// The admitted changes below it.
+    ancestors: SetId,
     actor: ActorBytes,
     /// Whether it or something below it says what kind of document this is.
     has_kind: bool,
 }
 
-#[derive(Debug, Default)]
-struct Known {
+/// What is known of changes that were admitted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
     changes: Vec<Admitted>,
     places: BTreeMap<ChangeHash, u32>,
     actors: BTreeMap<ActorBytes, u32>,
     names: BTreeMap<String, u32>,
+    sets: Sets,
 }
 
 /// The change under judgement.
@@ -128,7 +149,7 @@ struct Trial<'a> {
     start: u32,
     actor: ActorBytes,
     others: &'a [ActorBytes],
-    ancestors: Vec<u64>,
+    ancestors: SetId,
     slots: Vec<Slot>,
 }
 
@@ -141,7 +162,7 @@ impl Known {
             return Err((0, "its counters do not begin right after those it builds on"));
         }
         if self.actors.contains_key(change.actor()) {
-            return Err((0, "its actor is taken"));
+            return Err((0, ACTOR_TAKEN));
         }
         let operations = change.operations();
         let names = self.intern(operations);
@@ -168,7 +189,7 @@ impl Known {
         let count = u32::try_from(trial.slots.len()).unwrap_or(u32::MAX);
         let end = below.checked_add(count).filter(|end| i32::try_from(*end).is_ok()).ok_or((0, "its counters are out of range"))?;
         let Trial { start, actor, ancestors, slots, .. } = trial;
-        self.changes.push(Admitted { start, end, slots, ancestors, actor, has_kind });
+        self.changes.push(Admitted { start, end, slots: slots.into(), ancestors, actor, has_kind });
         self.places.insert(change.hash(), place);
         self.actors.insert(actor, place);
         Ok(())
@@ -180,22 +201,19 @@ impl Known {
     }
 
     /// The ancestors of a change whose dependencies are all admitted, and the greatest counter among them.
-    fn past(&self, change: &Change) -> (Vec<u64>, u32) {
-        let mut ancestors = vec![0_u64; self.changes.len().div_ceil(64)];
-        let mut below = 0;
+    fn past(&mut self, change: &Change) -> (SetId, u32) {
+        let (mut pasts, mut numbers, mut below) = (Vec::new(), Vec::new(), 0);
         for dep in change.deps() {
             let (Some(place), Some(admitted)) = (self.places.get(dep), self.find(dep)) else {
                 continue;
             };
-            for (bits, theirs) in ancestors.iter_mut().zip(&admitted.ancestors) {
-                *bits |= theirs;
-            }
-            if let Some(bits) = word(*place).and_then(|word| ancestors.get_mut(word)) {
-                *bits |= bit(*place);
-            }
+            pasts.push(admitted.ancestors);
+            numbers.push(*place);
             below = below.max(admitted.end);
         }
-        (ancestors, below)
+        numbers.sort_unstable();
+        let past = self.sets.union(pasts);
+        (self.sets.extend(past, &numbers), below)
     }
 
     /// Numbers for the change's names, in their order.
@@ -295,28 +313,19 @@ impl Known {
     fn follow<'b>(&'b self, trial: &'b Trial<'_>, reference: Reference) -> Result<(Id, &'b Slot), &'static str> {
         const UNKNOWN: &str = "it refers to an operation that is not in its past";
         let (place, start, slots) = match reference.actor.checked_sub(1) {
-            None => (trial.place, trial.start, &trial.slots),
+            None => (trial.place, trial.start, trial.slots.as_slice()),
             Some(other) => {
                 let actor = usize::try_from(other).ok().and_then(|other| trial.others.get(other)).ok_or(UNKNOWN)?;
                 let place = *self.actors.get(actor).ok_or(UNKNOWN)?;
-                let bits = word(place).and_then(|word| trial.ancestors.get(word)).ok_or(UNKNOWN)?;
-                if bits & bit(place) == 0 {
+                if !self.sets.contains(trial.ancestors, place) {
                     return Err(UNKNOWN);
                 }
                 let admitted = usize::try_from(place).ok().and_then(|place| self.changes.get(place)).ok_or(UNKNOWN)?;
-                (place, admitted.start, &admitted.slots)
+                (place, admitted.start, &*admitted.slots)
             }
         };
         let operation = reference.counter.checked_sub(start).ok_or(UNKNOWN)?;
         let slot = usize::try_from(operation).ok().and_then(|operation| slots.get(operation)).ok_or(UNKNOWN)?;
         Ok((Id { change: place, operation }, slot))
     }
-}
-
-fn word(place: u32) -> Option<usize> {
-    usize::try_from(place >> 6).ok()
-}
-
-const fn bit(place: u32) -> u64 {
-    1 << (place & 63)
 }

@@ -190,6 +190,10 @@ fn what_builds_on_something_absent_is_left_out_and_named() {
     assert_eq!(partial.left_out(), &BTreeMap::from([(third.hash(), LeftOut::Missing(second.hash()))]));
     assert_eq!(fields(&partial), sample());
     assert_eq!(Content::build([third.clone(), second.clone(), base.clone()]).heads(), &BTreeSet::from([third.hash()]));
+    let mut grown = partial;
+    grown.add([second.clone()]);
+    assert!(grown.left_out().is_empty() && grown.waiting.is_empty());
+    assert_eq!(grown.heads(), &BTreeSet::from([third.hash()]));
     let orphans = Content::build([third, second]);
     assert_eq!(orphans.left_out().len(), 2);
     assert!(orphans.is_empty());
@@ -373,6 +377,36 @@ fn rewriting_a_long_text_takes_no_square_of_its_length() {
     assert!(next.operations().list.len() == 120_000);
 }
 
+fn shuffled(changes: &[Change], seed: u64) -> Vec<Change> {
+    let mut shuffled = changes.to_vec();
+    shuffled.sort_by_key(|change| blake3::hash(&[&seed.to_le_bytes()[..], change.hash().as_bytes()].concat()).to_hex());
+    shuffled
+}
+
+/// Content that changes are added to as they come, some at a time and in some order, is at each time what all that came makes,
+/// and what is written on it is the same.
+fn grows_to_what_is_built(changes: &[Change], seed: u64) -> Result<(), TestCaseError> {
+    let shuffled = shuffled(changes, seed);
+    let mut content = Content::default();
+    let (mut came, mut dice) = (0, seed);
+    while came < shuffled.len() {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let next = came.saturating_add(1).saturating_add(usize::from(dice >> 61 == 0)).min(shuffled.len());
+        // One that came before may come again.
+        content.add(shuffled[came.saturating_sub(1)..next].iter().cloned());
+        came = next;
+        let built = Content::build(shuffled[..came].iter().cloned());
+        prop_assert_eq!(content.snapshot(), built.snapshot());
+        prop_assert_eq!(content.heads(), built.heads());
+        prop_assert_eq!(content.left_out(), built.left_out());
+        prop_assert!(content.changes.keys().eq(built.changes.keys()) && content.waiting.keys().eq(built.waiting.keys()));
+        prop_assert_eq!(content.save(), built.save());
+        let wanted = bulletin(with(&sample(), &[&format!("note={came}"), "severity=Extreme"]), Some("resolved"));
+        prop_assert_eq!(revise(&content, &wanted), revise(&built, &wanted));
+    }
+    Ok(())
+}
+
 /// One author's possible edits of the sample.
 fn edit() -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
@@ -425,13 +459,13 @@ proptest! {
         }
         let whole = Content::build(changes.iter().cloned());
         prop_assert!(whole.left_out().is_empty());
-        let mut shuffled = changes.clone();
-        shuffled.sort_by_key(|change| blake3::hash(&[&seed.to_le_bytes()[..], change.hash().as_bytes()].concat()).to_hex());
-        shuffled.extend(changes);
+        let mut shuffled = shuffled(&changes, seed);
+        shuffled.extend(changes.iter().cloned());
         let other = Content::build(shuffled);
         prop_assert_eq!(whole.snapshot(), other.snapshot());
         prop_assert_eq!(whole.heads(), other.heads());
         prop_assert_eq!(whole.save(), other.save());
+        grows_to_what_is_built(&changes, seed)?;
     }
 
     #[test]
@@ -489,6 +523,7 @@ proptest! {
         prop_assert_eq!(content.snapshot(), backwards.snapshot());
         prop_assert_eq!(content.save(), backwards.save());
         prop_assert_eq!(content.left_out(), backwards.left_out());
+        grows_to_what_is_built(&changes, seed)?;
         let accepted: BTreeSet<_> = content.changes.keys().copied().collect();
         prop_assert_eq!(engine::forge::hashes_after_loading(&content.save().unwrap()), accepted);
         if content.snapshot().kind_name.as_deref().is_none_or(|name| name == "bulletin") && !content.is_empty() {
