@@ -129,12 +129,11 @@ impl Change {
     /// What is wrong, and where. Whoever sent it need not have made it.
     pub fn check(document: &DocumentId, bytes: &[u8], deps: &BTreeSet<ChangeHash>) -> Result<Self, ChangeError> {
         let chunk = chunk::read(document, bytes, deps)?;
-        let actors = u32::try_from(chunk.others.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let operations = chunk.columns.operations(actors)?;
+        let operations = chunk.columns.operations(&chunk.actor, &chunk.others)?;
         if operations.list.is_empty() {
             return Err(ChangeError::Empty);
         }
-        let parsed = Parsed::parse(bytes).map_err(|why| ChangeError::Refused { why })?.ok_or(ChangeError::NotCanonical)?;
+        let parsed = Parsed::parse(bytes).map_err(|why| ChangeError::Refused { why })?;
         Ok(Self(Arc::new(Checked {
             hash: chunk.hash,
             deps: deps.clone(),
@@ -167,8 +166,7 @@ impl Change {
     /// The name of the kind that the change says the document is, if it says one: the first does, and those beside it.
     #[must_use]
     pub fn kind_name(&self) -> Option<String> {
-        let operations = self.operations();
-        operations.list.iter().any(|operation| operations.is_kind(operation)).then(|| self.0.parsed.text_at("kind")).flatten()
+        self.operations().kind.clone()
     }
 
     fn actor(&self) -> &ActorBytes {

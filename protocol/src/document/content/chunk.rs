@@ -87,6 +87,9 @@ pub(super) fn read<'a>(document: &DocumentId, bytes: &'a [u8], deps: &BTreeSet<C
     expect_zero(&mut cursor, 0, "the time is not 0")?;
     expect_zero(&mut cursor, 0, "there is a message")?;
     let others = read_others(&mut cursor)?;
+    if others.contains(&actor) {
+        return Err(ChangeError::NotCanonical);
+    }
     let columns = Columns::read(&mut cursor)?;
     cursor.end()?;
     Ok(Chunk { hash, actor, others, start, columns })

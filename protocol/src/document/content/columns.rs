@@ -9,6 +9,7 @@
 
 mod runs;
 
+use super::ActorBytes;
 use super::chunk::Cursor;
 use super::error::ChangeError;
 use crate::document::limits::MAX_KEY_BYTES;
@@ -94,6 +95,8 @@ pub(super) struct Operations {
     pub(super) list: Vec<Operation>,
     pub(super) preds: Vec<Reference>,
     pub(super) names: Vec<String>,
+    /// The first text that is put where a document says what kind it is.
+    pub(super) kind: Option<String>,
 }
 
 impl Operations {
@@ -129,6 +132,9 @@ impl<'a> Columns<'a> {
             }
             lengths.push((specification, cursor.length()?));
         }
+        if lengths.iter().any(|(_, length)| *length == 0) {
+            return Err(ChangeError::NotCanonical);
+        }
         let mut found = Vec::new();
         for (specification, length) in lengths {
             found.push((specification, cursor.take(length)?));
@@ -140,11 +146,11 @@ impl<'a> Columns<'a> {
         self.found.iter().find(|(candidate, _)| *candidate == specification).map_or(&[], |(_, bytes)| bytes)
     }
 
-    /// The operations. `actors` is how many actors the change names, its own included.
-    pub(super) fn operations(&self, actors: u32) -> Result<Operations, ChangeError> {
+    /// The operations of a change by `actor`, which names `others`, ascending.
+    pub(super) fn operations(&self, actor: &ActorBytes, others: &[ActorBytes]) -> Result<Operations, ChangeError> {
         let rows = Runs::<Unsigned>::count(self.bytes(ACTION))?;
         let predecessors = Runs::<Unsigned>::sum(self.bytes(PRED_GROUP), rows)?;
-        let mut rows_left = Rows::new(self, actors);
+        let mut rows_left = Rows::new(self, actor, others);
         let mut operations = Operations::default();
         operations.list.reserve_exact(usize::try_from(rows).unwrap_or(0));
         operations.preds.reserve_exact(usize::try_from(predecessors).unwrap_or(0));
@@ -158,7 +164,7 @@ impl<'a> Columns<'a> {
 
 /// All columns, read side by side.
 struct Rows<'a> {
-    actors: u32,
+    actors: Actors,
     object_actor: Runs<'a, Unsigned>,
     object_counter: Runs<'a, Unsigned>,
     key_actor: Runs<'a, Unsigned>,
@@ -176,9 +182,9 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(columns: &Columns<'a>, actors: u32) -> Self {
+    fn new(columns: &Columns<'a>, actor: &ActorBytes, others: &[ActorBytes]) -> Self {
         Self {
-            actors,
+            actors: Actors::new(actor, others),
             object_actor: Runs::new(columns.bytes(OBJECT_ACTOR)),
             object_counter: Runs::new(columns.bytes(OBJECT_COUNTER)),
             key_actor: Runs::new(columns.bytes(KEY_ACTOR)),
@@ -205,21 +211,31 @@ impl<'a> Rows<'a> {
         let key = self.key(index, operations)?;
         let insert = self.insert.next()?;
         let code = self.action.next()?.ok_or_else(|| bad("it has no action"))?;
-        let action = self.action(index, code)?;
+        let (action, value) = self.action(index, code)?;
         let count = self.pred_group.next()?.ok_or_else(|| bad("it has no count of predecessors"))?;
+        let preds_begin = operations.preds.len();
         for _ in 0..count {
             let actor = self.pred_actor.next()?.ok_or_else(|| bad("a predecessor is missing"))?;
             let counter = self.pred_counter.next()?.and_then(|counter| u64::try_from(counter).ok());
             let counter = counter.ok_or_else(|| bad("a predecessor is missing"))?;
-            operations.preds.push(self.reference(index, actor, counter)?);
+            let pred = self.reference(index, actor, counter)?;
+            let before = operations.preds.get(preds_begin..).and_then(<[Reference]>::last);
+            if before.is_some_and(|before| self.actors.order(before) > self.actors.order(&pred)) {
+                return Err(ChangeError::NotCanonical);
+            }
+            operations.preds.push(pred);
         }
         let preds_end = u32::try_from(operations.preds.len()).map_err(|_| ChangeError::TooManyOperations)?;
-        operations.list.push(Operation { object, key, insert, action, preds_end });
+        let operation = Operation { object, key, insert, action, preds_end };
+        if operations.kind.is_none() && matches!(action, Action::PutText | Action::PutCharacter) && operations.is_kind(&operation) {
+            operations.kind = str::from_utf8(value).ok().map(str::to_owned);
+        }
+        operations.list.push(operation);
         Ok(())
     }
 
-    fn reference(&self, index: u32, actor: u64, counter: u64) -> Result<Reference, ChangeError> {
-        let actor = u32::try_from(actor).ok().filter(|actor| *actor < self.actors);
+    fn reference(&mut self, index: u32, actor: u64, counter: u64) -> Result<Reference, ChangeError> {
+        let actor = u32::try_from(actor).ok().filter(|actor| self.actors.name(*actor));
         // Automerge keeps counters in 32 bits and panics beyond.
         let counter = u32::try_from(counter).ok().filter(|counter| *counter > 0);
         match (actor, counter) {
@@ -251,7 +267,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn action(&mut self, index: u32, code: u64) -> Result<Action, ChangeError> {
+    /// What an operation does, and the value that it sets.
+    fn action(&mut self, index: u32, code: u64) -> Result<(Action, &'a [u8]), ChangeError> {
         let bad = |what| ChangeError::Operation { index, what };
         let meta = self.value_meta.next()?.ok_or_else(|| bad("it has no value"))?;
         let length = usize::try_from(meta >> 4).map_err(|_| bad("its value is too long"))?;
@@ -259,14 +276,15 @@ impl<'a> Rows<'a> {
         let action = match code {
             0 => Action::MakeMap,
             1 => {
-                return put(meta & 15, value).ok_or_else(|| bad("its value is of a type that is not used, or malformed"));
+                let put = put(meta & 15, value).ok_or_else(|| bad("its value is of a type that is not used, or malformed"))?;
+                return Ok((put, value));
             }
             2 => Action::MakeList,
             3 => Action::Delete,
             4 => Action::MakeText,
             _ => return Err(bad("it does something that documents do not need")),
         };
-        if meta == 0 { Ok(action) } else { Err(bad("it has a value though it sets none")) }
+        if meta == 0 { Ok((action, value)) } else { Err(bad("it has a value though it sets none")) }
     }
 
     fn end(self) -> Result<(), ChangeError> {
@@ -281,7 +299,45 @@ impl<'a> Rows<'a> {
         self.value.end()?;
         self.pred_group.end()?;
         self.pred_actor.end()?;
-        self.pred_counter.end()
+        self.pred_counter.end()?;
+        self.actors.end()
+    }
+}
+
+/// The actors that a change names, its own first.
+struct Actors {
+    /// Which the change's own would be among the others.
+    own: usize,
+    /// Which were referred to.
+    named: Vec<bool>,
+}
+
+impl Actors {
+    fn new(actor: &ActorBytes, others: &[ActorBytes]) -> Self {
+        let mut named = vec![false; others.len().saturating_add(1)];
+        if let Some(own) = named.first_mut() {
+            *own = true;
+        }
+        Self { own: others.partition_point(|other| other < actor), named }
+    }
+
+    /// Notes that an actor is referred to; false if there is none.
+    fn name(&mut self, actor: u32) -> bool {
+        let named = usize::try_from(actor).ok().and_then(|actor| self.named.get_mut(actor));
+        named.map(|named| *named = true).is_some()
+    }
+
+    /// The order in which Automerge writes predecessors: by counters, then by actors.
+    fn order(&self, reference: &Reference) -> (u32, usize, bool) {
+        let actor = usize::try_from(reference.actor).unwrap_or(usize::MAX);
+        // The others are ascending, the first of them is 1. The change's own comes right before the first that is greater.
+        let place = if actor == 0 { self.own } else { actor.saturating_sub(1) };
+        (reference.counter, place, actor != 0)
+    }
+
+    /// Automerge names no actor that is not referred to.
+    fn end(self) -> Result<(), ChangeError> {
+        if self.named.into_iter().all(|named| named) { Ok(()) } else { Err(ChangeError::NotCanonical) }
     }
 }
 

@@ -7,6 +7,8 @@ use automerge_free::{reseal, with_run};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod canonical;
+
 pub(super) const DOCUMENT: DocumentId = DocumentId::new([7; 32]);
 
 fn bulletin(fields: Value, state: Option<&str>) -> Wanted {

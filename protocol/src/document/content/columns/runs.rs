@@ -1,4 +1,8 @@
 //! Run-length encoded columns, read value by value; a run is never expanded.
+//!
+//! Rows can be cut into runs in many ways. Automerge cuts in one, and writes its columns anew in that one when it is asked for
+//! changes: a column that is cut otherwise is refused here. Equal values in a row are a run, and nulls are; what is left between
+//! is one literal run. Of booleans no count is 0 but the first, if the first row is true.
 
 use crate::document::content::chunk::Cursor;
 use crate::document::content::error::ChangeError;
@@ -7,7 +11,7 @@ use std::str;
 
 /// What a run-length encoded column holds.
 pub(super) trait Cell<'a>: Copy {
-    type Value: Copy;
+    type Value: Copy + PartialEq;
     fn read(cursor: &mut Cursor<'a>) -> Result<Self::Value, ChangeError>;
 }
 
@@ -49,10 +53,16 @@ pub(super) struct Runs<'a, C: Cell<'a>> {
     empty: bool,
     run: Run<C::Value>,
     left: u64,
+    /// The value of the row before, if it had one.
+    last: Option<C::Value>,
+    /// Whether any row had a value.
+    valued: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Run<V> {
+    /// None yet.
+    Begin,
     Nulls,
     Repeat(V),
     Literal,
@@ -60,7 +70,19 @@ enum Run<V> {
 
 impl<'a, C: Cell<'a>> Runs<'a, C> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { cursor: Cursor::new(bytes), empty: bytes.is_empty(), run: Run::Nulls, left: 0 }
+        Self { cursor: Cursor::new(bytes), empty: bytes.is_empty(), run: Run::Begin, left: 0, last: None, valued: false }
+    }
+
+    /// Begins a run, if Automerge would have begun it here.
+    fn begin_canonical_run(&mut self) -> Result<(), ChangeError> {
+        let before = self.run;
+        self.begin_run()?;
+        let is_canonical = match (before, self.run) {
+            (Run::Nulls, Run::Nulls) | (Run::Literal, Run::Literal) => false,
+            (_, Run::Repeat(value)) => self.left > 1 && self.last != Some(value),
+            _ => true,
+        };
+        if is_canonical { Ok(()) } else { Err(ChangeError::NotCanonical) }
     }
 
     fn begin_run(&mut self) -> Result<(), ChangeError> {
@@ -82,14 +104,23 @@ impl<'a, C: Cell<'a>> Runs<'a, C> {
             return Ok(None);
         }
         if self.left == 0 {
-            self.begin_run()?;
+            self.begin_canonical_run()?;
         }
         self.left = self.left.saturating_sub(1);
-        match self.run {
-            Run::Nulls => Ok(None),
-            Run::Repeat(value) => Ok(Some(value)),
-            Run::Literal => C::read(&mut self.cursor).map(Some),
-        }
+        let value = match self.run {
+            Run::Begin | Run::Nulls => None,
+            Run::Repeat(value) => Some(value),
+            Run::Literal => {
+                let value = C::read(&mut self.cursor)?;
+                if self.last == Some(value) {
+                    return Err(ChangeError::NotCanonical);
+                }
+                Some(value)
+            }
+        };
+        self.last = value;
+        self.valued |= value.is_some();
+        Ok(value)
     }
 
     pub(super) fn end(&self) -> Result<(), ChangeError> {
@@ -97,7 +128,8 @@ impl<'a, C: Cell<'a>> Runs<'a, C> {
             let offset = self.cursor.offset();
             return Err(ChangeError::Malformed { offset, what: "a column is longer than there are operations" });
         }
-        self.cursor.end()
+        self.cursor.end()?;
+        if self.empty || self.valued { Ok(()) } else { Err(ChangeError::NotCanonical) }
     }
 }
 
@@ -122,7 +154,7 @@ impl<'a> Runs<'a, Unsigned> {
         while !runs.cursor.is_at_end() {
             runs.begin_run()?;
             match runs.run {
-                Run::Nulls => {
+                Run::Begin | Run::Nulls => {
                     return Err(ChangeError::Malformed { offset: 0, what: "a value is missing" });
                 }
                 Run::Repeat(value) => total = total.saturating_add(weigh(value, runs.left)),
@@ -170,17 +202,22 @@ pub(super) struct Booleans<'a> {
     cursor: Cursor<'a>,
     value: bool,
     left: u64,
+    begun: bool,
 }
 
 impl<'a> Booleans<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { cursor: Cursor::new(bytes), value: true, left: 0 }
+        Self { cursor: Cursor::new(bytes), value: true, left: 0, begun: false }
     }
 
     pub(super) fn next(&mut self) -> Result<bool, ChangeError> {
         while self.left == 0 {
             self.left = self.cursor.unsigned()?;
             self.value = !self.value;
+            if self.left == 0 && std::mem::replace(&mut self.begun, true) {
+                return Err(ChangeError::NotCanonical);
+            }
+            self.begun = true;
         }
         self.left = self.left.saturating_sub(1);
         Ok(self.value)
