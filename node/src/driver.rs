@@ -12,13 +12,13 @@ use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
 use crate::restoring::Recovery;
 use crate::storage::{self, LogHead, LogWalk, Options, PutBack, Storage, StorageError, check_log_now, check_now};
-use csu_protocol::identity::RootKey;
+use csu_protocol::identity::{RootKey, Verifier};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use futures::{Stream, StreamExt};
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
@@ -376,15 +376,19 @@ async fn check(lot: Vec<Event>) -> Vec<Arrival> {
     if lot.iter().all(|event| bytes_of(event) == 0) {
         return lot.into_iter().map(Arrival::Event).collect();
     }
-    let checked = tokio::task::spawn_blocking(move || lot.into_iter().map(check_one).collect()).await;
+    let check = move || {
+        let mut verifier = Verifier::default();
+        lot.into_iter().map(|event| check_one(event, &mut verifier)).collect()
+    };
+    let checked = tokio::task::spawn_blocking(check).await;
     // Only a runtime that ends: the frames count as never received.
     checked.unwrap_or_default()
 }
 
-fn check_one(event: Event) -> Arrival {
+fn check_one(event: Event, verifier: &mut Verifier) -> Arrival {
     let Event::Frame { device, session, bytes } = event else { return Arrival::Event(event) };
     // What a fault of this program chokes on takes nothing else with it: the frame counts as never received.
-    match catch_unwind(|| Message::receive(&bytes)) {
+    match catch_unwind(AssertUnwindSafe(|| Message::receive_by(&bytes, verifier))) {
         Ok(message) => Arrival::Frame(device, session, bytes.len(), message.map(Box::new)),
         Err(_) => Arrival::Event(Event::Sent { device, session, frames: 0 }),
     }

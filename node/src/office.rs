@@ -558,6 +558,16 @@ impl Office {
     }
 
     fn try_settle(&mut self) -> Result<(), OfficeError> {
+        let changed = self.follow_changes()?;
+        self.show_changed(changed)?;
+        self.log_traffic()?;
+        self.lately.settled();
+        self.storage.commit()?;
+        Ok(())
+    }
+
+    /// Does what follows from what changed, but for showing it.
+    fn follow_changes(&mut self) -> Result<BTreeMap<DocumentId, Haste>, OfficeError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -570,11 +580,33 @@ impl Office {
         for document in changed.keys() {
             self.obey(document)?;
         }
-        self.show_changed(changed)?;
+        Ok(changed)
+    }
+
+    /// Makes what a request signed durable and lets it out, while the request goes on: what it is to people here they see a moment
+    /// later, and neighbours do not wait for that.
+    pub(super) fn hand_out(&mut self) -> Result<(), OfficeError> {
+        match self.try_hand_out() {
+            Ok(()) => {
+                self.release();
+                Ok(())
+            }
+            Err(error) => {
+                self.rebuild()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn try_hand_out(&mut self) -> Result<(), OfficeError> {
+        let changed = self.follow_changes()?;
+        for document in changed.keys() {
+            // If the node dies before they are shown, the next start does it.
+            self.storage.mark_stale(document, false)?;
+        }
+        self.changed = changed;
         self.log_traffic()?;
-        self.lately.settled();
-        self.storage.commit()?;
-        Ok(())
+        Ok(self.storage.commit()?)
     }
 
     fn release(&mut self) {

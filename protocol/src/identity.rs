@@ -14,7 +14,7 @@ mod recovery;
 
 pub use address::{Address, AddressError, AddressRecord, SignedAddresses};
 pub use card::{Card, CardId, Name, NameError, OrganisationKind, Replaced, SignedCard};
-pub use keys::{CardSecret, DeviceKey, IdentityError, RootKey, Signature};
+pub use keys::{CardSecret, DeviceKey, IdentityError, RootKey, Signature, Verifier};
 pub use pairing::{InvitationSecret, PairingProof, SecurityNumber, Ticket, TicketError};
 pub use phrase::{PhraseError, RecoveryPhrase};
 pub use recovery::{BackupKey, BackupKeyError, RecoveryKey, sign_backup, verify_backup};

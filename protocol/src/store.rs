@@ -142,7 +142,7 @@ pub struct Joining {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// An entry. Those of a document are written in causal order and read back so.
-    Entry(NewEntry),
+    Entry(Box<NewEntry>),
     /// What the entries of a document come to now, in the place of what they came to before: in [`Start::documents`] from
     /// now on. It is to become durable together with the entries ordered written before it.
     Summary {

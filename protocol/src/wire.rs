@@ -24,7 +24,7 @@
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::entry::{EntryError, Plane, SignedEntry, VerifiedEntry};
 use crate::id::{DocumentId, EntryId, Hash};
-use crate::identity::{AddressRecord, Card, IdentityError, PairingProof, Signature, SignedAddresses, SignedCard};
+use crate::identity::{AddressRecord, Card, IdentityError, PairingProof, Signature, SignedAddresses, SignedCard, Verifier};
 use crate::limits;
 
 /// Why a frame was refused. The peer that sent it is to blame.
@@ -337,6 +337,14 @@ impl Message<VerifiedEntry> {
     /// # Errors
     /// When the frame is too long, malformed, not canonical or holds a forgery. Nothing of it is to be used.
     pub fn receive(frame: &[u8]) -> Result<Self, WireError> {
+        Self::receive_by(frame, &mut Verifier::default())
+    }
+
+    /// The same, one of several.
+    ///
+    /// # Errors
+    /// When the frame is too long, malformed, not canonical or holds a forgery. Nothing of it is to be used.
+    pub fn receive_by(frame: &[u8], verifier: &mut Verifier) -> Result<Self, WireError> {
         if frame.len() > limits::MESSAGE_BYTES {
             let found = u64::try_from(frame.len()).unwrap_or(u64::MAX);
             return Err(CodecError::TooLong { offset: 0, what: "a message", limit: limits::MESSAGE_BYTES, found }.into());
@@ -346,7 +354,7 @@ impl Message<VerifiedEntry> {
         if r.offset() != frame.len() || message.encode() != frame {
             return Err(CodecError::NotCanonical.into());
         }
-        message.with_entries(verified_entries)
+        message.with_entries(|document, plane, entries| verified_entries(document, plane, entries, verifier))
     }
 }
 
@@ -468,10 +476,15 @@ impl Message<SignedEntry> {
     }
 }
 
-fn verified_entries(document: DocumentId, plane: Plane, entries: Vec<SignedEntry>) -> Result<Vec<VerifiedEntry>, WireError> {
+fn verified_entries(
+    document: DocumentId,
+    plane: Plane,
+    entries: Vec<SignedEntry>,
+    verifier: &mut Verifier,
+) -> Result<Vec<VerifiedEntry>, WireError> {
     let mut verified = Vec::with_capacity(entries.len());
     for entry in entries {
-        let entry = entry.verify()?;
+        let entry = entry.verify_by(verifier)?;
         if entry.document() != document || entry.header().plane() != plane {
             return Err(WireError::Misplaced { document, entry: entry.id() });
         }

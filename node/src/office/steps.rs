@@ -92,7 +92,7 @@ impl Office {
                 self.send_response(actor, &document, Remark::Step, step.verb, text, Addressees::Readers)?;
                 self.log_screened(actor, &document, screened)?;
                 self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("{} it", step.past))?;
-                self.show_document(&document)
+                self.hand_out_and_show(&document)
             }
             (Means::Withdraw, Named::Document(document, _)) => self.withdraw(actor, &document, request),
             (Means::Response | Means::Withdraw, Named::Draft(draft)) => {
@@ -257,7 +257,13 @@ impl Office {
         if let Some(whole) = part {
             self.annex_issued(&document, &whole)?;
         }
-        self.show_document(&document)
+        self.hand_out_and_show(&document)
+    }
+
+    /// Lets out what a step signed, then shows the document as it is now.
+    fn hand_out_and_show(&mut self, document: &DocumentId) -> Result<Document, Problem> {
+        self.hand_out()?;
+        self.show_document(document)
     }
 
     /// Notes what somebody said of what looks like personal data, and keeps apart what was taken out.
@@ -337,7 +343,7 @@ impl Office {
         self.log_act(actor, LogVerb::Alteration, Some(*document), None, format!("{} it", step.past))?;
         self.log_screened(actor, document, widened)?;
         self.log_screened(actor, document, screened)?;
-        self.show_document(document)
+        self.hand_out_and_show(document)
     }
 
     pub(super) fn publish_change(
@@ -411,7 +417,7 @@ impl Office {
         self.sign_control(document, under, Body::Withdraw { reason })?;
         self.log_act(actor, LogVerb::Alteration, Some(*document), Some(reason.to_string()), "withdrew it")?;
         self.withdraw_annexes(actor, document, reason)?;
-        self.show_document(document)
+        self.hand_out_and_show(document)
     }
 
     pub(super) fn respond_to(&mut self, actor: &Actor, reference: &str, request: RespondRequest) -> Result<Document, Problem> {
@@ -432,7 +438,7 @@ impl Office {
         self.send_response(actor, &document, request.remark, "", text, Addressees::Readers)?;
         self.log_act(actor, LogVerb::Alteration, Some(document), None, format!("responded: {}", request.remark))?;
         self.log_screened(actor, &document, screened)?;
-        self.show_document(&document)
+        self.hand_out_and_show(&document)
     }
 
     pub(super) fn send_response(

@@ -323,7 +323,7 @@ fn a_database_without_what_documents_come_to_is_brought_up_once_and_counts_what_
         let genesis = author::genesis(owner, Signer::Device(&key), vec![given(us, Role::Read)], entropy).unwrap();
         let document = genesis.document();
         brought += if by == Some(council) { genesis.signed().size() as u64 } else { 0 };
-        office.storage.apply(&Write::Entry(NewEntry { entry: genesis, from: by, received: now() })).unwrap();
+        office.storage.apply(&Write::Entry(Box::new(NewEntry { entry: genesis, from: by, received: now() }))).unwrap();
         documents.push(document);
     }
     office.close().unwrap();

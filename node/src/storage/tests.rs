@@ -68,7 +68,7 @@ fn document(nonce: u8, keys: u64, bytes: usize) -> (DocumentId, Vec<Write>) {
         entries.push(sign(header, Some(wraps)));
     }
     let write = |(n, entry): (u64, VerifiedEntry)| {
-        Write::Entry(NewEntry { entry, from: (n % 2 == 1).then(|| organisation(2)), received: at(1_000 + n) })
+        Write::Entry(Box::new(NewEntry { entry, from: (n % 2 == 1).then(|| organisation(2)), received: at(1_000 + n) }))
     };
     (id, (0..).zip(entries).map(write).collect())
 }
@@ -112,7 +112,7 @@ fn invitation(byte: u8) -> Invitation {
 
 /// What is read back of the entries among these.
 fn stored(writes: &[Write]) -> Vec<StoredEntry> {
-    let entry = |write: &Write| if let Write::Entry(new) = write { Some(new.clone().into()) } else { None };
+    let entry = |write: &Write| if let Write::Entry(new) = write { Some(NewEntry::clone(new).into()) } else { None };
     writes.iter().filter_map(entry).collect()
 }
 
@@ -218,8 +218,8 @@ fn an_entry_written_again_changes_nothing() {
         storage.apply(write).unwrap();
     }
     let Write::Entry(new) = &writes[0] else { panic!() };
-    let again = NewEntry { from: Some(organisation(9)), received: at(5_000), ..new.clone() };
-    storage.apply(&Write::Entry(again)).unwrap();
+    let again = NewEntry { from: Some(organisation(9)), received: at(5_000), ..NewEntry::clone(new) };
+    storage.apply(&Write::Entry(Box::new(again))).unwrap();
     storage.commit().unwrap();
     assert_eq!(storage.document(&id).unwrap(), stored(&writes));
 }

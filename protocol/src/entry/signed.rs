@@ -3,7 +3,7 @@
 use super::{Author, FormError, Header, Part};
 use crate::codec::{Canonical, CodecError};
 use crate::id::{DocumentId, EntryId, Hash};
-use crate::identity::{DeviceKey, IdentityError, RootKey, Signature, verify};
+use crate::identity::{DeviceKey, IdentityError, RootKey, Signature, Verifier};
 
 const DOMAIN: &str = "csu-link 0 entry";
 
@@ -48,8 +48,16 @@ impl SignedEntry {
     /// # Errors
     /// When any of that fails.
     pub fn verify(self) -> Result<VerifiedEntry, EntryError> {
+        self.verify_by(&mut Verifier::default())
+    }
+
+    /// The same, one of several.
+    ///
+    /// # Errors
+    /// When any of that fails.
+    pub fn verify_by(self, verifier: &mut Verifier) -> Result<VerifiedEntry, EntryError> {
         let entry = self.reopen()?;
-        verify(entry.header.author.key(), DOMAIN, entry.id.as_bytes(), &entry.signed.signature, "an entry")?;
+        verifier.verify(entry.header.author.key(), DOMAIN, entry.id.as_bytes(), &entry.signed.signature, "an entry")?;
         Ok(entry)
     }
 

@@ -20,7 +20,7 @@ impl Memory {
             Write::Entry(new) => {
                 let document = new.entry.document();
                 self.start.documents.entry(document).or_default();
-                self.documents.entry(document).or_default().push(new.into());
+                self.documents.entry(document).or_default().push((*new).into());
             }
             Write::Summary { document, summary } => {
                 self.start.documents.insert(document, Some(summary));

@@ -10,7 +10,7 @@
 //! of each session; a node that restarts is offered it once more.
 
 use super::documents::Held;
-use super::events::{Fault, Notice, Output};
+use super::events::{Fault, Notice};
 use super::machine::Machine;
 use crate::entry::{Plane, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
@@ -60,6 +60,8 @@ pub(super) struct Accounts {
     budget: Budget,
     used: BTreeMap<(OrganisationId, Whose), u64>,
     declined: BTreeMap<OrganisationId, BTreeSet<Place>>,
+    /// Of whom more is to be written than was: once for all that comes together.
+    unwritten: BTreeSet<(OrganisationId, OrganisationId)>,
     /// Bytes that each peer brought, in documents of each owner.
     pub(super) brought: BTreeMap<(OrganisationId, OrganisationId), u64>,
 }
@@ -92,6 +94,20 @@ impl Accounts {
     /// All that was brought, to be written.
     pub(super) fn all_brought(&self) -> impl Iterator<Item = Write> + '_ {
         self.brought.iter().map(|((bringer, owner), bytes)| Write::Brought { bringer: *bringer, owner: *owner, bytes: *bytes })
+    }
+
+    /// Whether all of it was ordered written.
+    pub(super) fn is_written_down(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+
+    /// What is to be written.
+    pub(super) fn take_unwritten(&mut self) -> Vec<Write> {
+        let write = |(bringer, owner)| {
+            let bytes = self.brought.get(&(bringer, owner)).copied().unwrap_or_default();
+            Write::Brought { bringer, owner, bytes }
+        };
+        std::mem::take(&mut self.unwritten).into_iter().map(write).collect()
     }
 
     fn used(&self, bringer: &OrganisationId, whose: Whose) -> u64 {
@@ -242,36 +258,25 @@ impl Machine {
     /// Entries of a document of `owner` are written: counts them against who brought them.
     pub(super) fn charge(&mut self, owner: OrganisationId, new: &[NewEntry]) {
         let whose = self.whose(Some(owner));
-        let mut bringers = BTreeSet::new();
         for new in new {
             let Some(bringer) = new.from else { continue };
             let bytes = new.entry.signed().size();
-            bringers.insert(bringer);
+            self.accounts.unwritten.insert((bringer, owner));
             self.accounts.bring(owner, [(Some(bringer), bytes)]);
             if let Some(whose) = whose {
                 self.accounts.count(bringer, whose, u64::try_from(bytes).unwrap_or(u64::MAX));
             }
         }
-        self.write_brought(owner, bringers);
     }
 
     /// The content of a document of `owner` is destroyed: what it took no longer counts against who brought it.
     pub(super) fn discharge(&mut self, owner: OrganisationId, stored: &[StoredEntry]) {
-        let mut bringers = BTreeSet::new();
         for StoredEntry { entry, from, .. } in stored {
             let Some(bringer) = from else { continue };
             let parts = [&entry.payload, &entry.wraps].into_iter().flatten().map(Vec::len);
-            bringers.insert(*bringer);
+            self.accounts.unwritten.insert((*bringer, owner));
             self.accounts.unbring(owner, *bringer, parts.fold(0, usize::saturating_add));
         }
-        self.write_brought(owner, bringers);
         self.recount_used();
-    }
-
-    fn write_brought(&mut self, owner: OrganisationId, bringers: BTreeSet<OrganisationId>) {
-        for bringer in bringers {
-            let bytes = self.accounts.brought.get(&(bringer, owner)).copied().unwrap_or_default();
-            self.outputs.push_back(Output::Write(Write::Brought { bringer, owner, bytes }));
-        }
     }
 }

@@ -188,7 +188,7 @@ impl Machine {
         if let Some(owner) = owner {
             self.charge(owner, &new);
         }
-        self.outputs.extend(new.into_iter().map(|new| Output::Write(Write::Entry(new))));
+        self.outputs.extend(new.into_iter().map(|new| Output::Write(Write::Entry(Box::new(new)))));
         self.documents.summarise(document, |plane| planes.contains(&plane));
     }
 

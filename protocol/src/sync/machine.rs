@@ -235,7 +235,7 @@ impl Machine {
     /// Whether nothing waits to be handed out.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outputs.is_empty() && self.documents.is_written_down()
+        self.outputs.is_empty() && self.documents.is_written_down() && self.accounts.is_written_down()
     }
 
     /// Takes one input.
@@ -271,7 +271,8 @@ impl Machine {
             if let Some(output) = self.outputs.pop_front() {
                 return Ok(Some(output));
             }
-            self.outputs.extend(self.documents.take_unwritten().into_iter().map(Output::Write));
+            let unwritten = [self.documents.take_unwritten(), self.accounts.take_unwritten()];
+            self.outputs.extend(unwritten.into_iter().flatten().map(Output::Write));
             if !self.outputs.is_empty() {
                 continue;
             }

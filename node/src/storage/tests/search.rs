@@ -226,7 +226,8 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
     for (key, (id, writes)) in (1_i64..).zip([&whole, &other]) {
         old.execute("INSERT INTO document (key, id) VALUES (?1, ?2)", (key, id.as_bytes())).unwrap();
         for write in writes {
-            let Write::Entry(NewEntry { entry, from, received }) = write else { continue };
+            let Write::Entry(new) = write else { continue };
+            let NewEntry { entry, from, received } = &**new;
             let entry = entry.signed();
             old.execute(
                 "INSERT INTO entry (document, id, plane, header, signature, payload, wraps, from_organisation, received)

@@ -110,7 +110,7 @@ impl Filler {
         };
         for entry in &bulletin.entries {
             let entry = entry.clone().reopen().expect("an entry of this program");
-            self.storage.apply(&Write::Entry(NewEntry { entry, from, received: at })).expect("an entry can be written");
+            self.storage.apply(&Write::Entry(Box::new(NewEntry { entry, from, received: at }))).expect("an entry can be written");
         }
         let line = Listed {
             document,

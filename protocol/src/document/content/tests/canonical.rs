@@ -213,7 +213,9 @@ fn a_column_of_nulls_alone_or_of_nothing_is_refused() {
     for column in [vec![0, u8::try_from(rows).unwrap()], vec![]] {
         let mut more = whole.clone();
         // Of a change that has no such column.
-        let Some(name) = [1_u8, 2, 17, 19, 21].into_iter().find(|name| whole.columns.iter().all(|(known, _)| known != name)) else { continue };
+        let Some(name) = [1_u8, 2, 17, 19, 21].into_iter().find(|name| whole.columns.iter().all(|(known, _)| known != name)) else {
+            continue;
+        };
         more.columns.push((name, column));
         more.columns.sort_unstable();
         assert_ne!(judge(&more.together(), change.deps()), Some(true));
