@@ -14,11 +14,14 @@ mod lockstep;
 mod nodes;
 #[cfg(feature = "peers")]
 mod samod;
+#[cfg(feature = "peers")]
+mod subduction;
 
-use super::{Figure, Progress, Size, median};
+use super::{Figure, Progress, Size};
 use floor::{Floor, disk_sync};
 use fresh::{Caught, Route, catch_up};
 use idle::Extent;
+use std::path::Path;
 use std::time::Instant;
 
 /// Milliseconds since then.
@@ -58,6 +61,10 @@ const LARGE: &[(&str, &str)] = &[
     ("fresh_10k_visible_vs_floor", "ratio"),
     ("disk_ratio", "ratio"),
     ("search_index_ratio", "ratio"),
+    #[cfg(feature = "peers")]
+    ("subduction_10k_ms", "ms"),
+    #[cfg(feature = "peers")]
+    ("fresh_10k_vs_subduction", "ratio"),
 ];
 /// Among many documents of which nothing changes.
 const IDLE: &[(&str, &str)] = &[
@@ -131,20 +138,20 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
 }
 
 /// The values of [`SMALL`] and [`LARGE`].
-fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -> (Vec<f64>, [f64; 11]) {
+fn fresh_figures(size: Size, folder: &Path, progress: Progress<'_>) -> (Vec<f64>, Vec<f64>) {
     let counted = catch_up(small(size), Route::Counted, progress);
     let wire = counted.wire.unwrap_or_default() as f64 / fresh::compressed_bytes(&counted.bulletins) as f64;
-    let few = median((0..size.runs).map(|_| catch_up(small(size), Route::Own, progress).durable).collect());
-    let of_few = [vec![few, wire], beside(&counted.bulletins, few, size.runs, progress)].concat();
+    let few = fresh::median_of(small(size), size.runs, progress).durable;
+    let of_few = [vec![few, wire], beside::few(&counted.bulletins, few, size.runs, progress)].concat();
     drop(counted);
-    let Caught { durable, visible, database, search, bulletins, .. } = catch_up(size.fresh, Route::Own, progress);
+    let Caught { durable, visible, database, search, bulletins, .. } = fresh::median_of(size.fresh, size.runs, progress);
     progress("measuring the floor");
-    let floor = Floor::measure(&bulletins, folder);
+    let floor = Floor::measure(&bulletins, folder, size.runs);
     let growth = durable / few * small(size) as f64 / size.fresh as f64;
     let signed = fresh::signed_bytes(&bulletins) as f64;
     let (disk, index) = ((database - search) as f64 / signed, search as f64 / signed);
     let payloads = fresh::payload_bytes(&bulletins) as f64;
-    let large = [
+    let large = vec![
         floor.verify,
         floor.append,
         floor.apply,
@@ -157,20 +164,42 @@ fn fresh_figures(size: Size, folder: &std::path::Path, progress: Progress<'_>) -
         disk,
         index,
     ];
-    (of_few, large)
+    (of_few, [large, beside::many(&bulletins, durable, size.runs, progress)].concat())
 }
 
-/// What a peer takes for the same, in milliseconds, and how often `ours` goes into that.
+/// Peers beside: what each takes for the same, in milliseconds, and how often `ours` goes into that.
 #[cfg(feature = "peers")]
-fn beside(bulletins: &[bulletins::Bulletin], ours: f64, runs: usize, progress: Progress<'_>) -> Vec<f64> {
-    progress("samod catches up with the same");
-    let theirs = median((0..runs).map(|_| samod::catch_up(bulletins)).collect());
-    vec![theirs, theirs / ours]
+mod beside {
+    use super::bulletins::Bulletin;
+    use super::{Progress, samod, subduction};
+    use crate::bench::median;
+
+    pub(super) fn few(bulletins: &[Bulletin], ours: f64, runs: usize, progress: Progress<'_>) -> Vec<f64> {
+        progress("samod catches up with the same");
+        let theirs = median((0..runs).map(|_| samod::catch_up(bulletins)).collect());
+        vec![theirs, theirs / ours]
+    }
+
+    pub(super) fn many(bulletins: &[Bulletin], ours: f64, runs: usize, progress: Progress<'_>) -> Vec<f64> {
+        progress("Subduction catches up with the same");
+        let theirs = subduction::catch_up(bulletins, runs);
+        vec![theirs, theirs / ours]
+    }
 }
 
+/// Nobody beside.
 #[cfg(not(feature = "peers"))]
-fn beside(_: &[bulletins::Bulletin], _: f64, _: usize, _: Progress<'_>) -> Vec<f64> {
-    Vec::new()
+mod beside {
+    use super::Progress;
+    use super::bulletins::Bulletin;
+
+    pub(super) const fn few(_: &[Bulletin], _: f64, _: usize, _: Progress<'_>) -> Vec<f64> {
+        Vec::new()
+    }
+
+    pub(super) const fn many(_: &[Bulletin], _: f64, _: usize, _: Progress<'_>) -> Vec<f64> {
+        Vec::new()
+    }
 }
 
 /// The values of [`IDLE`].

@@ -1,7 +1,10 @@
 //! The workload: bulletins of 12 fields and a text of 600 characters, issued once and revised three times.
 //!
 //! Texts, times and what is random in an entry come from the bulletin's number; the keys are those of the nodes that hold
-//! them. Everything is made by the code that a node makes it with.
+//! them. Everything is made by the code that a node makes it with; only that the changes of a few dozen texts are made once, and
+//! then carried over to every bulletin of that text (see `template`).
+
+mod template;
 
 use crate::history::Dice;
 use csu_node::keys::Keys;
@@ -15,6 +18,8 @@ use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use template::Template;
 
 /// Revisions of each: one issue and three changes.
 pub(super) const REVISIONS: u64 = 4;
@@ -30,6 +35,8 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 const STEP_MS: u64 = 60_000;
 /// Bulletins that are made before they are handed on.
 const CHUNK: u64 = 512;
+/// Different texts.
+const TEXTS: u64 = 64;
 
 const WORDS: [&str; 24] = [
     "garages", "bicycles", "between", "evening", "station", "the", "behind", "tools", "cut", "locks", "van", "street", "seen", "side",
@@ -46,6 +53,8 @@ pub(super) struct Bulletin {
     pub(super) changes: Vec<Vec<u8>>,
     /// Its headline in the end.
     pub(super) title: String,
+    /// What else is searched in then.
+    pub(super) searched: Arc<str>,
     /// When its last version was written.
     pub(super) updated: Timestamp,
 }
@@ -81,7 +90,7 @@ fn text(dice: &mut Dice, characters: usize) -> String {
 
 /// What the first version of a bulletin says: 12 fields.
 pub(super) fn fields(number: u64) -> Map<String, Value> {
-    let mut dice = Dice::new("bench bulletin", number);
+    let mut dice = Dice::new("bench bulletin", number % TEXTS);
     let place = text(&mut dice, 24);
     let fields = json!({
         "policeCategory": ["burglary"], "source": "a patrol of volunteers",
@@ -97,12 +106,17 @@ pub(super) fn fields(number: u64) -> Map<String, Value> {
 }
 
 fn headline(number: u64, version: u64) -> String {
-    format!("Burglaries reported, case {number}, version {version}")
+    format!("Burglaries reported, {}, version {version}", case(number))
+}
+
+/// What a headline says of one bulletin alone: as long for each.
+pub(super) fn case(number: u64) -> String {
+    format!("case {number:07}")
 }
 
 /// The same after the next change: another headline and severity, and a sentence of the text replaced.
 fn revise(fields: &mut Map<String, Value>, number: u64, version: u64) {
-    let mut dice = Dice::new("bench revision", number * REVISIONS + version);
+    let mut dice = Dice::new("bench revision", number % TEXTS * REVISIONS + version);
     let Some(info) = fields.get_mut("info").and_then(|info| info.get_mut(0)) else { return };
     info["headline"] = headline(number, version).into();
     info["severity"] = ["Minor", "Moderate", "Severe", "Extreme"][(version as usize) % 4].into();
@@ -118,6 +132,40 @@ pub(super) struct Writer {
     keys: Keys,
     directory: Directory,
     to: OrganisationId,
+    texts: Vec<OnceLock<Text>>,
+}
+
+/// One of the texts, as it is revised.
+#[derive(Debug)]
+struct Text {
+    changes: Template,
+    searched: Arc<str>,
+}
+
+impl Text {
+    /// That of the bulletin of this number, and of others.
+    fn of(number: u64) -> Self {
+        let document = DocumentId::new(Dice::new("bench template", number).entropy().bytes());
+        let mut said = fields(number);
+        let mut changes = Vec::new();
+        for version in 1..=REVISIONS {
+            if version > 1 {
+                revise(&mut said, number, version);
+            }
+            let state = match version {
+                1 => Some("issued"),
+                2 => Some("updated"),
+                _ => None,
+            };
+            let content = Content::build(changes.iter().cloned());
+            let base: Vec<_> = content.heads().iter().copied().collect();
+            changes.push(content.revise(&document, &base, &wanted(&said, state)).expect("a change"));
+        }
+        let Wanted { kind, fields, .. } = wanted(&said, None);
+        let title = headline(number, REVISIONS);
+        let searched: Vec<&str> = kind.indexed_texts(&fields).filter(|text| *text != title).collect();
+        Self { changes: Template::new(&changes, &case(number)), searched: searched.join("\n").into() }
+    }
 }
 
 impl Writer {
@@ -127,7 +175,8 @@ impl Writer {
         for card in [keys.card(), neighbour.card()] {
             directory.keep(card.clone(), None);
         }
-        Self { keys, directory, to: neighbour.card().card().organisation }
+        let texts = (0..TEXTS).map(|_| OnceLock::new()).collect();
+        Self { keys, directory, to: neighbour.card().card().organisation, texts }
     }
 
     pub(super) fn organisation(&self) -> OrganisationId {
@@ -157,28 +206,17 @@ impl Writer {
         let (entry, key) = author::key(&draft.access, &acting, &audience, &[], entropy).expect("a key");
         let epoch = (entry.id(), key);
         draft.put(entry);
-        let mut said = fields(number);
-        let (mut changes, mut last, mut updated) = (Vec::new(), None, issued);
-        for version in 1..=REVISIONS {
-            if version > 1 {
-                revise(&mut said, number, version);
-            }
-            let state = match version {
-                1 => Some("issued"),
-                2 => Some("updated"),
-                _ => None,
-            };
-            let content = Content::build(changes.iter().cloned());
-            let base: Vec<_> = content.heads().iter().copied().collect();
-            let change = content.revise(&document, &base, &wanted(&said, state)).expect("a change");
+        let text = usize::try_from(number % TEXTS).unwrap_or_default();
+        let Text { changes, searched } = self.texts[text].get_or_init(|| Text::of(number));
+        let (mut last, mut updated) = (None, issued);
+        let changes: Vec<Vec<u8>> = changes.carry(&document, &case(number)).into_iter().map(|change| change.bytes).collect();
+        for (version, change) in (1..).zip(&changes) {
             updated = issued.plus_ms(version * STEP_MS);
-            let entry = seal(&draft.access, &acting, &epoch, last.into_iter().collect(), change.bytes(), updated, entropy);
+            let entry = seal(&draft.access, &acting, &epoch, last.into_iter().collect(), change, updated, entropy);
             last = Some(entry.id());
             draft.put(entry);
-            changes.push(change);
         }
-        let changes = changes.iter().map(|change| change.bytes().to_vec()).collect();
-        Bulletin { document, entries: draft.entries, changes, title: headline(number, REVISIONS), updated }
+        Bulletin { document, entries: draft.entries, changes, title: headline(number, REVISIONS), searched: searched.clone(), updated }
     }
 
     /// Makes the bulletins of these numbers on all cores, and hands them on in order, some at a time.
@@ -236,5 +274,78 @@ impl Draft {
     fn put(&mut self, entry: VerifiedEntry) {
         self.entries.push(entry.signed().clone());
         crate::bench::graph::take(&mut self.access, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use csu_node::keys::Birth;
+    use csu_protocol::document::Change;
+    use csu_protocol::identity::{Name, OrganisationKind};
+    use csu_protocol::reading::{self, Reader};
+    use csu_protocol::store::{Parts, StoredEntry};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn keys(seed: u8) -> Keys {
+        let name = Name::new("Brixton CSU").unwrap();
+        Birth::new(&[seed; 32].into(), [seed + 1; 32].into(), name, OrganisationKind::Union).unwrap().keys
+    }
+
+    #[test]
+    fn a_bulletin_whose_changes_were_carried_over_opens_at_both_ends_and_says_what_its_number_says() {
+        let neighbour = keys(7);
+        let writer = Writer::new(keys(1), &neighbour);
+        // From the second on all are of a text that was made for another, and the last are of one that the first did not make.
+        let numbers = (0..40).map(|bulletin| bulletin * TEXTS + 3).chain([9_999_999, 9_999_999 - TEXTS]);
+        let mut orders: BTreeMap<u64, BTreeSet<Vec<usize>>> = BTreeMap::new();
+        for number in numbers {
+            let bulletin = writer.write(number);
+            let mut access = Access::default();
+            let stored = bulletin.entries.iter().map(|entry| {
+                crate::bench::graph::take(&mut access, entry.clone().verify().unwrap());
+                StoredEntry { entry: entry.clone(), parts: Parts::Kept, from: None, received: bulletin.updated }
+            });
+            let stored: Vec<StoredEntry> = stored.collect();
+            let mut said = fields(number);
+            (2..=REVISIONS).for_each(|version| revise(&mut said, number, version));
+            for keys in [writer.keys(), &neighbour] {
+                let reader = Reader { organisation: keys.card().card().organisation, secrets: keys.card_secrets() };
+                let opened = reading::open(&access, &stored, &reader);
+                assert!(opened.unreadable.is_empty() && opened.content.left_out().is_empty(), "{:?}", opened.unreadable);
+                let snapshot = opened.content.snapshot();
+                assert_eq!((snapshot.fields.as_map(), snapshot.problems.as_slice()), (wanted(&said, None).fields.as_map(), &[][..]));
+                assert_eq!((snapshot.state, snapshot.marking), (Some("updated"), Some(Marking::AmberStrict)));
+                assert_eq!(said["info"][0]["headline"], bulletin.title);
+                assert!(bulletin.title.ends_with(LAST) && bulletin.title.contains(&number.to_string()));
+                let description = said["info"][0]["description"].as_str().unwrap().trim();
+                assert!(bulletin.searched.contains(description) && !bulletin.searched.contains(&bulletin.title));
+            }
+            let actors = bulletin.changes.iter().map(|bytes| automerge::Change::from_bytes(bytes.clone()).unwrap().actor_id().clone());
+            let actors: Vec<_> = actors.collect();
+            let mut order: Vec<usize> = (0..actors.len() - 1).collect();
+            order.sort_by_key(|change| &actors[*change]);
+            orders.entry(number % TEXTS).or_default().insert(order);
+        }
+        // Whatever the order of their actors is, the columns name the right ones.
+        assert_eq!(orders[&3].len(), 6, "too few bulletins to see all orders");
+    }
+
+    #[test]
+    fn carrying_changes_over_to_their_own_document_gives_the_same_bytes() {
+        let document = DocumentId::new([3; 32]);
+        let Text { changes, .. } = Text::of(5);
+        let first = changes.carry(&document, &case(5));
+        let mut deps = BTreeSet::new();
+        let checked = first.iter().map(|carried| {
+            let change = Change::check(&document, &carried.bytes, &deps).unwrap();
+            deps = BTreeSet::from([change.hash()]);
+            change
+        });
+        let checked: Vec<Change> = checked.collect();
+        let again = Template::new(&checked, &case(5)).carry(&document, &case(5));
+        assert!(first.iter().zip(&again).all(|(first, again)| first.bytes == again.bytes));
+        let other = Template::new(&checked, &case(5)).carry(&DocumentId::new([4; 32]), &case(5));
+        assert!(Change::check(&document, &other[0].bytes, &BTreeSet::new()).is_err(), "it would fit any document");
     }
 }

@@ -1,25 +1,31 @@
 //! Two real processes: what they hold before they start, and watching them without asking them anything.
 
-use super::bulletins::{Bulletin, ENTRIES, LAST, Writer};
+use super::bulletins::{Bulletin, ENTRIES, LAST, Writer, case};
 use crate::node::Node;
 use crate::town;
 use csu_node::cli::client::segment;
-use csu_node::desk::{AccessLevel, Peer, Status};
+use csu_node::desk::{AccessLevel, DocumentsPage, Peer, Status};
 use csu_node::keys::Keys;
 use csu_node::log_verb::LogVerb;
-use csu_node::storage::{FILE, Listed, LogLine, Options, Storage};
+use csu_node::storage::{FILE, Listed, LogLine, Options, Storage, Words};
 use csu_protocol::document::Marking;
 use csu_protocol::id::OrganisationId;
 use csu_protocol::store::{NewEntry, Write};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::json;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often a database is looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(5);
 /// How long anything may take that no document makes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many lots of bulletins may wait for a database.
+const AHEAD: usize = 2;
 
 /// How long something may take that `documents` make longer. Far more than it should.
 pub(super) fn patience(documents: u64) -> Duration {
@@ -76,8 +82,8 @@ pub(super) enum Held {
     From(OrganisationId),
 }
 
-/// Puts bulletins into the database of a node that is down: entries, the lines of its list, and those of its access log, by the
-/// node's own storage. The node judges every entry again when it starts.
+/// Puts bulletins into the database of a node that is down: entries, the lines of its list, what is searched in, and the lines
+/// of its access log, by the node's own storage. The node judges every entry again when it starts.
 #[derive(Debug)]
 pub(super) struct Filler {
     storage: Storage,
@@ -92,7 +98,7 @@ impl Filler {
     }
 
     /// Puts them all, durably, with one commit.
-    pub(super) fn put(&mut self, bulletins: &[Bulletin]) {
+    fn put(&mut self, bulletins: &[Bulletin]) {
         for bulletin in bulletins {
             self.put_one(bulletin);
         }
@@ -125,6 +131,8 @@ impl Filler {
             unread: received.is_some(),
         };
         self.storage.put_listing(&line).expect("a line can be written");
+        let words = Words { title: bulletin.title.clone(), text: bulletin.searched.to_string() };
+        self.storage.put_words(&document, Some(&words)).expect("words can be written");
         for detail in acts {
             let line =
                 LogLine { at, verb, who: who.to_owned(), document: Some(document), to: None, why: None, detail: (*detail).to_owned() };
@@ -132,9 +140,33 @@ impl Filler {
         }
     }
 
-    pub(super) fn close(self) {
+    fn close(self) {
         self.storage.close().expect("a database can be closed");
     }
+}
+
+/// Puts these bulletins into databases, each on a thread of its own, and hands them on.
+pub(super) fn fill(fillers: Vec<Filler>, writer: &Writer, bulletins: Range<u64>, mut each: impl FnMut(Arc<Vec<Bulletin>>)) {
+    std::thread::scope(|scope| {
+        let feeds: Vec<SyncSender<Arc<Vec<Bulletin>>>> = fillers
+            .into_iter()
+            .map(|mut filler| {
+                let (feed, some) = std::sync::mpsc::sync_channel::<Arc<Vec<Bulletin>>>(AHEAD);
+                scope.spawn(move || {
+                    some.into_iter().for_each(|some| filler.put(&some));
+                    filler.close();
+                });
+                feed
+            })
+            .collect();
+        writer.write_all(bulletins, |some| {
+            let some = Arc::new(some);
+            for feed in &feeds {
+                feed.send(some.clone()).expect("a database that takes bulletins");
+            }
+            each(some);
+        });
+    });
 }
 
 /// Makes the second of two nodes that are down reach the first at `address` alone, and the first not the second.
@@ -178,6 +210,12 @@ impl Eye {
         self.number(&format!("SELECT count(*) FROM listing WHERE title LIKE '%{LAST}' AND state = 'updated'"))
     }
 
+    /// Bulletins whose last version is found by the node's search.
+    pub(super) fn found(&self) -> u64 {
+        let phrase = LAST.trim_start_matches(", ");
+        self.number(&format!("SELECT count(*) FROM listing WHERE key IN (SELECT rowid FROM search WHERE search MATCH '\"{phrase}\"')"))
+    }
+
     /// Whether a line of this title is there, among those behind line `after`.
     pub(super) fn lists(&self, title: &str, after: i64) -> bool {
         let mut statement = self.0.prepare_cached("SELECT 1 FROM listing WHERE key > ?1 AND title = ?2").expect("a query");
@@ -205,14 +243,19 @@ impl Eye {
     }
 }
 
-/// That a node says of itself what its database shows: all documents there, and a bulletin of the last version opened.
+/// That a node says of itself what its database shows: all documents there and listed, and of the bulletins with these numbers,
+/// `0..bulletins`, the last one found and opened.
 #[track_caller]
 pub(super) fn check(node: &Node, bulletins: u64, last: &Bulletin) {
     let status: Status = node.get("/status").expect("a status");
-    assert_eq!(status.documents, bulletins, "documents of {}", node.name());
+    assert_eq!((status.documents, status.to_be_listed), (bulletins, 0), "documents of {}, and those it does not list", node.name());
     assert_eq!(Eye::on(node).counted_entries(), bulletins * ENTRIES, "entries of {}", node.name());
     let document = node.document(&last.document.to_string()).expect("a bulletin");
     assert_eq!((document.title.as_str(), document.state.as_str()), (last.title.as_str(), "updated"));
+    let path = format!("/documents?search={}", segment(&format!("\"{}\"", case(bulletins - 1))));
+    let page: DocumentsPage = node.get(&path).expect("a page of what was found");
+    let titles: Vec<&str> = page.items.iter().map(|found| found.title.as_str()).collect();
+    assert_eq!(titles, [last.title.as_str()], "what {} finds by a number that one bulletin has", node.name());
 }
 
 /// Bytes of the search index in the database of a node that is down, with the texts that it keeps.
