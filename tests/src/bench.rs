@@ -47,6 +47,8 @@ pub struct Size {
     pub neighbours: u64,
     /// Live bulletins.
     pub live: usize,
+    /// Peers of a hub with as many documents; 0 leaves that out.
+    pub hub: u16,
     /// Organisations of the larger federation in virtual time, and a fifth of them beside; 0 leaves that out.
     pub organisations: usize,
 }
@@ -61,11 +63,12 @@ impl Size {
         documents: 10_000,
         neighbours: 20,
         live: 200,
+        hub: 1_000,
         organisations: 1_000,
     };
     /// Enough to see that every figure is produced.
     pub const TINY: Self =
-        Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3, organisations: 40 };
+        Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3, hub: 7, organisations: 40 };
 }
 
 /// Hears of progress.
@@ -128,8 +131,8 @@ pub enum Request {
 pub const HELP: &str = "\
 Measures CSU Link.
 
-Usage: bench [STAGE...] [--json] [--fresh N] [--documents N] [--neighbours N] [--live N] [--runs N]
-             [--organisations N]
+Usage: bench [STAGE...] [--json] [--fresh N] [--documents N] [--neighbours N] [--live N] [--hub N]
+             [--runs N] [--organisations N]
 
   STAGE           what to measure; all stages if none is named
   --json          one JSON object a line: name, value, unit, workload
@@ -143,6 +146,7 @@ Sizes of the stage `sync`:
                   (10000; 0 leaves it out)
   --neighbours N  neighbours connected meanwhile (20)
   --live N        live bulletins (200)
+  --hub N         peers of a hub with as many documents (1000; 0 leaves it out)
   --runs N        how often what is short is repeated, in all stages; the median counts (3)
 
 Sizes of the stage `federation`:
@@ -154,7 +158,7 @@ Build it optimised, and `csu` beside it, or the figures mean nothing:
   cargo build --release
   cargo run --release -p csu-tests --bin bench -- access
   cargo run --release -p csu-tests --bin bench -- sync --documents 100000 --json > figures.jsonl
-  cargo run --release -p csu-tests --bin bench --features peers -- sync --documents 0    with samod beside
+  cargo run --release -p csu-tests --bin bench --features peers -- sync    with samod and Subduction beside
 
 Figures go to standard output, progress to standard error.
 ";
@@ -175,11 +179,12 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String>
             "--documents" => size.documents = number(&word, words.next(), 0)?,
             "--neighbours" => size.neighbours = number(&word, words.next(), 1)?,
             "--live" => size.live = number(&word, words.next(), 1)?,
+            "--hub" => size.hub = number(&word, words.next(), 0)?,
             "--runs" => size.runs = number(&word, words.next(), 1)?,
             "--organisations" => size.organisations = number(&word, words.next(), 0)?,
             option if option.starts_with('-') => {
                 return Err(format!(
-                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --runs, --organisations, --list and --help"
+                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --hub, --runs, --organisations, --list and --help"
                 ));
             }
             stage if STAGES.iter().any(|known| known.name == stage) => named.push(word),
@@ -242,4 +247,12 @@ pub fn json_lines(figures: &[Figure]) -> Result<String, String> {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Memory of this process, in bytes; 0 where nobody tells.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kibibytes.unwrap_or_default() << 10
 }

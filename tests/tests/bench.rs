@@ -48,9 +48,9 @@ fn no_stage_named_means_all_of_them() {
 
 #[test]
 fn sizes_are_taken_from_the_command_line_and_what_is_no_size_is_refused() {
-    let words =
-        ["sync", "--documents", "100000", "--fresh", "0", "--neighbours", "7", "--live", "9", "--runs", "1", "--organisations", "200"];
-    let size = Size { documents: 100_000, fresh: 0, neighbours: 7, live: 9, runs: 1, organisations: 200, ..Size::FULL };
+    let words = "sync --documents 3000 --fresh 0 --neighbours 7 --live 9 --hub 11 --runs 1 --organisations 200";
+    let words: Vec<&str> = words.split(' ').collect();
+    let size = Size { documents: 3_000, fresh: 0, neighbours: 7, live: 9, hub: 11, runs: 1, organisations: 200, ..Size::FULL };
     assert_eq!(parse(&words), Ok(Request::Run { stages: vec!["sync"], json: false, size }));
     for words in [&["--documents"][..], &["--documents", "many"], &["--neighbours", "0"], &["--live", "-1"], &["--runs", "--json"]] {
         let refused = parse(words).unwrap_err();
@@ -69,6 +69,8 @@ fn what_has_the_size_of_nothing_is_left_out() {
     assert_eq!(fresh.union(&idle).cloned().collect::<BTreeSet<_>>(), all);
     assert_eq!(fresh.intersection(&idle).cloned().collect::<BTreeSet<_>>(), none);
     assert!(fresh.contains("fresh_10k_vs_floor") && idle.contains("idle_rss_mib") && all.len() > 20);
+    let hub = |names: BTreeSet<String>| names.iter().any(|name| name.starts_with("hub_"));
+    assert!(hub(all) && !hub(names(Size { hub: 0, ..Size::FULL })));
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn a_large_federation_is_measured_beside_one_of_a_fifth() {
     let federation = STAGES.iter().find(|stage| stage.name == "federation").unwrap();
     let names = |size| (federation.figures)(size).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
     let full = names(Size::FULL);
-    for course in ["bulletin", "burst", "healing"] {
+    for course in ["bulletin", "trickle", "burst", "healing"] {
         for measure in ["p50_ms", "p99_ms", "max_ms", "bytes", "node_bytes", "duplicates", "peak_mib"] {
             assert!([200, 1_000].iter().all(|members| full.contains(&format!("federation_{members}_{course}_{measure}"))), "{full:?}");
         }

@@ -27,6 +27,7 @@ const MEASURES: [Measure; 8] = [
 const fn name(course: Course) -> &'static str {
     match course {
         Course::Bulletin => "bulletin",
+        Course::Trickle => "trickle",
         Course::Burst => "burst",
         Course::Healing => "healing",
     }
@@ -43,6 +44,7 @@ fn workload(course: Course, members: usize) -> String {
     let (least, most) = DEGREE;
     let what = match course {
         Course::Bulletin => "1 bulletin for anyone".to_owned(),
+        Course::Trickle => format!("{issued} bulletins for anyone within 10 minutes"),
         Course::Burst => format!("{issued} bulletins for anyone within a second"),
         Course::Healing => format!("{issued} bulletins for anyone while two halves are apart, since they met"),
     };

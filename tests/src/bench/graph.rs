@@ -33,6 +33,18 @@ impl Actor {
         Self { organisation: root.organisation(), device: DeviceKey::from_seed(&seed(2, [organisation, device])), root }
     }
 
+    /// The device's key.
+    #[must_use]
+    pub const fn device(&self) -> &DeviceKey {
+        &self.device
+    }
+
+    /// The root key.
+    #[must_use]
+    pub const fn root_key(&self) -> &RootKey {
+        &self.root
+    }
+
     /// The device as an author.
     #[must_use]
     pub fn author(&self) -> Author {

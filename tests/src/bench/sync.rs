@@ -4,11 +4,14 @@
 //! profile) or the one that `CSU_TEST_BIN` names. What a node holds before it starts is put into its database by the node's own
 //! storage code; that it catches up is read from its database by a second reader, which sees what is committed.
 //!
+//! A hub with many peers is one machine in this process: see `hub`.
+//!
 //! Figures that end with `vs_floor` divide by what this machine can do, measured in the same run: see `floor`.
 
 mod bulletins;
 mod floor;
 mod fresh;
+mod hub;
 mod idle;
 mod lockstep;
 mod nodes;
@@ -78,6 +81,15 @@ const IDLE: &[(&str, &str)] = &[
     ("live_p50_ms", "ms"),
     ("live_p99_ms", "ms"),
 ];
+/// Of a hub with as many documents, in this process.
+const HUB: &[(&str, &str)] = &[
+    ("hub_start_ms", "ms"),
+    ("hub_1000_peers_ms", "ms"),
+    ("hub_1000_peer_p50_ms", "ms"),
+    ("hub_1000_peer_max_ms", "ms"),
+    ("hub_1000_peer_bytes", "bytes"),
+    ("hub_1000_peers_mib", "MiB"),
+];
 /// One sync of the disk.
 const DISK: (&str, &str) = ("disk_sync_ms", "ms");
 /// On what that is measured.
@@ -96,6 +108,11 @@ fn idle_workload(size: Size) -> String {
     format!("{} idle bulletins, {} neighbours, {} live", size.documents, size.neighbours, size.live)
 }
 
+fn hub_workload(size: Size) -> String {
+    let parts = "one in 10 for anyone, the others each for one of 1000 circles of up to 20 peers";
+    format!("a hub's machine, {} idle documents, {parts}, {} peers, nothing differs", size.documents, size.hub)
+}
+
 /// The figures of this stage: (name, workload).
 #[must_use]
 pub fn figures(size: Size) -> Vec<(String, String)> {
@@ -108,7 +125,14 @@ pub fn figures(size: Size) -> Vec<(String, String)> {
     if size.documents > 0 {
         figures.extend(IDLE.iter().map(|figure| named(*figure, &idle_workload(size))));
     }
+    if has_hub(size) {
+        figures.extend(HUB.iter().map(|figure| named(*figure, &hub_workload(size))));
+    }
     figures
+}
+
+const fn has_hub(size: Size) -> bool {
+    size.documents > 0 && size.hub > 0
 }
 
 /// Measures.
@@ -117,6 +141,14 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
     let mut put = |(name, unit): (&str, &'static str), value: f64, workload: &str| {
         found.push(Figure { name: name.to_owned(), value, unit, workload: workload.to_owned() });
     };
+    // First, while nothing that was given back lets the process grow without being seen to.
+    if has_hub(size) {
+        let hub::Found { start_ms, all_ms, peer_ms, most_ms, peer_bytes, grown_bytes } = hub::measure(size.documents, size.hub, progress);
+        let values = [start_ms, all_ms, peer_ms, most_ms, peer_bytes, grown_bytes / f64::from(1 << 20)];
+        for (figure, value) in HUB.iter().zip(values) {
+            put(*figure, value, &hub_workload(size));
+        }
+    }
     // The nodes' databases are there too.
     let folder = std::env::temp_dir();
     put(DISK, disk_sync(&folder), DISK_WORKLOAD);

@@ -8,6 +8,7 @@ use super::deeds::Deed;
 use super::figures::Figures;
 use super::plan::{HUBS, Plan};
 use super::world::{Event, World};
+use crate::bench::resident_bytes;
 use csu_protocol::id::EntryId;
 
 /// In what steps the federation is looked at, in virtual milliseconds.
@@ -17,6 +18,12 @@ const PATIENCE_MS: u64 = 3_600_000;
 /// How long the halves of a federation are apart, in virtual milliseconds.
 const APART_MS: u64 = 120_000;
 
+/// Within what bulletins are issued that have nothing to do with each other, and how many, in virtual milliseconds.
+const LONG_MS: u64 = 600_000;
+const MANY: usize = 20;
+/// The same for those that are issued at once.
+const AT_ONCE_MS: u64 = 1_000;
+
 /// Bulletins that are issued before anything is measured.
 const WARMING: u64 = 3;
 
@@ -25,6 +32,8 @@ const WARMING: u64 = 3;
 pub enum Course {
     /// One union issues one bulletin that anyone may read.
     Bulletin,
+    /// Twenty bulletins are issued by whoever within ten minutes, the ordinary course of things.
+    Trickle,
     /// One in fifty issues one within a second.
     Burst,
     /// One in a hundred issues one while the federation is in two halves, which then meet again.
@@ -33,17 +42,27 @@ pub enum Course {
 
 impl Course {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Bulletin, Self::Burst, Self::Healing];
+    pub const ALL: [Self; 4] = [Self::Bulletin, Self::Trickle, Self::Burst, Self::Healing];
 
     /// How many bulletins are issued among so many organisations.
     #[must_use]
     pub const fn bulletins(self, members: usize) -> usize {
         let issued = match self {
             Self::Bulletin => 1,
+            Self::Trickle => MANY,
             Self::Burst => members / 50,
             Self::Healing => members / 100,
         };
         if issued == 0 { 1 } else { issued }
+    }
+
+    /// Within what they are issued, in virtual milliseconds.
+    const fn within_ms(self) -> u64 {
+        match self {
+            Self::Bulletin | Self::Burst => AT_ONCE_MS,
+            Self::Trickle => LONG_MS,
+            Self::Healing => APART_MS / 2,
+        }
     }
 }
 
@@ -139,10 +158,9 @@ impl Large {
             // The even and the odd.
             world.at(begun, Event::Part(0x5555_5555_5555_5555, APART_MS));
         }
-        let within = if course == Course::Healing { APART_MS / 2 } else { 1_000 };
         for _ in 0..course.bulletins(members) {
             let issuer = HUBS.min(members / 5) + world.dice.below(members - HUBS.min(members / 5));
-            let at = begun + world.dice.below(within as usize) as u64;
+            let at = begun + world.dice.below(course.within_ms() as usize) as u64;
             world.at(at, Event::Issue(issuer));
         }
         let peak_bytes = self.rest();
@@ -171,12 +189,4 @@ impl World {
         let issued: EntryId = deed.issue();
         self.laws.followed.insert(issued, Vec::new());
     }
-}
-
-/// Memory of this process, in bytes; 0 where nobody tells.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kibibytes.unwrap_or_default() << 10
 }
