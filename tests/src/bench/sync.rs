@@ -101,7 +101,7 @@ fn small(size: Size) -> u64 {
 
 fn bulletins(count: u64) -> String {
     let revisions = bulletins::REVISIONS * count;
-    format!("{count} bulletins, {revisions} revisions, 12 fields, 600 characters")
+    format!("{count} bulletins, {revisions} revisions, 12 fields, {} texts of 600 characters", bulletins::TEXTS.min(count))
 }
 
 fn idle_workload(size: Size) -> String {

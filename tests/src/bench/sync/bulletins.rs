@@ -36,7 +36,7 @@ const STEP_MS: u64 = 60_000;
 /// Bulletins that are made before they are handed on.
 const CHUNK: u64 = 512;
 /// Different texts.
-const TEXTS: u64 = 64;
+pub(super) const TEXTS: u64 = 64;
 
 const WORDS: [&str; 24] = [
     "garages", "bicycles", "between", "evening", "station", "the", "behind", "tools", "cut", "locks", "van", "street", "seen", "side",
