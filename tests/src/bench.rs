@@ -54,13 +54,13 @@ pub struct Size {
 }
 
 impl Size {
-    /// What the goals speak of, but for idle documents: they speak of 100,000.
+    /// What the goals speak of.
     pub const FULL: Self = Self {
         entries: 100_000,
         hostile: 20_000,
         runs: 3,
         fresh: 10_000,
-        documents: 10_000,
+        documents: 100_000,
         neighbours: 20,
         live: 200,
         hub: 1_000,
@@ -143,7 +143,7 @@ Sizes of the stage `sync`:
 
   --fresh N       bulletins that a fresh neighbour catches up with, and a tenth of them beside (10000; 0 leaves it out)
   --documents N   idle bulletins, among which starting, memory, reconnecting and live bulletins are measured
-                  (10000; 0 leaves it out)
+                  (100000; 0 leaves it out)
   --neighbours N  neighbours connected meanwhile (20)
   --live N        live bulletins (200)
   --hub N         peers of a hub with as many documents (1000; 0 leaves it out)
@@ -157,7 +157,7 @@ Build it optimised, and `csu` beside it, or the figures mean nothing:
 
   cargo build --release
   cargo run --release -p csu-tests --bin bench -- access
-  cargo run --release -p csu-tests --bin bench -- sync --documents 100000 --json > figures.jsonl
+  cargo run --release -p csu-tests --bin bench -- sync --json > figures.jsonl
   cargo run --release -p csu-tests --bin bench --features peers -- sync    with samod and Subduction beside
 
 Figures go to standard output, progress to standard error.
