@@ -15,6 +15,7 @@ use csu_protocol::document::{Content, Marking, Wanted, kind};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{EpochKey, Grant, RevisionPayload, Role, SignedEntry, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
+use csu_protocol::store::Summary;
 use csu_protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
@@ -49,6 +50,8 @@ pub(super) struct Bulletin {
     pub(super) document: DocumentId,
     /// In causal order.
     pub(super) entries: Vec<SignedEntry>,
+    /// What they come to.
+    pub(super) summary: Summary,
     /// The Automerge changes inside its revisions.
     pub(super) changes: Vec<Vec<u8>>,
     /// Its headline in the end.
@@ -216,7 +219,8 @@ impl Writer {
             last = Some(entry.id());
             draft.put(entry);
         }
-        Bulletin { document, entries: draft.entries, changes, title: headline(number, REVISIONS), searched: searched.clone(), updated }
+        let (title, searched, summary) = (headline(number, REVISIONS), searched.clone(), Summary::of(&draft.access));
+        Bulletin { document, entries: draft.entries, summary, changes, title, searched, updated }
     }
 
     /// Makes the bulletins of these numbers on all cores, and hands them on in order, some at a time.

@@ -95,6 +95,8 @@ impl End<Storage> {
     pub(super) fn of(node: &Node) -> Self {
         let storage = Storage::open(node.data(), Options::default()).expect("the database of a node that is down").storage;
         let start = storage.start().expect("what the node wrote");
+        // Otherwise the first start would be another one than all that follow.
+        assert!(start.documents.values().all(Option::is_some), "what the entries of a document come to is not kept");
         Self::new(keys(node).card().clone(), start, storage)
     }
 

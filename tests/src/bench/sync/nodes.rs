@@ -82,25 +82,32 @@ pub(super) enum Held {
     From(OrganisationId),
 }
 
-/// Puts bulletins into the database of a node that is down: entries, the lines of its list, what is searched in, and the lines
-/// of its access log, by the node's own storage. The node judges every entry again when it starts.
+/// Puts bulletins into the database of a node that is down, as it would itself and by its own storage: entries and what they come
+/// to, the lines of its list, what is searched in, and the lines of its access log.
 #[derive(Debug)]
 pub(super) struct Filler {
     storage: Storage,
     owner: OrganisationId,
     held: Held,
+    /// Bytes of entries that were brought so far.
+    brought: u64,
 }
 
 impl Filler {
     pub(super) fn open(node: &Node, owner: OrganisationId, held: Held) -> Self {
         let storage = Storage::open(node.data(), Options::default()).expect("the database of a node that is down").storage;
-        Self { storage, owner, held }
+        Self { storage, owner, held, brought: 0 }
     }
 
     /// Puts them all, durably, with one commit.
     fn put(&mut self, bulletins: &[Bulletin]) {
         for bulletin in bulletins {
             self.put_one(bulletin);
+        }
+        if let Held::From(bringer) = self.held {
+            self.brought += bulletins.iter().flat_map(|bulletin| &bulletin.entries).map(|entry| entry.size() as u64).sum::<u64>();
+            let brought = Write::Brought { bringer, owner: self.owner, bytes: self.brought };
+            self.storage.apply(&brought).expect("an account can be written");
         }
         self.storage.commit().expect("room for the workload");
     }
@@ -118,6 +125,8 @@ impl Filler {
             let entry = entry.clone().reopen().expect("an entry of this program");
             self.storage.apply(&Write::Entry(Box::new(NewEntry { entry, from, received: at }))).expect("an entry can be written");
         }
+        let summary = bulletin.summary.clone();
+        self.storage.apply(&Write::Summary { document, summary }).expect("what entries come to can be written");
         let line = Listed {
             document,
             kind: "bulletin".to_owned(),
