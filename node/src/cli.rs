@@ -29,6 +29,7 @@ pub mod output;
 mod passphrase;
 mod phrase;
 mod recovering;
+pub mod release;
 pub mod restore;
 pub mod retention;
 pub mod screen;
@@ -137,6 +138,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Circle(_)
         | Verb::Access(_)
         | Verb::Erase(_)
+        | Verb::Release(_)
         | Verb::Log(_)
         | Verb::Retention(_)) => {
             let config = load(&flags)?;
@@ -241,6 +243,10 @@ mod tests {
             (vec!["log", "--limit", "1001"], false, None),
             (vec!["erase", "3fa9", "--why", "legal", "--yes"], true, Some("jo: erase 3fa9 legal")),
             (vec!["erase", "status"], true, None),
+            (vec!["release", "3fa9", "--yes"], true, Some("jo: release Some(\"3fa9\")")),
+            (vec!["release", "--yes"], true, Some("jo: release None")),
+            // Nobody is here to be asked, and nothing more is.
+            (vec!["release", "--dry-run"], true, Some("jo: release None")),
             (vec!["erase", "status", "3fa9"], true, None),
             // What this desk gives is no backup: it is looked through before it gets its name.
             (vec!["backup", backup.to_str().unwrap()], false, Some("jo: backup")),

@@ -28,6 +28,7 @@ mod problem;
 mod record;
 mod recovery;
 mod retention;
+mod silence;
 mod status;
 
 pub use annexes::{AnnexLine, OpeningRequest, PersonalData};
@@ -54,6 +55,7 @@ pub use record::{
 };
 pub use recovery::{RecoveringState, RecoveringWith, Recovery, RecoveryStage, RecoveryStep, SinceBackup};
 pub use retention::{Due, RetentionAct, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest};
+pub use silence::{Awaited, ReleaseRequest, Released, SilenceView};
 pub use status::{Check, Identity, Integrity, IntegrityResult, Left, PeerState, PeerStatus, Status};
 
 pub use crate::log_verb::LogVerb;
@@ -300,6 +302,18 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk`].
     fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem>;
+
+    /// Which documents are silent since an older copy or a backup was put back, and who could confirm them.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn silent(&mut self, actor: &Actor) -> Result<SilenceView, Problem>;
+
+    /// Lets silent documents speak although nobody confirmed them, because nobody is left who could.
+    ///
+    /// # Errors
+    /// See [`Desk`].
+    fn release_silent(&mut self, actor: &Actor, request: ReleaseRequest) -> Result<Released, Problem>;
 
     /// Who holds a document and, if it was erased, who confirmed that.
     ///

@@ -31,6 +31,7 @@ mod progress;
 mod put_back;
 mod record;
 mod recovering;
+mod releasing;
 mod report;
 mod retention;
 mod revoking;

@@ -143,6 +143,44 @@ fn a_folder_that_is_a_copy_is_noticed_and_signs_nothing_before_a_neighbour_broug
 }
 
 #[test]
+fn a_copy_whose_neighbours_are_gone_for_good_goes_on_when_somebody_says_so_and_what_one_brings_after_all_is_told() {
+    let story = story();
+    let Story { brixton, kennington, shared, theirs, .. } = &story;
+    fs::remove_dir_all(brixton.data()).unwrap();
+    fs::rename(&story.copy, brixton.data()).unwrap();
+    brixton.up();
+    let said = brixton.csu(&["release", "--dry-run"]).good().stdout;
+    for words in ["3 documents are silent", "Kennington CSU", "COULD CONFIRM", "may be contradicted", "the data folder was copied"] {
+        assert!(said.contains(words), "{said}");
+    }
+    // Nobody is asked who is not there.
+    brixton.csu(&["release"]).refused(&["nobody is here to be asked", "--yes"]);
+    assert_eq!(waits(brixton), 3);
+    assert!(brixton.csu(&["doctor"]).stdout.contains("`csu release`"));
+    let one = brixton.csu(&["release", &theirs[..10], "--yes", "--json"]).good().stdout;
+    assert_eq!(serde_json::from_str::<Value>(&one).unwrap(), json!({ "released": 1, "silent": 2, "signingWaits": true }));
+    assert_eq!(brixton.document(theirs).unwrap().title, "Sheds");
+    brixton.csu(&["bulletin", "update", theirs, "headline=Never"]).refused(&["an older copy", "csu release"]);
+    let all = brixton.csu(&["release", "--yes"]).good().stdout;
+    assert!(all.contains("2 documents speak again"), "{all}");
+    brixton.csu(&["release", "--yes"]).refused(&["no document waits to be confirmed"]);
+    brixton.kill();
+    brixton.up();
+    assert_eq!(waits(brixton), 0);
+    let check_ok = check(brixton, "older copy").expect("a check");
+    assert!(check_ok.ok && check_ok.detail.contains("had it go on without them"), "{check_ok:?}");
+    update(brixton, shared, "Third again");
+    let acts = brixton.acts("?verb=access").unwrap();
+    assert!(acts.iter().filter(|line| line.detail.contains("no neighbour has confirmed")).count() == 2, "{acts:?}");
+    // One comes back after all: both entries stand, and are told.
+    kennington.thaw();
+    let said = brixton.until("told of the fork", |node| check(node, "older copy").filter(|check| check.detail.contains("in their place")));
+    assert!(!said.ok && said.detail.contains(&shared[..8]), "{said:?}");
+    brixton.until_document(shared, "saw the fork", |document| !document.forks.is_empty());
+    kennington.until_document(shared, "saw the fork", |document| !document.forks.is_empty());
+}
+
+#[test]
 fn a_copy_that_nothing_tells_from_the_original_is_noticed_by_what_neighbours_bring_and_its_forks_are_told() {
     let story = story();
     let Story { brixton, kennington, shared, .. } = &story;

@@ -116,6 +116,11 @@ pub enum Verb {
     /// Have a document of yours erased everywhere, for good; or show who confirmed
     #[command(after_help = "Example:\n  csu erase 3fa9 --why consent-withdrawn\n  csu erase status 3fa9")]
     Erase(EraseArgs),
+    /// Go on with documents that wait for neighbours which never come back
+    #[command(
+        after_help = "Example:\n  csu release --dry-run\n  csu release\n  csu release 3fa9 --yes\n\nAfter an older copy of the data or a backup was put back, a document is silent until a neighbour that holds it has\nconfirmed it. If one comes back after all, what you signed meanwhile may contradict what it knows you had signed before."
+    )]
+    Release(ReleaseArgs),
     /// Show what this node did and disclosed, to whom, when
     #[command(
         after_help = "Example:\n  csu log --document 3fa9 --verb disclosure\n  csu log --since 2026-11-01 --until 2026-12-01 --csv november.csv\n  csu log verify"
@@ -429,6 +434,20 @@ pub struct EraseArgs {
     pub why: Option<Reason>,
     /// Do not ask
     #[arg(long)]
+    pub yes: bool,
+}
+
+/// `csu release`
+#[derive(Debug, Clone, Args)]
+pub struct ReleaseArgs {
+    /// This document only, by its id or 4 or more letters of its beginning
+    #[arg(value_name = "DOCUMENT")]
+    pub reference: Option<String>,
+    /// Show what is silent, whom it waits for and what is at stake, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
 }
 

@@ -67,6 +67,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
             output.show(&answer, |found: AccessView| words::access(&found))
         }
         Verb::Erase(args) => super::erase::erase(args, client, output).await,
+        Verb::Release(args) => super::release::release(args, client, output).await,
         Verb::Log(args) => log::log(args, config, client, output).await,
         Verb::Retention(verb) => retention::retention(verb, client, output).await,
         // Those that ask no node never come here.

@@ -128,6 +128,16 @@ pub(crate) fn erasure(erased: bool) -> ErasureView {
     }
 }
 
+pub(crate) fn silence() -> SilenceView {
+    SilenceView {
+        documents: 3,
+        signing_waits: true,
+        older_copy: Some("the data folder was copied".into()),
+        waits_for: vec![Awaited { who: stranger(), documents: 2, connected: false, last_seen: None }],
+        more: 7,
+    }
+}
+
 impl FakeDesk {
     fn note(&mut self, actor: &Actor, what: String) {
         self.asked.push(format!("{}: {what}", actor.person().unwrap_or("nobody")));
@@ -330,6 +340,15 @@ impl Desk for FakeDesk {
     fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
         self.note(actor, format!("keep document {reference}"));
         Ok(document("bulletin", Map::new()))
+    }
+
+    fn silent(&mut self, _actor: &Actor) -> Result<SilenceView, Problem> {
+        Ok(silence())
+    }
+
+    fn release_silent(&mut self, actor: &Actor, request: ReleaseRequest) -> Result<Released, Problem> {
+        self.note(actor, format!("release {:?}", request.document));
+        Ok(Released { released: 1, silent: 2, signing_waits: true })
     }
 
     fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {

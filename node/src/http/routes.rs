@@ -8,8 +8,9 @@ use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
     DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported,
     Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogFormat, LogHead, LogQuery, MembersRequest, OpeningRequest,
-    PauseRequest, Peer, PendingPage, PendingQuery, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest,
-    RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, Status, StepRequest,
+    PauseRequest, Peer, PendingPage, PendingQuery, ReleaseRequest, Released, RespondRequest, RetentionLine, RetentionList, RetentionQuery,
+    RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome, RevocationRequest, SilenceView, Status,
+    StepRequest,
 };
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -69,6 +70,8 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/documents/{ref}/erasure", "have a document erased everywhere, for good: {why}"),
     operation("DELETE", "/documents/{ref}/erasure", "keep a document that a lost device had erased, too late for it to count"),
     operation("GET", "/erasures", "every erased document, with who confirmed"),
+    operation("GET", "/silent", "what is silent since an older copy or a backup was put back, and who could confirm it"),
+    operation("POST", "/silent/release", "go on with what nobody confirmed, since nobody is left who could: {document?}"),
     operation("GET", "/documents/{ref}/export", "the document in another format: ?format=cap|json|automerge"),
     operation("GET", "/circles", "the circles of this node"),
     operation("POST", "/circles", "make a circle: {name, members?}"),
@@ -116,6 +119,8 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/documents/{ref}/access", get(access))
         .route("/documents/{ref}/erasure", get(erasure).post(erase).delete(keep_document))
         .route("/erasures", get(erasures))
+        .route("/silent", get(silent))
+        .route("/silent/release", post(release))
         .route("/documents/{ref}/export", get(export))
         .route("/documents/{ref}/retention", put(keep))
         .route("/import/cap", post(import_cap))
@@ -344,6 +349,14 @@ async fn keep_document(State(desk): Desk, Caller(actor): Caller, Path(reference)
 
 async fn erasures(State(desk): Desk, Caller(actor): Caller) -> Answer<Vec<ErasureView>> {
     Ok(Json(desk.ask(move |desk| desk.erasures(&actor)).await?))
+}
+
+async fn silent(State(desk): Desk, Caller(actor): Caller) -> Answer<SilenceView> {
+    Ok(Json(desk.ask(move |desk| desk.silent(&actor)).await?))
+}
+
+async fn release(State(desk): Desk, Caller(actor): Caller, Json(request): Json<ReleaseRequest>) -> Answer<Released> {
+    Ok(Json(desk.ask(move |desk| desk.release_silent(&actor, request)).await?))
 }
 
 #[derive(Deserialize)]

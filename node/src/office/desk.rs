@@ -5,9 +5,9 @@ use crate::desk::{
     AccessView, Actor, Applied, ApplyRequest, BackupWork, Check, Circle, CircleRequest, ConfirmRequest, Desk, Document, DocumentQuery,
     DocumentsPage, DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine,
     ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery,
-    MembersRequest, OpeningRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, Recovery, RecoveryStep, RespondRequest,
-    RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest, RevocationEffect, RevocationOutcome,
-    RevocationRequest, Status, StepRequest,
+    MembersRequest, OpeningRequest, PauseRequest, Peer, PendingPage, PendingQuery, Problem, Recovery, RecoveryStep, ReleaseRequest,
+    Released, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest,
+    RevocationEffect, RevocationOutcome, RevocationRequest, SilenceView, Status, StepRequest,
 };
 
 impl Office {
@@ -154,6 +154,14 @@ impl Desk for Office {
 
     fn keep_document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
         self.whole(|office| office.keep_contested(actor, reference))
+    }
+
+    fn silent(&mut self, _actor: &Actor) -> Result<SilenceView, Problem> {
+        self.silence()
+    }
+
+    fn release_silent(&mut self, actor: &Actor, request: ReleaseRequest) -> Result<Released, Problem> {
+        self.whole(|office| office.release_documents(actor, &request))
     }
 
     fn erasure(&mut self, _actor: &Actor, reference: &str) -> Result<ErasureView, Problem> {

@@ -95,11 +95,16 @@ impl Office {
         if !self.put_back.waiting {
             return Ok(());
         }
+        tracing::info!("what neighbours hold of this node's own is here again");
+        self.stop_waiting(None)
+    }
+
+    /// Signs again: what neighbours hold is here, or somebody at this node said at that time that none will bring it.
+    pub(super) fn stop_waiting(&mut self, released: Option<Timestamp>) -> Result<(), OfficeError> {
         if let Some(note) = self.storage.put_back()? {
-            self.storage.note_put_back(&PutBackNote { waiting: false, ..note })?;
+            self.storage.note_put_back(&PutBackNote { waiting: false, released: released.map(Timestamp::as_ms), ..note })?;
         }
         self.put_back.waiting = false;
-        tracing::info!("what neighbours hold of this node's own is here again");
         // What had to wait.
         self.recall_erasures()
     }
@@ -111,7 +116,8 @@ impl Office {
         if self.put_back.waiting && self.machine.document(document).is_some_and(is_shared) {
             return Err(Problem::conflict(
                 "this node's database is an older copy that was put back, and what the node signed since is with its neighbours",
-                "wait until a neighbour is connected and up to date: `csu status` shows it, and `csu doctor` tells more",
+                "wait until a neighbour is connected and up to date: `csu status` shows it, and `csu doctor` tells more; if none ever \
+                 comes back, see `csu release`",
             ));
         }
         Ok(())
@@ -127,9 +133,14 @@ impl Office {
         const NAME: &str = "older copy";
         let Some(note) = self.storage.put_back()? else { return Ok(None) };
         let at = Moment::from(Timestamp::from_ms(note.at));
-        let detail = format!("at {at}: {}; neighbours brought back {} of its own", note.seen, entries(note.brought));
+        let mut detail = format!("at {at}: {}; neighbours brought back {} of its own", note.seen, entries(note.brought));
+        if let Some(released) = note.released {
+            let at = Moment::from(Timestamp::from_ms(released));
+            detail.push_str(&format!("; at {at} somebody here had it go on without them"));
+        }
         if note.waiting {
-            let remedy = "connect to a neighbour: nothing is signed until one is up to date, and each document waits for one that holds it";
+            let remedy = "connect to a neighbour: nothing is signed until one is up to date, and each document waits for one that holds \
+                          it; if none ever comes back, `csu release` says what going on without them means";
             return Ok(Some(Check::failed(NAME, detail, remedy)));
         }
         if note.forked.is_empty() {

@@ -116,6 +116,7 @@ impl Office {
         }
         checks.push(self.check_clock());
         checks.extend(self.check_put_back()?);
+        checks.extend(self.check_silent());
         checks.extend(self.check_erasures()?);
         checks.extend(self.check_lost_devices());
         Ok(())

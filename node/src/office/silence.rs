@@ -67,7 +67,8 @@ impl Office {
         }
         Err(Problem::conflict(
             format!("document {} came back from a backup and waits until a neighbour has confirmed it", document.short()),
-            "connect to a neighbour that holds it: `csu status` says how many wait, and `csu peer list` who is not connected",
+            "connect to a neighbour that holds it: `csu status` says how many wait, and `csu peer list` who is not connected; if none \
+             ever comes back, see `csu release`",
         ))
     }
 
@@ -96,11 +97,15 @@ impl Office {
         self.show_document(&document)
     }
 
+    /// Up to two documents whose ids begin so, silent or not.
+    pub(super) fn beginning_with(&self, reference: &str) -> Result<Vec<DocumentId>, Problem> {
+        let is_beginning = (4..=64).contains(&reference.len()) && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_beginning { Ok(self.storage.find_by_prefix(reference, 2)?) } else { Ok(Vec::new()) }
+    }
+
     /// The document that somebody decides about who has it erased: also one that is silent because of that question.
     pub(super) fn find_to_erase(&self, reference: &str) -> Result<Named, Problem> {
-        let is_beginning = (4..=64).contains(&reference.len()) && reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if is_beginning
-            && let [document] = self.storage.find_by_prefix(reference, 2)?.as_slice()
+        if let [document] = self.beginning_with(reference)?.as_slice()
             && self.is_contested(document)
         {
             return Ok(Named::Document(*document, None));

@@ -71,13 +71,16 @@ pub struct PutBackNote {
     pub brought: u64,
     /// Documents in which this node signed two entries for one place.
     pub forked: Vec<DocumentId>,
+    /// When somebody had the node go on without waiting any longer, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<u64>,
 }
 
 impl PutBackNote {
     /// Of what was noticed just now.
     #[must_use]
     pub fn new(seen: PutBack, at: Timestamp) -> Self {
-        Self { at: at.as_ms(), seen: seen.to_string(), waiting: false, brought: 0, forked: Vec::new() }
+        Self { at: at.as_ms(), seen: seen.to_string(), waiting: false, brought: 0, forked: Vec::new(), released: None }
     }
 }
 

@@ -225,6 +225,12 @@ impl Machine {
         }
     }
 
+    /// Lets these speak although nobody confirmed them: whoever runs the node says that nobody will. What a peer knows of them
+    /// and this node does not, it hears when that peer comes after all.
+    pub fn release(&mut self, documents: BTreeSet<DocumentId>) {
+        self.end_silence(documents);
+    }
+
     /// A round is over that compared who may do what in silent documents: they speak, and the next rounds compare what
     /// they say.
     pub(super) fn end_silence(&mut self, silent: BTreeSet<DocumentId>) {

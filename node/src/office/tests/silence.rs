@@ -1,7 +1,8 @@
 //! After an organisation lost a device.
 
 use super::*;
-use crate::desk::{DocumentQuery, ExportFormat, GrantRequest, LogQuery, RetentionQuery};
+use crate::desk::{DocumentQuery, ExportFormat, GrantRequest, LogQuery, ReleaseRequest, RetentionQuery};
+use crate::storage::PutBack;
 use csu_protocol::entry::Plane;
 use csu_protocol::sync::Fault;
 
@@ -59,6 +60,58 @@ fn a_document_that_came_back_from_a_backup_is_shown_to_nobody_until_it_is_confir
     office.document(&actor, &private).unwrap();
     let listed = office.documents(&actor, DocumentQuery::default()).unwrap().items;
     assert_eq!(listed.iter().map(|line| line.id.unwrap().to_string()).collect::<Vec<_>>(), [private]);
+}
+
+#[test]
+fn what_waits_for_neighbours_that_are_gone_for_good_is_released_by_hand_one_or_all_and_logged() {
+    let (folder, mut office, [police, _]) = office();
+    let actor = Actor::named("Jo").unwrap();
+    let (one, other) = (guide(&mut office, to("Police")), guide(&mut office, to("Police")));
+    office.storage.begin_put_back(PutBack::Copied, now()).unwrap();
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+
+    let silence = office.silent(&actor).unwrap();
+    assert_eq!((silence.documents, silence.signing_waits, silence.more), (2, true, 0));
+    assert_eq!(silence.waits_for.iter().map(|awaited| (awaited.who.id, awaited.documents)).collect::<Vec<_>>(), [(police, 2)]);
+    let failed = |office: &mut Office, name: &str| office.doctor().unwrap().into_iter().find(|check| check.name == name && !check.ok);
+    for name in ["older copy", "silent documents"] {
+        assert!(failed(&mut office, name).unwrap().remedy.unwrap().contains("`csu release`"));
+    }
+    let update = |office: &mut Office, of: &DocumentId| {
+        let request = StepRequest { assign: vec!["summary=Gates and locks".to_owned()], ..StepRequest::default() };
+        office.step(&actor, &of.to_string(), "publish", request)
+    };
+    for wrong in ["ffff", "zz", "d1"] {
+        office.release_silent(&actor, ReleaseRequest { document: Some(wrong.to_owned()) }).unwrap_err();
+    }
+    let done = office.release_silent(&actor, ReleaseRequest { document: Some(one.to_string()) }).unwrap();
+    office.settle().unwrap();
+    assert_eq!((done.released, done.silent, done.signing_waits), (1, 1, true));
+    office.document(&actor, &one.to_string()).unwrap();
+    let problem = update(&mut office, &one).unwrap_err().to_string();
+    assert!(problem.contains("is an older copy"), "{problem}");
+    office.document(&actor, &other.to_string()).unwrap_err();
+    let done = office.release_silent(&actor, ReleaseRequest::default()).unwrap();
+    office.settle().unwrap();
+    assert_eq!((done.released, done.silent, done.signing_waits), (1, 0, false));
+    update(&mut office, &one).unwrap();
+    update(&mut office, &other).unwrap();
+    office.settle().unwrap();
+    let problem = office.release_silent(&actor, ReleaseRequest::default()).unwrap_err();
+    assert!(problem.to_string().contains("no document waits to be confirmed"), "{problem}");
+    let released = |office: &mut Office| {
+        assert!(failed(office, "older copy").is_none() && failed(office, "silent documents").is_none());
+        let checks = office.doctor().unwrap();
+        checks.iter().any(|check| check.name == "older copy" && check.detail.contains("had it go on without them"))
+    };
+    assert!(released(&mut office));
+    let lines = Desk::log(&mut office, &actor, LogQuery::default()).unwrap();
+    let logged: Vec<_> = lines.iter().filter(|line| line.detail.contains("no neighbour has confirmed")).collect();
+    assert_eq!(logged.iter().map(|line| (line.who.as_str(), line.document)).collect::<Vec<_>>(), [("Jo", None), ("Jo", Some(one))]);
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    assert!(released(&mut office) && office.status().unwrap().unreconciled == 0);
 }
 
 #[test]
