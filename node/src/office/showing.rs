@@ -28,6 +28,9 @@ const LIVE: usize = 4;
 const BATCH: usize = 32;
 /// How long nothing is begun after something went wrong.
 const REST: Duration = Duration::from_secs(5);
+/// How long a document that nothing but its control has come of may wait for the neighbour that is being caught up with: one that
+/// never is, of ill will or because it is stuck, must not keep it from being listed.
+const AWAITED: Duration = Duration::from_secs(600);
 /// So long after many documents came more are expected: those who check and keep them have the cores first.
 const POURING: Duration = Duration::from_millis(50);
 /// How often a batch is begun meanwhile, so that lists follow.
@@ -53,8 +56,8 @@ pub(super) struct Showing {
     batches: usize,
     /// There may be stale documents that are not under way.
     more: bool,
-    /// Documents may wait for their content.
-    waiting: bool,
+    /// Until when documents wait for their content, if any may.
+    waiting_until: Option<Instant>,
     /// Nothing is begun before.
     rest_until: Option<Instant>,
     /// When many documents came last.
@@ -182,7 +185,9 @@ impl Office {
             } else if !self.is_silent(&document) {
                 let waits = haste == Haste::Bulk && self.awaits_content(&document);
                 self.storage.mark_stale(&document, waits)?;
-                self.showing.waiting |= waits;
+                if waits {
+                    self.showing.waiting_until.get_or_insert_with(|| Instant::now() + AWAITED);
+                }
                 self.showing.poured = Some(Instant::now());
                 self.outdate(&document);
             }
@@ -195,11 +200,12 @@ impl Office {
         self.machine.document(document).is_some_and(|held| !held.has_content())
     }
 
-    /// Lets documents wait for their content no longer than a neighbour is caught up with.
+    /// Lets documents wait for their content no longer than a neighbour is caught up with, nor for ever.
     fn release_waiting(&mut self) -> Result<(), OfficeError> {
-        if self.showing.waiting && self.machine.catching_up().next().is_none() {
+        let Some(until) = self.showing.waiting_until else { return Ok(()) };
+        if Instant::now() >= until || self.machine.catching_up().next().is_none() {
             self.storage.release_stale()?;
-            self.showing.waiting = false;
+            self.showing.waiting_until = None;
             self.showing.more = true;
         }
         Ok(())
@@ -218,6 +224,12 @@ impl Office {
         if let Some(changed) = self.showing.under_way.get_mut(document) {
             *changed = true;
         }
+    }
+
+    /// As if documents had waited for their content for as long as they may.
+    #[cfg(test)]
+    pub(super) fn let_patience_end(&mut self) {
+        self.showing.waiting_until = self.showing.waiting_until.map(|_| Instant::now());
     }
 
     /// As if a while had passed since many documents came.

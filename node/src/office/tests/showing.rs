@@ -81,6 +81,48 @@ fn a_few_documents_that_come_are_listed_in_the_commit_that_keeps_them() {
 }
 
 #[test]
+fn what_waits_for_its_content_from_a_neighbour_that_is_never_caught_up_with_is_listed_after_a_while() {
+    let (_folder, mut office, guides) = with_guides();
+    work(&mut office);
+    let key = DeviceKey::from_seed(&[3; 32]);
+    let card = SignedCard::sign(&RootKey::from_secret([3; 32]), 0, key.device(), Name::new("Police").unwrap(), OrganisationKind::Other);
+    let session = SessionNumber::new(1);
+    let ticket = csu_protocol::identity::Ticket {
+        organisation: card.card().organisation,
+        device: key.device(),
+        addresses: Vec::new(),
+        secret: csu_protocol::identity::InvitationSecret::from_bytes([6; 32]),
+        expires: now().plus_ms(60_000),
+    };
+    office.join(&Actor::default(), crate::desk::JoinRequest { ticket: ticket.to_string() }).unwrap();
+    office.settle().unwrap();
+    let address = "/ip4/127.0.0.1/tcp/1".to_owned();
+    office.take(Arrival::Event(Event::Connected { device: key.device(), session, address, direction: Direction::Accepted }));
+    office.settle().unwrap();
+    let hello = Message::Hello { card, addresses: None, confirmed: true };
+    office.take(Arrival::Frame(key.device(), session, 0, Ok(Box::new(hello))));
+    office.settle().unwrap();
+    let request = crate::desk::ConfirmRequest { number: None };
+    office.confirm_peer(&Actor::default(), "Police", request).unwrap();
+    office.settle().unwrap();
+    assert_eq!(office.machine.catching_up().count(), 1, "it says nothing more");
+
+    office.storage.clear_listing().unwrap();
+    office.storage.mark_stale(&guides[0], true).unwrap();
+    office.showing.waiting_until = Some(std::time::Instant::now() + std::time::Duration::from_secs(600));
+    let listed = |office: &mut Office| {
+        office.tick();
+        office.settle().unwrap();
+        work(office);
+        found(office, "").len()
+    };
+    assert_eq!(listed(&mut office), 0, "its content may still come");
+    office.let_patience_end();
+    assert_eq!(listed(&mut office), 1);
+    assert_eq!(office.machine.catching_up().count(), 1);
+}
+
+#[test]
 fn what_was_made_of_a_document_before_it_changed_replaces_nothing() {
     let (_folder, mut office, guides) = with_guides();
     let actor = Actor::default();
