@@ -279,6 +279,7 @@ async fn work(
             _ = stopped.recv() => break,
         }
     }
+    office.stop_work();
     // They read the database, which is about to be closed; what they make is made again after the next start.
     while making.join_next().await.is_some() {}
     Ok(office)

@@ -20,6 +20,8 @@ use csu_protocol::sync::Held;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// So many documents that came from neighbours are listed in the commit that keeps their entries; of more none is.
@@ -71,6 +73,8 @@ pub(super) struct Showing {
     failed: bool,
     /// Connections that are not in use.
     idle: Vec<Beside>,
+    /// Tells those at work that the node stops.
+    stop: Arc<AtomicBool>,
 }
 
 impl Showing {
@@ -95,6 +99,8 @@ pub struct Work {
     eyes: Eyes,
     folder: PathBuf,
     beside: Option<Beside>,
+    /// Set when the node stops: what is not begun by then is left to the next run.
+    stop: Arc<AtomicBool>,
 }
 
 /// What was made of them.
@@ -136,7 +142,7 @@ impl Work {
                     let outcome = catch_unwind(AssertUnwindSafe(|| make(&beside, &self.eyes, &document)));
                     (document, outcome.unwrap_or_else(|_| Outcome::Unreadable("csu failed on it; please report this".to_owned())))
                 };
-                let of = self.documents.into_iter().map(made).collect();
+                let of = self.documents.into_iter().take_while(|_| !self.stop.load(Ordering::Relaxed)).map(made).collect();
                 Made { of, beside: Some(beside) }
             }
             Err(error) => {
@@ -267,7 +273,12 @@ impl Office {
         self.showing.under_way.extend(documents.iter().map(|document| (*document, false)));
         self.showing.batches = self.showing.batches.saturating_add(1);
         let (eyes, folder) = (self.eyes(), self.config.data.clone());
-        Ok(Some(Work { documents, eyes, folder, beside: self.showing.idle.pop() }))
+        Ok(Some(Work { documents, eyes, folder, beside: self.showing.idle.pop(), stop: Arc::clone(&self.showing.stop) }))
+    }
+
+    /// Tells those at work to end with the document at hand, because the node stops.
+    pub fn stop_work(&self) {
+        self.showing.stop.store(true, Ordering::Relaxed);
     }
 
     /// The documents of the next batch. None: there are none now.

@@ -123,6 +123,18 @@ fn what_waits_for_its_content_from_a_neighbour_that_is_never_caught_up_with_is_l
 }
 
 #[test]
+fn when_the_node_stops_no_further_document_of_a_batch_is_begun_and_all_of_it_is_made_after_the_next_start() {
+    let (folder, mut office, _) = with_guides();
+    let begun = office.next_work(1).unwrap().unwrap();
+    office.stop_work();
+    assert!(format!("{:?}", begun.run()).starts_with("Made { of: [],"), "a document was begun");
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    work(&mut office);
+    assert_eq!(found(&mut office, "").len(), MANY);
+}
+
+#[test]
 fn what_was_made_of_a_document_before_it_changed_replaces_nothing() {
     let (_folder, mut office, guides) = with_guides();
     let actor = Actor::default();
