@@ -564,6 +564,7 @@ impl Office {
         self.log_traffic()?;
         self.lately.settled();
         self.storage.commit()?;
+        self.showing_settled();
         Ok(())
     }
 

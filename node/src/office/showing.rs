@@ -28,8 +28,13 @@ use std::time::{Duration, Instant};
 const LIVE: usize = 4;
 /// Documents that one thread works on before it hands over what it made.
 const BATCH: usize = 32;
-/// How long nothing is begun after something went wrong.
+/// How long nothing is begun after something went wrong; twice as long each time it does so again, up to a limit.
 const REST: Duration = Duration::from_secs(5);
+const REST_AT_MOST: Duration = Duration::from_secs(600);
+/// The same for one document that cannot be read.
+const DOCUMENT_RESTS_AT_MOST: Duration = Duration::from_secs(3600);
+/// So many documents that cannot be read are told each, once; of more only how many are to be listed.
+const TOLD: usize = 20;
 /// How long a document that nothing but its control has come of may wait for the neighbour that is being caught up with: one that
 /// never is, of ill will or because it is stuck, must not keep it from being listed.
 const AWAITED: Duration = Duration::from_secs(600);
@@ -62,6 +67,14 @@ pub(super) struct Showing {
     waiting_until: Option<Instant>,
     /// Nothing is begun before.
     rest_until: Option<Instant>,
+    /// How often something went wrong since a batch was last on disk.
+    failures: u32,
+    /// A batch was taken, of which all could be read.
+    went_well: bool,
+    /// Documents that could not be read, and when each is tried again.
+    unreadable: BTreeMap<DocumentId, Trouble>,
+    /// When the first of these is, if there are no others.
+    retry: Option<Instant>,
     /// When many documents came last.
     poured: Option<Instant>,
     /// When the last batch was begun.
@@ -69,12 +82,22 @@ pub(super) struct Showing {
     /// The last document of that batch. The next goes on behind it, so that those which change all the time, or cannot be read,
     /// keep no others from being shown.
     last: Option<DocumentId>,
-    /// Some could not be read since it was begun with the first.
-    failed: bool,
     /// Connections that are not in use.
     idle: Vec<Beside>,
     /// Tells those at work that the node stops.
     stop: Arc<AtomicBool>,
+}
+
+/// A document that could not be read.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    times: u32,
+    again: Instant,
+}
+
+/// How long to wait after something went wrong for the `times`th time in a row.
+fn rest(times: u32, at_most: Duration) -> Duration {
+    REST.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(at_most)
 }
 
 impl Showing {
@@ -192,13 +215,18 @@ impl Office {
                 let waits = haste == Haste::Bulk && self.awaits_content(&document);
                 self.storage.mark_stale(&document, waits)?;
                 if waits {
-                    self.showing.waiting_until.get_or_insert_with(|| Instant::now() + AWAITED);
+                    self.await_content();
                 }
                 self.showing.poured = Some(Instant::now());
                 self.outdate(&document);
             }
         }
         self.release_waiting()
+    }
+
+    /// Notes that there are documents that wait for their content.
+    pub(super) fn await_content(&mut self) {
+        self.showing.waiting_until.get_or_insert_with(|| Instant::now() + AWAITED);
     }
 
     /// Whether of a document that is being caught up with nothing but who may do what has come.
@@ -244,16 +272,47 @@ impl Office {
         (self.showing.poured, self.showing.begun, self.showing.rest_until) = (None, None, None);
     }
 
-    /// Begins nothing for a while.
+    /// As if it were time to read again what could not be read; how long each document rests.
+    #[cfg(test)]
+    pub(super) fn let_rest_end(&mut self) -> Vec<Duration> {
+        let now = Instant::now();
+        let rests = self.showing.unreadable.values_mut().map(|trouble| std::mem::replace(&mut trouble.again, now));
+        let rests = rests.map(|again| again.saturating_duration_since(now)).collect();
+        self.showing.retry = self.showing.retry.map(|_| now);
+        rests
+    }
+
+    /// Begins nothing for a while, which is the longer the more often something went wrong in a row.
     pub(super) fn rest_from_showing(&mut self) {
-        self.showing.rest_until = Some(Instant::now() + REST);
+        self.showing.went_well = false;
+        self.showing.failures = self.showing.failures.saturating_add(1);
+        self.showing.rest_until = Some(Instant::now() + rest(self.showing.failures, REST_AT_MOST));
         self.showing.more = true;
+    }
+
+    /// What was taken is on disk.
+    pub(super) fn showing_settled(&mut self) {
+        if std::mem::take(&mut self.showing.went_well) {
+            self.showing.failures = 0;
+        }
+    }
+
+    /// A document cannot be read: it is tried again, later each time, and told once.
+    fn try_later(&mut self, document: DocumentId, why: &str) {
+        let (told, unreadable) = (self.showing.unreadable.len(), &mut self.showing.unreadable);
+        let times = unreadable.get(&document).map_or(0, |trouble| trouble.times).saturating_add(1);
+        if times == 1 && told < TOLD {
+            tracing::warn!(document = %document.short(), why, "could not be read to be listed; it is tried again, less and less often");
+        } else {
+            tracing::debug!(document = %document.short(), why, times, "could not be read to be listed");
+        }
+        unreadable.insert(document, Trouble { times, again: Instant::now() + rest(times, DOCUMENT_RESTS_AT_MOST) });
     }
 
     /// How long until more may be begun; none if that is not what is waited for.
     pub(super) fn show_in(&self) -> Option<Duration> {
-        let until = self.showing.not_before().filter(|_| self.showing.more)?;
-        Some(until.saturating_duration_since(Instant::now()))
+        let until = if self.showing.more { self.showing.not_before() } else { self.showing.retry };
+        Some(until?.saturating_duration_since(Instant::now()))
     }
 
     /// The next documents to be read on another thread, if there are any, and fewer than `most` batches under way. To be called
@@ -262,6 +321,7 @@ impl Office {
     /// # Errors
     /// When storage fails.
     pub fn next_work(&mut self, most: usize) -> Result<Option<Work>, StorageError> {
+        self.showing.more |= self.showing.retry.take_if(|retry| *retry <= Instant::now()).is_some();
         let most = if self.showing.is_pouring() { 1 } else { most };
         let waits = self.showing.not_before().is_some() || self.showing.batches >= most;
         if !self.showing.more || waits || self.storage.is_dirty() {
@@ -283,11 +343,13 @@ impl Office {
 
     /// The documents of the next batch. None: there are none now.
     fn next_stale(&mut self) -> Result<Vec<DocumentId>, StorageError> {
-        let under_way = &self.showing.under_way;
-        let limit = u32::try_from(under_way.len().saturating_add(BATCH)).unwrap_or(u32::MAX);
+        let (under_way, unreadable, now) = (&self.showing.under_way, &self.showing.unreadable, Instant::now());
+        let limit = under_way.len().saturating_add(unreadable.len()).saturating_add(BATCH);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let rests = |document: &DocumentId| unreadable.get(document).is_some_and(|trouble| now < trouble.again);
         let some = |after: Option<&DocumentId>| -> Result<Vec<DocumentId>, StorageError> {
             let stale = self.storage.stale(after, limit)?.into_iter();
-            Ok(stale.filter(|document| !under_way.contains_key(document)).take(BATCH).collect())
+            Ok(stale.filter(|document| !under_way.contains_key(document) && !rests(document)).take(BATCH).collect())
         };
         if let Some(last) = &self.showing.last {
             let documents = some(Some(last))?;
@@ -295,30 +357,40 @@ impl Office {
                 return Ok(documents);
             }
         }
-        if self.showing.failed {
-            (self.showing.failed, self.showing.last) = (false, None);
-            self.rest_from_showing();
-            return Ok(Vec::new());
-        }
         let documents = some(None)?;
         (self.showing.last, self.showing.more) = (None, !documents.is_empty());
+        self.showing.retry = self.showing.unreadable.values().map(|trouble| trouble.again).min();
         Ok(documents)
     }
 
     /// Takes what was made, in the open group of writes.
     pub fn take_made(&mut self, Made { of, beside }: Made) {
         self.showing.batches = self.showing.batches.saturating_sub(1);
-        if beside.is_none() {
+        let is_open = beside.is_some();
+        self.showing.idle.extend(beside);
+        if !is_open {
+            let why = of.iter().find_map(|(_, outcome)| if let Outcome::Failed(why) = outcome { Some(why.as_str()) } else { None });
+            if self.showing.failures == 0 {
+                tracing::warn!(why, "documents cannot be read to be listed; they are tried again, less and less often");
+            }
             self.rest_from_showing();
         }
-        self.showing.idle.extend(beside);
         for (document, outcome) in of {
             // Whatever becomes of it, there may be work on it again.
             self.showing.more = true;
-            if self.showing.under_way.remove(&document) == Some(false)
-                && let Err(error) = self.put_made(&document, outcome)
-            {
-                tracing::warn!(%error, "could not list");
+            let is_as_it_was = self.showing.under_way.remove(&document) == Some(false);
+            if let Outcome::Failed(why) = &outcome {
+                if is_open {
+                    self.try_later(document, why);
+                }
+                continue;
+            }
+            self.showing.unreadable.remove(&document);
+            self.showing.went_well |= is_open;
+            if is_as_it_was && let Err(error) = self.put_made(&document, outcome) {
+                if self.showing.failures == 0 {
+                    tracing::warn!(%error, "could not list; it is tried again, less and less often");
+                }
                 self.failed = Some(error);
             }
         }
@@ -337,11 +409,8 @@ impl Office {
             // Whatever stands for it instead.
             Outcome::Shown(_) | Outcome::Gone => return self.list_again(document),
             Outcome::Unreadable(why) => tracing::warn!(document = %document.short(), why, "could not list"),
-            Outcome::Failed(why) => {
-                tracing::warn!(document = %document.short(), why, "could not be read to be listed; it is tried again");
-                self.showing.failed = true;
-                return Ok(());
-            }
+            // It is tried again.
+            Outcome::Failed(_) => return Ok(()),
         }
         Ok(self.storage.unmark_stale(document)?)
     }

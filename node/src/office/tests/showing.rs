@@ -109,7 +109,7 @@ fn what_waits_for_its_content_from_a_neighbour_that_is_never_caught_up_with_is_l
 
     office.storage.clear_listing().unwrap();
     office.storage.mark_stale(&guides[0], true).unwrap();
-    office.showing.waiting_until = Some(std::time::Instant::now() + std::time::Duration::from_secs(600));
+    office.await_content();
     let listed = |office: &mut Office| {
         office.tick();
         office.settle().unwrap();
@@ -222,6 +222,58 @@ fn documents_that_cannot_be_read_keep_no_others_from_being_listed() {
     // They are tried again, and not at once.
     work(&mut office);
     assert!(office.next_work(1).unwrap().is_none() && office.show_in().is_some());
+}
+
+#[test]
+fn a_document_that_cannot_be_read_is_tried_again_less_and_less_often_and_others_do_not_wait_for_it() {
+    let (folder, mut office, guides) = with_guides();
+    let damage = |by: &str| {
+        let sql = format!("UPDATE entry SET short = short {by} 1 WHERE document = (SELECT key FROM document WHERE id = ?1)");
+        beside(&folder).execute(&sql, [guides[0].as_bytes()]).unwrap();
+    };
+    damage("+");
+    work(&mut office);
+    let mut rests = Vec::new();
+    for _ in 0..12 {
+        assert!(office.next_work(1).unwrap().is_none() && office.show_in().is_some());
+        let rest = office.let_rest_end();
+        rests.push((rest.len(), rest[0].as_secs_f32().round()));
+        office.let_calm_return();
+        work(&mut office);
+    }
+    let seconds = [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0, 2560.0, 3600.0, 3600.0];
+    assert_eq!(rests, seconds.map(|seconds| (1, seconds)));
+    // What comes meanwhile is listed at once.
+    office.storage.mark_stale(&guides[1], false).unwrap();
+    office.outdate(&guides[1]);
+    office.settle().unwrap();
+    work(&mut office);
+    assert_eq!(office.report().unwrap().to_be_listed, 1);
+    damage("-");
+    office.let_rest_end();
+    work(&mut office);
+    assert_eq!((office.report().unwrap().to_be_listed, office.show_in()), (0, None));
+}
+
+#[test]
+fn when_lists_cannot_be_written_the_node_is_built_anew_less_and_less_often() {
+    let (folder, mut office, _) = with_guides();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'full'); END";
+    beside(&folder).execute_batch(full).unwrap();
+    let mut rests = Vec::new();
+    for _ in 0..9 {
+        let made = office.next_work(1).unwrap().unwrap().run();
+        office.take_made(made);
+        office.settle().unwrap_err();
+        rests.push(office.show_in().unwrap().as_secs_f32().round());
+        office.let_calm_return();
+    }
+    assert_eq!(rests, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0, 600.0]);
+    beside(&folder).execute_batch("DROP TRIGGER full").unwrap();
+    work(&mut office);
+    assert_eq!(office.report().unwrap().to_be_listed, 0);
+    office.rest_from_showing();
+    assert!(office.show_in().unwrap() <= std::time::Duration::from_secs(5), "what went well is not remembered");
 }
 
 #[test]
