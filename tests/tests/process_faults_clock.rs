@@ -114,6 +114,29 @@ fn a_clock_that_jumps_by_days_under_a_running_node_or_between_two_runs_keeps_nob
 }
 
 #[test]
+fn what_a_wrong_clock_did_not_serve_is_served_soon_after_it_is_set_right_without_a_new_connection() {
+    let (owner, reader) = (Clocked::new("Brixton CSU"), Node::started("Kennington CSU", "union"));
+    owner.up();
+    town::pair(&owner.node, &reader);
+    let to = json!([{ "who": "Kennington CSU", "role": "read", "until": in_days(5).to_string() }]);
+    let draft: Document =
+        owner.node.post("/documents", &json!({ "kind": "bulletin", "fields": bulletin("For five days"), "to": to })).expect("a draft");
+    let lent = owner.node.step(&draft.reference, "issue", &json!({})).expect("a bulletin").id.expect("an id").to_string();
+    reader.until_document(&lent, "got it", |document| document.state == "issued");
+    owner.set("+10d");
+    owner.node.step(&lent, "update", &json!({ "assign": ["headline=While the clock was wrong"] })).expect("an update");
+    // What comes after it shows that this was not sent.
+    let after = issue(&owner.node, "For good", &[("Kennington CSU", "read")]);
+    reader.until_document(&after, "got it", |document| document.state == "issued");
+    assert_eq!(first(&reader.document(&lent).expect("the bulletin"), "headline"), "For five days");
+    let connected = || owner.node.log_text().matches(" connected ").count();
+    let before = connected();
+    owner.set("+0");
+    reader.until_document(&lent, "got the rest", |document| first(document, "headline") == "While the clock was wrong");
+    assert_eq!(connected(), before, "{}", owner.node.tail());
+}
+
+#[test]
 fn a_clock_that_jumps_ahead_ends_no_time_of_grace_takes_back_no_role_and_erases_nothing() {
     let (owner, reader) = (Node::new("Brixton CSU", "union"), Clocked::new("Kennington CSU"));
     let owner = Clocked { node: owner, library: library() };

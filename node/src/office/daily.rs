@@ -39,6 +39,8 @@ struct ClockWatch {
     jumped: bool,
     /// When the machine's own clock stood so; none before the first look of a run.
     machine: Option<Instant>,
+    /// How often it was set by more than it may be in this run.
+    jumps: u64,
 }
 
 impl ClockWatch {
@@ -49,7 +51,7 @@ impl ClockWatch {
         let numbers = text.and_then(|text| text.split_once(' '));
         let known = numbers.and_then(|(last, proven)| Some((last.parse().ok()?, proven.parse().ok()?)));
         let (last, proven) = known.map_or((civil, 0), |(last, proven)| (Timestamp::from_ms(last), proven));
-        Self { last, proven: Duration::from_millis(proven).min(PROOF), jumped, machine: None }
+        Self { last, proven: Duration::from_millis(proven).min(PROOF), jumped, machine: None, jumps: 0 }
     }
 
     fn to_text(self) -> String {
@@ -69,7 +71,9 @@ impl ClockWatch {
             _ => Duration::ZERO,
         };
         let is_believed = self.proven >= PROOF;
-        self.jumped = !is_believed && (self.jumped || self.proven.is_zero() && (ahead > AWAY_MS || behind > DRIFT_MS));
+        let jumps = ahead > AWAY_MS || behind > DRIFT_MS;
+        self.jumps = self.jumps.saturating_add(u64::from(jumps));
+        self.jumped = !is_believed && (self.jumped || jumps);
         self.last = civil;
         self.machine = Some(machine);
         is_believed
@@ -112,9 +116,13 @@ impl Office {
             Some(watch) => watch,
             None => ClockWatch::recall(self.storage.meta(WATCH)?.as_deref(), civil),
         };
-        let (last, before) = (watch.last, watch.jumped);
+        let (last, before, jumps) = (watch.last, watch.jumped, watch.jumps);
         self.daily.believed = watch.look(civil, machine);
         self.daily.watch = Some(watch);
+        if watch.jumps != jumps {
+            // What neighbours may have depends on the time: what the clock kept from them before they are to have at once.
+            self.machine.compare_again();
+        }
         if watch.jumped != before {
             if watch.jumped {
                 tracing::warn!(from = %last, to = %civil, "the clock jumped; nothing ends by it until it has gone evenly for a day");

@@ -238,6 +238,12 @@ impl Machine {
             return;
         }
         self.reconcile(silent);
+        self.compare_again();
+    }
+
+    /// Wants a round with every peer, because what may be exchanged is something else than it was: documents speak, or the clock
+    /// was set.
+    pub fn compare_again(&mut self) {
         let live: Vec<DeviceId> = self.sessions.values().filter(|session| session.is_live()).map(|session| session.device).collect();
         for device in live {
             if let Some(session) = self.sessions.get_mut(&device) {
