@@ -244,7 +244,8 @@ impl Office {
         office.look_at_clock()?;
         office.recall_put_back()?;
         // Sealed keys would be in vain if the index told what they seal.
-        if office.storage.search_titles_alone(Keys::are_sealed(&office.config.data))? {
+        office.showing.titles_alone = Keys::are_sealed(&office.config.data);
+        if office.storage.search_titles_alone(office.showing.titles_alone)? {
             office.forget_removed()?;
         }
         office.recall_erasures()?;

@@ -77,7 +77,7 @@ impl Office {
 
     /// Replaces what people see of a document that is neither erased nor silent.
     pub(super) fn put_shown(&mut self, Shown { mut line, part, mut words }: Shown, before: Option<&Listed>) -> Result<(), OfficeError> {
-        if self.storage.has_titles_alone()? {
+        if self.showing.titles_alone {
             words.iter_mut().for_each(|words| words.text.clear());
         }
         line.unread |= before.is_some_and(|before| before.unread);

@@ -159,3 +159,31 @@ impl Office {
 fn entries(number: u64) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), "entry", "entries")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use csu_protocol::author;
+    use csu_protocol::entropy::Entropy;
+    use csu_protocol::entry::{Grant, Role, Signer};
+    use csu_protocol::id::OrganisationId;
+    use csu_protocol::identity::DeviceKey;
+    use csu_protocol::store::NewEntry;
+
+    #[test]
+    fn what_this_device_signed_and_a_neighbour_brings_is_seen_and_nothing_else() {
+        let (own, other) = (DeviceKey::from_seed(&[1; 32]), DeviceKey::from_seed(&[2; 32]));
+        let organisation = |byte| OrganisationId::new([byte; 32]);
+        // Named by another, but not as the author.
+        let names_own =
+            vec![Grant { subject: Subject::Organisation(OrganisationId::new(*own.device().as_bytes())), role: Role::Read, until: None }];
+        let cases = [(&own, vec![], Some(3), 1), (&own, vec![], None, 0), (&other, vec![], Some(3), 0), (&other, names_own, Some(3), 0)];
+        for (key, grants, from, seen) in cases {
+            let genesis = author::genesis(organisation(9), Signer::Device(key), grants, &mut Entropy::from_seed([7; 32])).unwrap();
+            let document = genesis.document();
+            let mut returns = Returns::default();
+            returns.see(&Write::Entry(NewEntry { entry: genesis, from: from.map(organisation), received: now() }), &own.device());
+            assert_eq!(returns.since.get(&document).copied().unwrap_or_default(), seen);
+        }
+    }
+}

@@ -82,6 +82,8 @@ pub(super) struct Showing {
     /// The last document of that batch. The next goes on behind it, so that those which change all the time, or cannot be read,
     /// keep no others from being shown.
     last: Option<DocumentId>,
+    /// Titles alone are searched in: the keys are sealed. That never changes while the node runs.
+    pub(super) titles_alone: bool,
     /// Connections that are not in use.
     idle: Vec<Beside>,
     /// Tells those at work that the node stops.
