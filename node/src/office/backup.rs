@@ -22,7 +22,6 @@ impl Office {
             return Err(Problem::conflict("another backup is being written", "wait until it is done, then ask again"));
         }
         let sealing = Sealing::new(&self.config.data, &self.keys)?;
-        self.prepare_copy()?;
         self.log_act(actor, LogVerb::Consultation, None, None, LOGGED)?;
         let (data, only_one) = (self.config.data.clone(), Arc::clone(&self.backing_up));
         Ok(BackupWork::new(move |out| {

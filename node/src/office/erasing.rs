@@ -26,10 +26,6 @@ use std::time::{Duration, Instant};
 
 /// The state of an erased document in lists.
 pub(super) const ERASED: &str = "erased";
-/// Whether the files are to be rewritten, in the table `meta`.
-const REWRITE: &str = "rewrite";
-const DUE: &str = "due";
-const DONE: &str = "done";
 /// Rewriting takes at most one part in so many of the node's time.
 const SHARE: u32 = 20;
 /// How soon what could not be done is tried again.
@@ -293,7 +289,7 @@ impl Office {
 
     /// Has what was removed from rows taken off the disk as well, after the commit.
     pub(super) fn forget_removed(&mut self) -> Result<(), StorageError> {
-        self.storage.put_meta(REWRITE, DUE)?;
+        self.storage.note_rewrite_due()?;
         (self.erasing.rewrite, self.erasing.empty_log) = (true, true);
         Ok(())
     }
@@ -309,7 +305,7 @@ impl Office {
 
     /// Finds out, from what is on disk, what is left to do.
     pub(super) fn recall_erasures(&mut self) -> Result<(), OfficeError> {
-        let rewrite = self.storage.meta(REWRITE)?.is_some_and(|state| state == DUE);
+        let rewrite = self.storage.is_rewrite_due()?;
         let owing = self.machine.documents().map(Held::document).filter(|document| self.owes_receipt(document)).collect();
         self.erasing = Erasing { owing, rewrite, empty_log: rewrite, ..Erasing::default() };
         for document in self.machine.to_destroy().collect::<Vec<_>>() {
@@ -338,7 +334,7 @@ impl Office {
             }
         }
         self.erasing.again = Some(Instant::now() + began.elapsed() * SHARE);
-        self.storage.put_meta(REWRITE, DONE)?;
+        self.storage.note_rewritten()?;
         for _ in 0..RECEIPTS {
             let Some(document) = self.erasing.owing.pop_first() else { break };
             let Some(owed) = self.machine.owed_receipt(&document, &self.storage)? else { continue };
@@ -353,12 +349,6 @@ impl Office {
         self.try_settle()?;
         self.release();
         Ok(())
-    }
-
-    /// Takes what was erased out of what a copy of the database holds, if the files are still to be rewritten: a copy leaves out
-    /// what is unused, but not words that are only marked as removed.
-    pub(super) fn prepare_copy(&mut self) -> Result<(), StorageError> {
-        if self.erasing.rewrite { self.storage.purge_words() } else { Ok(()) }
     }
 
     /// Whether nothing of what was destroyed is left in the database's files.

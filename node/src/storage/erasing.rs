@@ -7,6 +7,7 @@
 
 use super::column::ms;
 use super::error::Fault;
+use super::{Storage, StorageError, meta};
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -16,6 +17,42 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// A database up to this size is copied in memory, a larger one in a file that has no name and is gone with the process.
 const IN_MEMORY_BYTES: i64 = 256 * 1024 * 1024;
+
+/// Whether the files are to be rewritten, in the table `meta`.
+const REWRITE: &str = "rewrite";
+const DUE: &str = "due";
+const DONE: &str = "done";
+
+/// Whether something was removed from rows that the files may still hold.
+pub(super) fn is_rewrite_due(db: &Connection) -> Result<bool, Fault> {
+    Ok(meta::get(db, REWRITE)?.is_some_and(|state| state == DUE))
+}
+
+impl Storage {
+    /// Whether something was removed from rows that the files may still hold.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn is_rewrite_due(&self) -> Result<bool, StorageError> {
+        self.read(is_rewrite_due)
+    }
+
+    /// Notes in the open group that the files are to be written anew: together with what is removed, so that it is not forgotten.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn note_rewrite_due(&mut self) -> Result<(), StorageError> {
+        self.put_meta(REWRITE, DUE)
+    }
+
+    /// Notes in the open group that this was done.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn note_rewritten(&mut self) -> Result<(), StorageError> {
+        self.put_meta(REWRITE, DONE)
+    }
+}
 
 /// Removes the parts of a document's content.
 pub(super) fn destroy_parts(db: &Connection, document: &DocumentId, at: Timestamp) -> Result<(), Fault> {

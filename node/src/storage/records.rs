@@ -135,14 +135,6 @@ impl Storage {
         self.write(|db| search::put(db, document, words))
     }
 
-    /// Merges the search index, so that nothing of what was removed is in it. Takes about as long as copying it.
-    ///
-    /// # Errors
-    /// When the disk is full or fails. The caller rolls back.
-    pub fn purge_words(&mut self) -> Result<(), StorageError> {
-        self.write(search::purge)
-    }
-
     /// Removes a document's line, and what is searched in of it.
     ///
     /// # Errors

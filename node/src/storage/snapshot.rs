@@ -1,10 +1,11 @@
 //! A copy of the whole database as it is at one moment, for a backup.
 //!
-//! `VACUUM INTO` writes it beside the node's own writing, without what is unused: bytes of what was erased do not come along.
-//! The copy is as open as the database itself, so it has a name only while it is written, and none while it is read.
+//! `VACUUM INTO` writes it beside the node's own writing, without what is unused: bytes of what was erased do not come along. Words
+//! that the search index only marks as removed would: as long as the files are to be rewritten for an erasure, they are taken out of
+//! the copy as well, and it is copied once more. The copy is as open as the database itself, so it has a name only while it is written, and none while it is read.
 
 use super::error::{Fault, StorageError};
-use super::open;
+use super::{erasing, open, search};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::io;
@@ -35,17 +36,36 @@ pub fn snapshot(folder: &Path) -> Result<Snapshot, StorageError> {
     open::recognise(&db, &path)?;
     let unmade = |error: &io::Error| StorageError::Unreachable { path: folder.to_owned(), why: error.to_string() };
     // Readable by its owner alone from its first byte, and removed whatever happens.
-    let making = tempfile::Builder::new().prefix(MAKING).tempfile_in(folder).map_err(|error| unmade(&error))?;
-    let copied = || {
-        let place = making.path().to_str().ok_or_else(|| Fault::refused("the data folder's name is no text"))?;
-        db.execute("VACUUM INTO ?1", [place])?;
-        count(making.path())
-    };
-    let documents = copied().map_err(|fault: Fault| fault.at(&path))?;
+    let make = || tempfile::Builder::new().prefix(MAKING).tempfile_in(folder).map_err(|error| unmade(&error));
+    let mut making = make()?;
+    copy(&db, making.path()).map_err(|fault| fault.at(&path))?;
+    let db = own(making.path()).map_err(|fault| fault.at(&path))?;
+    // What the copy says of itself: something may have been erased since whoever asked for it looked.
+    if erasing::is_rewrite_due(&db).map_err(|fault| fault.at(&path))? {
+        let anew = make()?;
+        search::purge(&db).and_then(|()| copy(&db, anew.path())).map_err(|fault| fault.at(&path))?;
+        making = anew;
+    }
+    drop(db);
+    let documents = count(making.path()).map_err(|fault| fault.at(&path))?;
     let file = File::open(making.path()).map_err(|error| unmade(&error))?;
     let bytes = file.metadata().map_err(|error| unmade(&error))?.len();
     making.close().map_err(|error| unmade(&error))?;
     Ok(Snapshot { file, bytes, documents })
+}
+
+fn copy(db: &Connection, to: &Path) -> Result<(), Fault> {
+    let place = to.to_str().ok_or_else(|| Fault::refused("the data folder's name is no text"))?;
+    db.execute("VACUUM INTO ?1", [place])?;
+    Ok(())
+}
+
+/// Opens a copy that nobody else has, to write. Without a journal: nothing is made beside it, and what is half done is thrown away.
+fn own(copy: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let db = Connection::open_with_flags(copy, flags)?;
+    db.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+    Ok(db)
 }
 
 fn count(copy: &Path) -> Result<u64, Fault> {
@@ -80,8 +100,10 @@ pub fn sweep_snapshots(folder: &Path) -> Result<(), StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Options, Storage};
+    use super::super::{Listed, Options, Storage, Words};
     use super::*;
+    use csu_protocol::id::{DocumentId, OrganisationId};
+    use csu_protocol::time::Timestamp;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> =
@@ -108,6 +130,43 @@ mod tests {
         assert_eq!(io::copy(&mut made.file, &mut out).unwrap(), made.bytes);
         let opened = Storage::open(copy.path(), Options::default()).unwrap().storage;
         assert_eq!(opened.meta("test").unwrap().as_deref(), Some("committed"));
+    }
+
+    #[test]
+    fn a_copy_made_between_an_erasure_and_the_rewriting_of_the_files_holds_no_word_of_what_was_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;
+        let document = DocumentId::new([3; 32]);
+        let line = Listed {
+            document,
+            kind: "bulletin".into(),
+            title: "Gates".into(),
+            state: "issued".into(),
+            marking: None,
+            owner: OrganisationId::new([1; 32]),
+            updated: Timestamp::default(),
+            received: None,
+            access: "read".into(),
+            unread: false,
+        };
+        storage.put_listing(&line).unwrap();
+        storage.put_words(&document, Some(&Words { title: "Gates".into(), text: "quillonbury".into() })).unwrap();
+        storage.commit().unwrap();
+        storage.put_words(&document, None).unwrap();
+        storage.commit().unwrap();
+        let holds = || {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut snapshot(folder.path()).unwrap().file, &mut bytes).unwrap();
+            bytes.windows(11).any(|window| window == b"quillonbury")
+        };
+        assert!(holds(), "the index forgets by itself: this test shows nothing");
+        // As an erasure notes it in its own commit.
+        storage.note_rewrite_due().unwrap();
+        storage.commit().unwrap();
+        let before = names(folder.path());
+        assert!(!holds());
+        assert_eq!(names(folder.path()), before);
+        assert!(storage.is_rewrite_due().unwrap());
     }
 
     #[test]
