@@ -132,6 +132,8 @@ fn what_a_wrong_clock_did_not_serve_is_served_soon_after_it_is_set_right_without
     let connected = || owner.node.log_text().matches(" connected ").count();
     let before = connected();
     owner.set("+0");
+    // The node looks at its clock whenever it does anything, and once a minute.
+    check(&owner.node, "clock");
     reader.until_document(&lent, "got the rest", |document| first(document, "headline") == "While the clock was wrong");
     assert_eq!(connected(), before, "{}", owner.node.tail());
 }

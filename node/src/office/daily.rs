@@ -121,7 +121,7 @@ impl Office {
         self.daily.watch = Some(watch);
         if watch.jumps != jumps {
             // What neighbours may have depends on the time: what the clock kept from them before they are to have at once.
-            self.machine.compare_again();
+            self.machine.compare_again(civil);
         }
         if watch.jumped != before {
             if watch.jumped {

@@ -238,14 +238,7 @@ impl Machine {
             return;
         }
         self.reconcile(silent);
-        self.compare_again();
-    }
-
-    /// Wants a round with every peer, because what may be exchanged is something else than it was: documents speak, or the clock
-    /// was set.
-    pub fn compare_again(&mut self) {
-        let live: Vec<DeviceId> = self.sessions.values().filter(|session| session.is_live()).map(|session| session.device).collect();
-        for device in live {
+        for device in self.live() {
             if let Some(session) = self.sessions.get_mut(&device) {
                 session.content_due = true;
             }

@@ -53,6 +53,18 @@ impl Machine {
         self.begin_due_round(now, device);
     }
 
+    /// Wants a round with every peer: what may be exchanged is something else than it was, because the clock was set.
+    pub fn compare_again(&mut self, now: Timestamp) {
+        for device in self.live() {
+            self.want_round(now, device);
+        }
+    }
+
+    /// Devices with which data is exchanged.
+    pub(super) fn live(&self) -> Vec<DeviceId> {
+        self.sessions.values().filter(|session| session.is_live()).map(|session| session.device).collect()
+    }
+
     /// Notes that a round is wanted: it begins at the next tick, or the other side is asked for it.
     pub(super) fn note_round(&mut self, device: DeviceId) {
         let begins = self.begins_rounds(&device);
