@@ -23,6 +23,7 @@ mod drafting;
 mod ends;
 mod erasing;
 mod listing;
+mod losses;
 mod opening;
 mod parties;
 mod peers;
@@ -153,6 +154,8 @@ pub struct Office {
     strangers: silence::Strangers,
     /// Which devices of others were replaced, and where that was said.
     barring: barring::Barring,
+    /// Where lost devices of this organisation can act.
+    losses: losses::Losses,
     /// What is left to do of erasures.
     erasing: erasing::Erasing,
     /// When it is looked what has come to its end.
@@ -232,6 +235,7 @@ impl Office {
             ends: ends::Ends::default(),
             strangers: silence::Strangers::default(),
             barring: barring::Barring::default(),
+            losses: losses::Losses::default(),
             erasing: erasing::Erasing::default(),
             daily: daily::Daily::default(),
             recovering: root.map(recovering::Recovering::new),
@@ -400,6 +404,7 @@ impl Office {
             tracing::warn!(%error, "could not note where a lost device may still act");
             self.failed = Some(error);
         }
+        self.look_for_more_losses();
         self.erase_what_ended();
         self.wake_erasures();
     }
@@ -411,7 +416,7 @@ impl Office {
         let wake = self.machine.wake_at().map(|at| Duration::from_millis(at.ms_since(now()).max(10)));
         // While it comes back it says nothing of others.
         let barring = self.barring.wake_in(now()).filter(|_| self.recovering.is_none());
-        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).chain(barring);
+        let asked = wake.into_iter().chain(self.end_in()).chain(self.erasing.wake_in()).chain(barring).chain(self.losses.wake_in());
         asked.chain([self.daily.wake_in()]).chain(self.show_in()).fold(longest, Duration::min)
     }
 

@@ -33,6 +33,7 @@ impl Desk for Office {
     }
 
     fn doctor(&mut self) -> Result<Vec<Check>, Problem> {
+        self.look_for_losses();
         self.checks()
     }
 

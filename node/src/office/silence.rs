@@ -2,7 +2,7 @@
 //! nobody answers for, and where the lost device can still act.
 
 use super::opening::Named;
-use super::{Office, count, now};
+use super::{Office, now};
 use crate::desk::{Actor, Check, Document, Problem};
 use crate::log_verb::LogVerb;
 use csu_protocol::id::DocumentId;
@@ -45,6 +45,13 @@ impl Strangers {
             more => format!("{fault}; before it {more} more faults of strangers were not noted"),
         })
     }
+}
+
+/// Some documents, by the beginning of their ids.
+pub(super) fn name_some<'d>(documents: impl ExactSizeIterator<Item = &'d DocumentId>) -> String {
+    let more = documents.len().saturating_sub(NAMED);
+    let some: Vec<String> = documents.take(NAMED).map(DocumentId::short).collect();
+    if more > 0 { format!("{} and {more} more", some.join(", ")) } else { some.join(", ") }
 }
 
 impl Office {
@@ -116,43 +123,17 @@ impl Office {
     /// What a doctor is told of what waits for a decision, and of what the lost device can still do.
     pub(super) fn check_lost_devices(&self) -> Vec<Check> {
         let mut checks = Vec::new();
-        let name_some = |documents: &[DocumentId]| {
-            let some: Vec<String> = documents.iter().take(NAMED).map(DocumentId::short).collect();
-            let more = documents.len().saturating_sub(some.len());
-            if more > 0 { format!("{} and {more} more", some.join(", ")) } else { some.join(", ") }
-        };
         let documents = || self.machine.documents().map(Held::document);
         let contested: Vec<DocumentId> = documents().filter(|document| self.is_contested(document)).collect();
         if !contested.is_empty() {
             checks.push(Check::failed(
                 "lost device: erasure",
-                format!("it had these erased, and the order came too late to count: {}", name_some(&contested)),
+                format!("it had these erased, and the order came too late to count: {}", name_some(contested.iter())),
                 "they are not shown until you say: `csu erase ID --why REASON` if it was yours, `csu erase keep ID` if it was a thief's",
             ));
         }
-        let open: Vec<DocumentId> = documents().filter(|document| self.may_still_act(document)).collect();
-        if !open.is_empty() {
-            checks.push(Check::failed(
-                "lost device",
-                format!("what it signs can still count in {}: {}", count(open.len(), "document", "documents"), name_some(&open)),
-                "whoever gave you the role there says so an hour after hearing of this device; it is done at once by \
-                 `csu restore --resume` with the recovery phrase, while the neighbours are connected",
-            ));
-        }
+        checks.extend(self.check_losses());
         checks
-    }
-
-    /// Whether a replaced device of this organisation may act in a document by rights that it has now.
-    fn may_still_act(&self, document: &DocumentId) -> bool {
-        let (us, directory) = (self.machine.organisation(), self.machine.directory());
-        let lost = directory.replaced_devices(&us);
-        let named = self.machine.document(document).is_some_and(|held| held.sharing().was_ever_named(&us));
-        if lost.is_empty() || !named {
-            return false;
-        }
-        // What cannot be read counts as open.
-        let Ok(access) = self.access_of(document) else { return true };
-        lost.iter().filter_map(|device| directory.replaced(&us, device)).any(|replaced| access.may_still_act(&replaced))
     }
 
     /// How many documents are silent.

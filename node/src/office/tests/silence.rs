@@ -144,6 +144,40 @@ fn whoever_begins_a_document_or_lets_somebody_into_it_bars_the_devices_that_were
 }
 
 #[test]
+fn where_a_lost_device_can_still_act_is_looked_for_in_pieces_and_a_doctor_is_told_what_was_found_so_far() {
+    let (folder, mut office, _) = office();
+    let own = older(&office);
+    office.storage.apply(&Write::Card { card: own, brought_by: None }).unwrap();
+    office.close().unwrap();
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    let lost = |office: &mut Office| office.doctor().unwrap().into_iter().find(|check| check.name == "lost device");
+    assert_eq!(lost(&mut office), None);
+    let us = office.machine.organisation();
+    let begin = |office: &mut Office, number: u16| {
+        let mut nonce = [0; 32];
+        nonce[..2].copy_from_slice(&number.to_le_bytes());
+        let own = Signer::Device(office.keys.device());
+        let genesis = author::genesis(us, own, Vec::new(), &mut Entropy::from_seed(nonce)).unwrap();
+        office.publish(genesis).unwrap();
+        office.settle().unwrap();
+    };
+    // A few are looked at while the doctor waits, each time anew.
+    for number in 0..2 {
+        begin(&mut office, number);
+        let said = lost(&mut office).unwrap();
+        assert!(!said.ok && said.detail.contains(&format!("in {} document", number + 1)) && !said.detail.contains("so far"), "{said:?}");
+    }
+    (2..600).for_each(|number| begin(&mut office, number));
+    let said = lost(&mut office).unwrap();
+    assert!(said.detail.contains("in 51") && said.detail.contains("512 of 600 looked at so far"), "{said:?}");
+    assert!(office.wake_in() <= std::time::Duration::from_millis(20), "the rest follows by itself");
+    office.tick();
+    office.settle().unwrap();
+    let said = lost(&mut office).unwrap();
+    assert!(said.detail.contains("in 600 documents") && !said.detail.contains("so far"), "{said:?}");
+}
+
+#[test]
 fn a_node_whose_organisation_was_restored_elsewhere_stops_and_does_not_start_again() {
     let (folder, mut office, _) = office();
     let newer = brixton(9, DeviceId::new([99; 32]));
