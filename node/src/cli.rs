@@ -35,6 +35,7 @@ pub mod retention;
 pub mod screen;
 pub mod search;
 pub mod up;
+mod waiting;
 pub mod words;
 
 use crate::config::{Config, Flags};
@@ -97,7 +98,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
             Ok(up::up(config, passphrase).await?)
         }
         Verb::Passphrase(verb) => {
-            screen::print(&passphrase::run(&load(&flags)?, &verb, variables, globals.json)?);
+            screen::print(&passphrase::run(&load(&flags)?, &verb, variables, output)?);
             Ok(())
         }
         Verb::Backup(args) => {
@@ -245,8 +246,6 @@ mod tests {
             (vec!["erase", "status"], true, None),
             (vec!["release", "3fa9", "--yes"], true, Some("jo: release Some(\"3fa9\")")),
             (vec!["release", "--yes"], true, Some("jo: release None")),
-            // Nobody is here to be asked, and nothing more is.
-            (vec!["release", "--dry-run"], true, Some("jo: release None")),
             (vec!["erase", "status", "3fa9"], true, None),
             // What this desk gives is no backup: it is looked through before it gets its name.
             (vec!["backup", backup.to_str().unwrap()], false, Some("jo: backup")),

@@ -311,7 +311,7 @@ fn report(file: &Path, header: &Header, bytes: u64, verdict: &str, output: Outpu
     }
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     if bytes < MIB { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{} MiB", bytes.div_ceil(MIB)) }
 }
 

@@ -3,7 +3,10 @@
 //! A node without a person beside it takes it from the file that `passphrase_file` names, or from systemd, as the credential
 //! [`CREDENTIAL`]; on a terminal it is asked for. It is no argument and no variable: others could read those.
 
+use super::backup::size;
 use super::failure::Failure;
+use super::output::Output;
+use super::waiting::wait_for;
 use crate::config::Config;
 use crate::driver::DriverError;
 use crate::keys::{DataLock, Keys, KeysError, PASSPHRASE_BYTES, Passphrase};
@@ -125,7 +128,7 @@ pub(super) fn read_secret(file: &Path, secret: &str, most: u64, others: Others) 
 ///
 /// # Errors
 /// When the node runs, a passphrase is wrong or not to be had, or the disk refuses; the keys are as before then.
-pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, String)], as_json: bool) -> Result<String, Failure> {
+pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, String)], output: Output) -> Result<String, Failure> {
     // A node that runs holds its keys; they are exchanged under it only to its surprise.
     let _lock = DataLock::acquire(&config.data).map_err(|error| Failure::of(&error))?;
     let sweep = || Keys::sweep(&config.data).map_err(|error| Failure::of(&error));
@@ -150,11 +153,13 @@ pub(super) fn run(config: &Config, verb: &PassphraseVerb, variables: &[(String, 
         PassphraseVerb::Remove => None,
     };
     if matches!(verb, PassphraseVerb::Set(_)) {
-        storage::forget_searched_texts(&config.data).map_err(|error| Failure::of(&error))?;
+        let bytes = config.data.join(storage::FILE).metadata().map_or(0, |metadata| metadata.len());
+        let what = format!("Writing the database anew ({}), without the texts of documents in its search index", size(bytes));
+        wait_for(&what, output, || storage::forget_searched_texts(&config.data)).map_err(|error| Failure::of(&error))?;
     }
     Keys::seal(&config.data, before.as_ref(), after.as_ref()).map_err(|error| Failure::of(&error))?;
     sweep()?;
-    if as_json {
+    if output == Output::Json {
         return Ok(format!("{:#}\n", json!({ "sealed": after.is_some() })));
     }
     Ok(match verb {
@@ -199,7 +204,7 @@ mod tests {
         let (folder, mut config) = organisation();
         assert_eq!(find(&config, &[]).unwrap(), None);
         let first = file(folder.path(), "first", "the first passphrase\n");
-        run(&config, &PassphraseVerb::Set(new(first.clone())), &[], false).unwrap();
+        run(&config, &PassphraseVerb::Set(new(first.clone())), &[], Output::Words).unwrap();
         let credentials = tempfile::tempdir().unwrap();
         std::fs::write(credentials.path().join(CREDENTIAL), "the first passphrase").unwrap();
         let variables = [("CREDENTIALS_DIRECTORY".to_owned(), credentials.path().display().to_string())];
@@ -217,14 +222,14 @@ mod tests {
     fn a_passphrase_is_not_changed_while_the_node_runs_nor_to_a_short_one() {
         let (folder, config) = organisation();
         let short = file(folder.path(), "short", "short\n");
-        let failure = run(&config, &PassphraseVerb::Set(new(short)), &[], false).unwrap_err().text();
+        let failure = run(&config, &PassphraseVerb::Set(new(short)), &[], Output::Words).unwrap_err().text();
         assert!(failure.contains("at least 12 characters"), "{failure}");
         let good = file(folder.path(), "good", "a good passphrase\n");
         let running = DataLock::acquire(folder.path()).unwrap();
-        run(&config, &PassphraseVerb::Set(new(good.clone())), &[], false).unwrap_err();
+        run(&config, &PassphraseVerb::Set(new(good.clone())), &[], Output::Words).unwrap_err();
         drop(running);
         assert!(!Keys::are_sealed(folder.path()));
-        let failure = run(&config, &PassphraseVerb::Remove, &[], false).unwrap_err().text();
+        let failure = run(&config, &PassphraseVerb::Remove, &[], Output::Words).unwrap_err().text();
         assert!(failure.contains("csu passphrase set"), "{failure}");
     }
 }
