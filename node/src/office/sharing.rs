@@ -94,10 +94,7 @@ impl Office {
         let under = self.standing(document, Role::Admin, "granting")?;
         let grants = grants_of(&givings);
         self.sign_givings(document, under, batches(givings))?;
-        let named = grants.iter().filter_map(|grant| match grant.subject {
-            Subject::Organisation(organisation) => Some(organisation),
-            Subject::Anyone => None,
-        });
+        let named = grants.iter().filter_map(|grant| grant.subject.organisation());
         self.bar_replaced(document, named)?;
         for grant in circles {
             self.storage.put_share(document, grant)?;

@@ -202,10 +202,7 @@ impl Access {
     /// The organisations that may read at `now`, the owner among them.
     #[must_use]
     pub fn readers(&self, now: Timestamp) -> BTreeSet<OrganisationId> {
-        let named = self.naming.keys().filter_map(|subject| match subject {
-            Subject::Organisation(organisation) => Some(*organisation),
-            Subject::Anyone => None,
-        });
+        let named = self.naming.keys().filter_map(Subject::organisation);
         let may_read = |organisation: &OrganisationId| {
             self.role_of_subject(Subject::Organisation(*organisation), now).is_some_and(|role| role >= Role::Read)
         };
@@ -215,11 +212,7 @@ impl Access {
     /// Every organisation that a sound grant names, the owner among them.
     #[must_use]
     pub fn named(&self) -> BTreeSet<OrganisationId> {
-        let named = self.naming.keys().filter_map(|subject| match subject {
-            Subject::Organisation(organisation) => Some(*organisation),
-            Subject::Anyone => None,
-        });
-        named.chain(self.owner()).collect()
+        self.naming.keys().filter_map(Subject::organisation).chain(self.owner()).collect()
     }
 
     /// Every role ever given by a sound entry, in the order given.

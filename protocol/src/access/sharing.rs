@@ -145,11 +145,7 @@ impl Sharing {
     /// As [`Access::named`].
     #[must_use]
     pub fn named(&self) -> BTreeSet<OrganisationId> {
-        let named = self.roles.keys().filter_map(|subject| match subject {
-            Subject::Organisation(organisation) => Some(*organisation),
-            Subject::Anyone => None,
-        });
-        named.chain(self.owner).collect()
+        self.roles.keys().filter_map(Subject::organisation).chain(self.owner).collect()
     }
 
     /// As [`Access::next_end`].

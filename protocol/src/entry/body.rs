@@ -151,6 +151,15 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The organisation that it is; none if it is whoever asks.
+    #[must_use]
+    pub const fn organisation(&self) -> Option<OrganisationId> {
+        match self {
+            Self::Organisation(organisation) => Some(*organisation),
+            Self::Anyone => None,
+        }
+    }
+
     pub(crate) fn write(self, w: &mut Writer) {
         match self {
             Self::Anyone => w.null(),
