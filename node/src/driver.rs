@@ -398,33 +398,13 @@ fn check_one(event: Event, verifier: &mut Verifier) -> Arrival {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Flags;
-    use crate::keys::Birth;
-    use crate::network::{Cause, SendError, SessionNumber, Sessions, Strangers, Target, TicketError};
+    use crate::network::SessionNumber;
+    use crate::office::tests::opened;
     use csu_protocol::id::DeviceId;
-    use csu_protocol::identity::{InvitationSecret, Name, OrganisationKind};
+    use csu_protocol::identity::InvitationSecret;
     use csu_protocol::store::{Invitation, Write};
     use csu_protocol::time::Timestamp;
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
-    use zeroize::Zeroizing;
-
-    struct Nowhere;
-
-    impl Sessions for Nowhere {
-        fn try_send(&self, _: &DeviceId, _: SessionNumber, _: Vec<u8>) -> Result<(), SendError> {
-            Ok(())
-        }
-
-        fn disconnect(&self, _: &DeviceId, _: Cause) {}
-
-        fn set_peers(&self, _: Vec<Target>) {}
-
-        fn set_strangers(&self, _: Strangers) {}
-
-        fn dial_ticket(&self, _: &DeviceId, _: &[String]) -> Result<(), TicketError> {
-            Ok(())
-        }
-    }
 
     #[tokio::test]
     async fn whoever_sends_without_a_pause_does_not_keep_time_from_passing() {
@@ -434,11 +414,7 @@ mod tests {
         let expires = Timestamp::from_ms(u64::try_from(now).unwrap()).plus_ms(200);
         storage.apply(&Write::Invitation(Invitation { secret: InvitationSecret::from_bytes([1; 32]), expires })).unwrap();
         storage.commit().unwrap();
-        let config = Config::load(&Flags { data: Some(folder.path().to_owned()), ..Flags::default() }, []).unwrap();
-        let name = Name::new("Brixton").unwrap();
-        let birth = Birth::new(&Zeroizing::new([1; 32]), Zeroizing::new([2; 32]), name, OrganisationKind::Union).unwrap();
-        let network = Box::new(Nowhere);
-        let office = Office::open(birth.keys, config, storage, network, Vec::new(), IntegrityResult::Ok, None).unwrap();
+        let office = opened(folder.path(), storage);
 
         let (_desk, jobs) = DeskHandle::channel(1);
         let ((events, taken), (stop, stopped)) = (mpsc::channel(8), mpsc::channel(1));

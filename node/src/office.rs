@@ -42,7 +42,7 @@ mod showing;
 mod silence;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod traffic;
 mod view;
 

@@ -68,7 +68,7 @@ fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<Organisa
 }
 
 /// Brixton's office over what is in a folder.
-fn opened(folder: &std::path::Path, storage: Storage) -> Office {
+pub(crate) fn opened(folder: &std::path::Path, storage: Storage) -> Office {
     let flags = Flags { data: Some(folder.to_owned()), ..Flags::default() };
     let config = Config::load(&flags, []).unwrap();
     let name = Name::new("Brixton").unwrap();
