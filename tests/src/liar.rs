@@ -31,6 +31,7 @@ mod raw;
 mod rounds;
 mod table;
 
+pub(crate) use cards::frame_of;
 pub use raw::Raw;
 pub use table::Lie;
 

@@ -6,9 +6,9 @@
 use super::frames;
 use super::world::World;
 use crate::history::Dice;
-use crate::liar::Lie;
+use crate::liar::{Lie, frame_of};
 use csu_protocol::author::{self, Acting, Audience};
-use csu_protocol::codec::{Canonical, Writer};
+use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{
     Author, Body, Grant, Header, Openness, Plane, Principal, Reason, Remark, ResponsePayload, Role, SignedEntry, Signer, Subject,
     VerifiedEntry,
@@ -26,9 +26,8 @@ type Said = Message<SignedEntry>;
 const TELL_ALL: [u8; 5] = [0x61, 0, 0, 2, 0];
 const SAME: [u8; 1] = [0x61];
 const NO_MODE: [u8; 7] = [0x61, 0, 0, 9, 1, 2, 3];
-/// What an entry's signature is over, and a card's, beside its hash.
+/// What an entry's signature is over, beside its hash.
 const ENTRY_DOMAIN: &str = "csu-link 0 entry";
-const CARD_DOMAIN: &str = "csu-link 0 card";
 /// Messages of a lie that is only too much.
 const MUCH: usize = 200;
 
@@ -172,21 +171,6 @@ impl Mouth<'_> {
         SignedCard::sign(self.root, generation, device, self.card.card().name.clone(), OrganisationKind::Other)
     }
 
-    /// A card that this liar's root key signed, whoever it is of.
-    fn signed(&self, card: &Card) -> Vec<u8> {
-        let bytes = card.to_canonical();
-        let signature = self.root.sign(CARD_DOMAIN, Hash::of(&bytes).as_bytes());
-        let mut w = Writer::default();
-        w.array(2);
-        w.uint(3);
-        w.list(&[()], |w, ()| {
-            w.array(2);
-            w.bytes(&bytes);
-            w.bytes(signature.as_bytes());
-        });
-        w.into_bytes()
-    }
-
     fn about_cards(&self, lie: Lie) -> Option<Vec<Vec<u8>>> {
         Some(match lie {
             Lie::ForgedCard => {
@@ -195,10 +179,10 @@ impl Mouth<'_> {
                 *frame.last_mut()? ^= 1;
                 vec![frame]
             }
-            Lie::StolenOrganisation => vec![self.signed(&Card { device: self.key.device(), ..self.other.card().clone() })],
+            Lie::StolenOrganisation => vec![frame_of(self.root, &Card { device: self.key.device(), ..self.other.card().clone() })],
             Lie::NewerCardOfAnother => {
                 let theirs = self.hearer.card();
-                vec![self.signed(&Card { generation: theirs.generation + 1, device: self.key.device(), ..theirs.clone() })]
+                vec![frame_of(self.root, &Card { generation: theirs.generation + 1, device: self.key.device(), ..theirs.clone() })]
             }
             Lie::ReplayedConfirmed | Lie::FloodOfMessages => over_and_over(&Message::Confirmed),
             Lie::FloodOfCards => {

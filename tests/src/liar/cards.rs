@@ -4,16 +4,16 @@ use super::{Lie, Stage};
 use crate::stranger::{Said, Stranger};
 use csu_protocol::codec::{Canonical, Writer};
 use csu_protocol::id::{DeviceId, Hash};
-use csu_protocol::identity::{Card, DeviceKey, OrganisationKind, SignedAddresses, SignedCard};
+use csu_protocol::identity::{Card, DeviceKey, OrganisationKind, RootKey, SignedAddresses, SignedCard};
 use std::time::Duration;
 
 /// What a card's signature is over, beside its hash.
 const DOMAIN: &str = "csu-link 0 card";
 
-/// A frame of cards that hold what a checked card could not: this card, signed by the liar's root key.
-fn cards(liar: &Stranger, card: &Card) -> Vec<u8> {
+/// A frame of cards that hold what a checked card could not: this card, signed by a liar's root key.
+pub(crate) fn frame_of(root: &RootKey, card: &Card) -> Vec<u8> {
     let bytes = card.to_canonical();
-    let signature = liar.root.sign(DOMAIN, Hash::of(&bytes).as_bytes());
+    let signature = root.sign(DOMAIN, Hash::of(&bytes).as_bytes());
     let mut w = Writer::default();
     w.array(2);
     w.uint(3);
@@ -52,12 +52,12 @@ pub(super) async fn tell(lie: Lie, liar: &mut Stranger, stage: &Stage) {
         }
         Lie::StolenOrganisation => {
             let card = Card { device: liar.device.device(), ..stage.neighbour.card().clone() };
-            liar.send(cards(liar, &card));
+            liar.send(frame_of(&liar.root, &card));
         }
         Lie::NewerCardOfAnother => {
             let heard = liar.record().cards().find(|card| card.card().device == stage.ticket.device).expect("the node's card");
             let card = Card { generation: heard.card().generation + 1, device: liar.device.device(), ..heard.card().clone() };
-            liar.send(cards(liar, &card));
+            liar.send(frame_of(&liar.root, &card));
         }
         Lie::HelloOfTheNode => {
             let heard = liar.record().cards().find(|card| card.card().device == stage.ticket.device).expect("the node's card");
