@@ -5,19 +5,20 @@
 //! reason. Whoever opens another organisation's annex signs that they did, and why, sealed for its owner; that is on disk before
 //! the words are answered. Every opening needs a reason of its own.
 
+mod following;
+mod making;
+
 use super::circles::{Wishes, covers};
-use super::opening::{Named, Open, kind_named, shown};
+use super::opening::{Named, Open, kind_named};
 use super::record::lasting_reason;
-use super::recovering;
-use super::screening::{Piece, found_in, put_in, take_out};
 use super::steps::Addressees;
 use super::{Office, OfficeError, now};
-use crate::desk::{Actor, AnnexLine, AnnexLoss, Document, DraftRequest, Moment, OpeningRequest, Problem};
+use crate::desk::{Actor, AnnexLine, Document, Moment, OpeningRequest, Problem};
 use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent, DraftNumber, Listed};
 use csu_protocol::access::Access;
 use csu_protocol::document::{Kind, Sealed, Wanted, kind};
-use csu_protocol::entry::{Body, Grant, Plane, Reason, Remark, Role, Signer, Subject};
+use csu_protocol::entry::{Grant, Plane, Remark, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading::{self, OpenResponse, Reader};
@@ -197,112 +198,6 @@ impl Office {
             Ok(Whole::Draft(number)) => format!("Annex of draft {number}"),
             Err(_) => "Annex of a draft that is gone".to_owned(),
         })
-    }
-
-    /// Finds what a new annex is to belong to, takes what is to be moved out of its draft, and puts both into the fields.
-    pub(super) fn begin_annex(
-        &mut self,
-        actor: &Actor,
-        kind: &Kind,
-        request: &DraftRequest,
-        fields: &mut Map<String, Value>,
-    ) -> Result<(), Problem> {
-        let moving = request.move_found || !request.move_words.is_empty();
-        let Some(sealed) = kind.sealed else {
-            return match (&request.of, moving) {
-                (None, false) => Ok(()),
-                _ => {
-                    Err(Problem::invalid("of", format!("{} is no part of another document", kind.one()), "begin an annex: csu annex draft"))
-                }
-            };
-        };
-        refuse_typed(&sealed, None, fields)?;
-        let Some(of) = &request.of else {
-            return Err(Problem::invalid(
-                "of",
-                "an annex belongs to a document",
-                "say to which one with --of, as `csu annex draft --of d1`",
-            ));
-        };
-        let (whole, draft) = match self.find(of)? {
-            Named::Draft(draft) => (Whole::Draft(draft.number), Some(draft)),
-            Named::Document(document, draft) => {
-                self.check_whole(&document)?;
-                (Whole::Document(document), draft)
-            }
-        };
-        if draft.as_ref().is_some_and(|draft| sealed_kind(&draft.content.kind).is_some()) {
-            return Err(no_annex_of_annex());
-        }
-        if moving {
-            let draft = draft.ok_or_else(|| {
-                Problem::conflict(
-                    "what was shared cannot be moved: it stays in the history of the document at all who have it",
-                    format!("have it erased with `csu erase {}` and issue it anew, without the words", shown(of)),
-                )
-            })?;
-            let pieces = self.move_out_of(actor, draft, request)?;
-            put_in(fields, &pieces);
-        }
-        fields.insert(sealed.part_of.to_owned(), whole.to_string().into());
-        Ok(())
-    }
-
-    /// Moves words out of a draft.
-    fn move_out_of(&mut self, actor: &Actor, draft: Draft, request: &DraftRequest) -> Result<Vec<Piece>, Problem> {
-        let Draft { number, mut content, .. } = draft;
-        let kind = kind_named(&content.kind)?;
-        for (at, words) in (1_usize..).zip(&request.move_words) {
-            // The words themselves are not repeated: what is refused may be logged.
-            if words.trim().is_empty() || take_out(kind, &mut content.fields.clone(), std::slice::from_ref(words), &[]).is_empty() {
-                return Err(Problem::invalid(
-                    "moveWords",
-                    format!("the words that are to be moved (number {at}) are not in draft {number}"),
-                    "give them exactly as they stand there",
-                ));
-            }
-        }
-        let found = if request.move_found { found_in(kind, &content.fields) } else { Vec::new() };
-        let mut words = request.move_words.clone();
-        // Of words within words the longer are taken out.
-        words.sort_by_key(|words| std::cmp::Reverse(words.len()));
-        let pieces = take_out(kind, &mut content.fields, &words, &found);
-        if pieces.is_empty() {
-            return Err(Problem::conflict(
-                format!("nothing in draft {number} looks like personal data"),
-                "say which words are to be moved with --move \"WORDS\"",
-            ));
-        }
-        self.refuse_shared(&content, &pieces)?;
-        self.storage.update_draft(number, &content, now())?;
-        self.forget_removed()?;
-        let detail = format!("moved words out of draft {number} to the draft of an annex");
-        self.log_act(actor, LogVerb::Alteration, content.document, None, detail)?;
-        Ok(pieces)
-    }
-
-    /// Begins the draft of an annex with what was taken out of a document as it was shared.
-    pub(super) fn draft_annex(&mut self, actor: &Actor, whole: &DocumentId, pieces: &[Piece]) -> Result<(), Problem> {
-        let annexes = kind::all().iter().find_map(|kind| Some((*kind, kind.sealed?)));
-        let Some((kind, sealed)) = annexes else { return Ok(()) };
-        let mut fields = Map::new();
-        put_in(&mut fields, pieces);
-        fields.insert(sealed.part_of.to_owned(), whole.to_string().into());
-        let fields = kind.check(&fields).map_err(|error| super::drafting::field_problem(&error))?;
-        let content = DraftContent {
-            kind: kind.name.to_owned(),
-            document: None,
-            fields: fields.into_map(),
-            marking: None,
-            audience: Vec::new(),
-            circles: Vec::new(),
-            base: Vec::new(),
-            person: actor.person().map(str::to_owned),
-        };
-        let number = self.storage.add_draft(&content, now())?;
-        self.forget_removed()?;
-        let detail = format!("moved {} from it to draft {number}, an annex", super::count(pieces.len(), "piece", "pieces"));
-        self.log_act(actor, LogVerb::Alteration, Some(*whole), None, detail)
     }
 
     /// Whether a document can have annexes of this organisation.
@@ -530,95 +425,6 @@ impl Office {
             self.read_by(document, &access, &stored).kind.sealed.is_some()
         };
         Ok(if is_annex { openings } else { Vec::new() })
-    }
-
-    /// Has the annexes of this organisation follow what they belong to, whoever changed that.
-    pub(super) fn follow_wholes(&mut self) -> Result<(), OfficeError> {
-        // The root key speaks first. Then every document changes, and is looked at.
-        if self.recovering.as_ref().is_some_and(recovering::Recovering::is_gathering) {
-            return Ok(());
-        }
-        for whole in self.changed.keys().copied().collect::<Vec<_>>() {
-            let Ok(annexes) = self.own_annexes(&whole) else { continue };
-            for annex in annexes {
-                if let Err(problem) = self.follow_whole(&whole, &annex) {
-                    tracing::warn!(document = %annex.short(), %problem, "an annex could not follow what it belongs to");
-                }
-            }
-        }
-        self.pump()
-    }
-
-    /// Has one annex erased, withdrawn, or taken back from whoever lost what it belongs to.
-    fn follow_whole(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
-        let actor = Actor::named("this node")?;
-        if let Some(erased) = self.erased(whole)? {
-            // What its operator wants to wait for before another's document is destroyed, this waits for, too.
-            return if self.is_in_grace(whole)? { Ok(()) } else { self.erase_annex(&actor, annex, erased.why.unwrap_or(Reason::Other)) };
-        }
-        if let Some((_, _, reason)) = self.access_of(whole)?.withdrawal() {
-            self.withdraw_annex(&actor, annex, reason)?;
-        }
-        self.narrow(whole, annex)
-    }
-
-    /// Who has a role on an annex and not, by this graph, on what it belongs to.
-    fn who_lacks(&self, whole: &Access, annex: &DocumentId) -> Result<Vec<Subject>, Problem> {
-        let live = self.access_of(annex)?.rows().into_iter().filter(|row| row.is_live(now()));
-        let grants: Vec<Grant> = live.map(|row| Grant { subject: row.who, role: row.role, until: row.until }).collect();
-        let mut lacking: Vec<Subject> = self.outside(whole, &grants).iter().map(|grant| grant.subject).collect();
-        lacking.sort();
-        lacking.dedup();
-        Ok(lacking)
-    }
-
-    /// What is taken back of a document's annexes once its graph is this one.
-    pub(super) fn annexes_lost(&self, whole: &DocumentId, after: &Access) -> Result<Vec<AnnexLoss>, Problem> {
-        let mut lost = Vec::new();
-        for annex in self.own_annexes(whole)? {
-            for subject in self.who_lacks(after, &annex)? {
-                lost.push(AnnexLoss { reference: annex.short(), who: self.party(subject) });
-            }
-        }
-        Ok(lost)
-    }
-
-    fn narrow(&mut self, whole: &DocumentId, annex: &DocumentId) -> Result<(), Problem> {
-        let outside = self.who_lacks(&*self.access_of(whole)?, annex)?;
-        // One that cannot be taken back from must not keep the others.
-        let failed = outside.into_iter().filter_map(|subject| self.take_annex_back(whole, annex, subject).err());
-        failed.reduce(|first, _| first).map_or(Ok(()), Err)
-    }
-
-    fn take_annex_back(&mut self, whole: &DocumentId, annex: &DocumentId, subject: Subject) -> Result<(), Problem> {
-        let trial = self.try_revocation(annex, subject, crate::desk::PassedOn::Stay)?;
-        self.carry_out(trial)?;
-        let to = self.party_for_log(subject);
-        let why = format!("it lost what this is a part of, {}", whole.short());
-        Ok(self.log(now(), LogVerb::Access, "this node", Some(*annex), Some(to), Some(why), "took its roles back".to_owned())?)
-    }
-
-    /// Withdraws the annexes of this organisation with what they belong to.
-    pub(super) fn withdraw_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        self.own_annexes(whole)?.iter().try_for_each(|annex| self.withdraw_annex(actor, annex, reason))
-    }
-
-    fn withdraw_annex(&mut self, actor: &Actor, annex: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        if self.access_of(annex)?.withdrawal().is_some() {
-            return Ok(());
-        }
-        let under = self.standing(annex, Role::Admin, "withdrawing")?;
-        self.sign_control(annex, under, Body::Withdraw { reason })?;
-        self.log_act(actor, LogVerb::Alteration, Some(*annex), Some(reason.to_string()), "withdrew it with what it belongs to")
-    }
-
-    /// Has the annexes of this organisation erased with what they belong to.
-    pub(super) fn erase_annexes(&mut self, actor: &Actor, whole: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        self.own_annexes(whole)?.iter().try_for_each(|annex| self.erase_annex(actor, annex, reason))
-    }
-
-    fn erase_annex(&mut self, actor: &Actor, annex: &DocumentId, reason: Reason) -> Result<(), Problem> {
-        self.order_erasure(actor, annex, reason, "had it erased everywhere with what it belongs to")
     }
 
     /// Throws the drafts of annexes of a document away; how many there were.
