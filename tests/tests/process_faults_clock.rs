@@ -128,14 +128,19 @@ fn what_a_wrong_clock_did_not_serve_is_served_soon_after_it_is_set_right_without
     // What comes after it shows that this was not sent.
     let after = issue(&owner.node, "For good", &[("Kennington CSU", "read")]);
     reader.until_document(&after, "got it", |document| document.state == "issued");
-    assert_eq!(first(&reader.document(&lent).expect("the bulletin"), "headline"), "For five days");
+    let heads = |node: &Node| node.document(&lent).expect("the bulletin").heads;
+    let ahead = heads(&owner.node);
+    assert_ne!(heads(&reader), ahead);
     let connected = || owner.node.log_text().matches(" connected ").count();
     let before = connected();
     owner.set("+0");
     // The node looks at its clock whenever it does anything, and once a minute.
     check(&owner.node, "clock");
-    reader.until_document(&lent, "got the rest", |document| first(document, "headline") == "While the clock was wrong");
+    reader.until_document(&lent, "got the rest", |document| document.heads == ahead);
     assert_eq!(connected(), before, "{}", owner.node.tail());
+    // Its key was for those who could read by the wrong clock; the next is for all.
+    owner.node.step(&lent, "update", &json!({ "assign": ["headline=In time after all"] })).expect("an update");
+    reader.until_document(&lent, "got the next", |document| first(document, "headline") == "In time after all");
 }
 
 #[test]
