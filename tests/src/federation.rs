@@ -35,8 +35,8 @@
 //!
 //! # What it leaves out
 //!
-//! Organisations keep their device; two connections between one pair at once. What was not served because a clock was wrong is
-//! looked for again in new sessions only. Contents are not Automerge changes: sync does not look into them.
+//! Organisations keep their device; two connections between one pair at once. Contents are not Automerge changes: sync does not
+//! look into them.
 //!
 //! [`Large`] federations and a hub with a neighbour that is no good ([`live_beside`]) run on the same machinery.
 

@@ -223,4 +223,6 @@ pub struct Load {
     pub requests: usize,
     /// Planes of documents that the peer was asked for.
     pub asked: usize,
+    /// Documents that it brought and that are in memory alone, because nothing received so far names this organisation.
+    pub unnamed: usize,
 }

@@ -79,7 +79,7 @@ impl Machine {
         }
         if self.document(&document).is_none() && !self.unnamed.get(&document).is_some_and(|by| by.contains(&device)) {
             // Counted for each peer, so that none uses up the room of another.
-            let is_full = self.unnamed.values().filter(|by| by.contains(&device)).count() >= limits::UNNAMED_DOCUMENTS;
+            let is_full = self.unnamed_by(&device) >= limits::UNNAMED_DOCUMENTS;
             if self.leaves_aside(device, &document, &entries, is_full) {
                 return Ok(());
             }
@@ -122,6 +122,11 @@ impl Machine {
             self.ask_for_past(now, device, place, read)?;
         }
         Ok(())
+    }
+
+    /// How many documents in memory alone a device brought something of.
+    pub(super) fn unnamed_by(&self, device: &DeviceId) -> usize {
+        self.unnamed.values().filter(|by| by.contains(device)).count()
     }
 
     /// Faults that a peer may have a few of before its session ends.

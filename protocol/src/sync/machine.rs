@@ -313,7 +313,14 @@ impl Machine {
     pub fn load(&self, organisation: &OrganisationId) -> Option<Load> {
         let session = self.sessions.values().find(|session| session.organisation.as_ref() == Some(organisation))?;
         let (waiting_frames, waiting_bytes, frames_under_way) = session.load();
-        Some(Load { waiting_frames, waiting_bytes, frames_under_way, requests: session.serves.len(), asked: session.open.len() })
+        Some(Load {
+            waiting_frames,
+            waiting_bytes,
+            frames_under_way,
+            requests: session.serves.len(),
+            asked: session.open.len(),
+            unnamed: self.unnamed_by(&session.device),
+        })
     }
 
     /// How many entries wait for something missing, and their bytes.

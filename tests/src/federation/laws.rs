@@ -167,7 +167,8 @@ impl Laws {
             let fits = load.waiting_bytes <= limits::OUTBOX_MOST_BYTES
                 && load.frames_under_way <= limits::WINDOW_FRAMES
                 && load.requests <= 2 * limits::SERVES
-                && load.asked <= limits::REQUESTS + limits::NEEDS;
+                && load.asked <= limits::REQUESTS + limits::NEEDS
+                && load.unnamed <= limits::UNNAMED_DOCUMENTS;
             assert!(fits, "a law is broken: {number} keeps more for a peer than it may: {load:?}");
         }
         let (entries, bytes) = machine.pending();

@@ -41,10 +41,8 @@ impl World {
         for member in 0..self.members.len() {
             self.start(member);
             if std::mem::take(&mut self.members[member].jumped) {
-                // What was not served while its clock was wrong comes with the next session.
-                for link in self.links_of[member].clone() {
-                    self.cut(link);
-                }
+                // What was not served while its clock was wrong is asked for as soon as it is set right.
+                self.compare_again(member);
             }
         }
         for link in 0..self.links.len() {
@@ -86,6 +84,16 @@ impl World {
                 self.cut(link);
             }
         }
+    }
+
+    /// A node sees that its clock was set.
+    fn compare_again(&mut self, member: usize) {
+        self.work(member, |world, member| {
+            let now = world.members[member].clock(world.now_ms);
+            if let Some(machine) = &mut world.members[member].machine {
+                machine.compare_again(now);
+            }
+        });
     }
 
     /// Law: after the last deed there is silence, after few frames; and then neighbours agree.
