@@ -189,10 +189,9 @@ mod tests {
             }
         });
         tokio::spawn(serve(socket, router(handle), std::future::pending()));
-        std::fs::write(folder.path().join("alert.cap"), "<alert/>").unwrap();
-        std::fs::write(folder.path().join("form.toml"), "title = \"Locks\"").unwrap();
-        let (alert, form) = (folder.path().join("alert.cap"), folder.path().join("form.toml"));
-        let backup = folder.path().join("backup");
+        let [alert, form, backup] = ["alert.cap", "form.toml", "backup"].map(|name| folder.path().join(name));
+        std::fs::write(&alert, "<alert/>").unwrap();
+        std::fs::write(&form, "title = \"Locks\"").unwrap();
         for (line, good, asked) in [
             (vec!["status"], true, None),
             (vec!["invite", "--hours", "48"], true, Some("jo: invite Some(48)")),
