@@ -182,7 +182,8 @@ mod tests {
             let genesis = author::genesis(organisation(9), Signer::Device(key), grants, &mut Entropy::from_seed([7; 32])).unwrap();
             let document = genesis.document();
             let mut returns = Returns::default();
-            returns.see(&Write::Entry(NewEntry { entry: genesis, from: from.map(organisation), received: now() }), &own.device());
+            let new = NewEntry { entry: genesis, from: from.map(organisation), received: now() };
+            returns.see(&Write::Entry(Box::new(new)), &own.device());
             assert_eq!(returns.since.get(&document).copied().unwrap_or_default(), seen);
         }
     }
