@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 mod barring;
 mod erasing;
 mod narrowing;
+mod opening;
 mod showing;
 mod silence;
 

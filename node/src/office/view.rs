@@ -13,9 +13,10 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
 use csu_protocol::access::{Access, Row};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Fields, Kind, Means, Side};
+use csu_protocol::document::{Content, Fields, Kind, Means, Side, Snapshot};
 use csu_protocol::entry::{Body, Header, Plane, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::reading::{OpenResponse, OpenRevision};
 use csu_protocol::store::Read;
 use csu_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,6 +247,7 @@ impl Office {
         let open = self.open_remains(&document)?;
         let access = self.access_of(&document)?;
         let effective: BTreeSet<EntryId> = access.effective_revisions().into_iter().collect();
+        let mut walk = Walk::along(&open);
         let mut lines = Vec::new();
         for stored in Read::document(&self.storage, &document)? {
             let Ok(header) = Header::from_canonical(&stored.entry.header) else { continue };
@@ -264,34 +266,69 @@ impl Office {
                 counts,
                 why: why_not(&access, &open, &id, counts),
             };
-            complete(&mut line, &open, &header, &id);
+            walk.complete(&mut line, &header);
             lines.push(line);
         }
         Ok(lines)
     }
 }
 
-/// Adds what only those who can read the payload know.
-fn complete(line: &mut HistoryLine, open: &Open, header: &Header, id: &EntryId) {
-    if let Some(response) = open.opened.responses.iter().find(|response| response.entry == *id) {
-        line.at = Some(response.payload.at.into());
-        line.person.clone_from(&response.payload.person);
-        line.state = Some(match response.payload.step.as_str() {
-            "" => response.payload.remark.to_string(),
-            step => step.to_owned(),
-        });
+/// What only those who can read payloads know of a document's entries, looked at in causal order: mostly a revision builds on the
+/// one before, and is added to what that made.
+struct Walk<'o> {
+    open: &'o Open,
+    responses: BTreeMap<EntryId, &'o OpenResponse>,
+    revisions: BTreeMap<EntryId, &'o OpenRevision>,
+    content: Content,
+    shown: Snapshot,
+}
+
+impl<'o> Walk<'o> {
+    fn along(open: &'o Open) -> Self {
+        Self {
+            open,
+            responses: open.opened.responses.iter().map(|response| (response.entry, response)).collect(),
+            revisions: open.opened.revisions.iter().map(|revision| (revision.entry, revision)).collect(),
+            content: Content::default(),
+            shown: Snapshot::default(),
+        }
     }
-    let Some(revision) = open.opened.revisions.iter().find(|revision| revision.entry == *id) else { return };
-    line.at = Some(revision.at.into());
-    line.person.clone_from(&revision.person);
-    let Body::Revision { deps, .. } = &header.body else { return };
-    let Some(after) = open.opened.content.snapshot_at(&[revision.change]) else { return };
-    let before = match open.opened.changes_of(deps) {
-        Some(deps) if !deps.is_empty() => open.opened.content.snapshot_at(&deps).unwrap_or_default(),
-        Some(_) | None => csu_protocol::document::Snapshot::default(),
-    };
-    line.state = after.state.map(str::to_owned);
-    line.changed = before.changed_paths(&after);
+
+    fn complete(&mut self, line: &mut HistoryLine, header: &Header) {
+        if let Some(response) = self.responses.get(&line.entry) {
+            line.at = Some(response.payload.at.into());
+            line.person.clone_from(&response.payload.person);
+            line.state = Some(match response.payload.step.as_str() {
+                "" => response.payload.remark.to_string(),
+                step => step.to_owned(),
+            });
+        }
+        let Some(revision) = self.revisions.get(&line.entry).copied() else { return };
+        line.at = Some(revision.at.into());
+        line.person.clone_from(&revision.person);
+        let Body::Revision { deps, .. } = &header.body else { return };
+        let Some(before) = self.step(revision, deps) else { return };
+        line.state = self.shown.state.map(str::to_owned);
+        line.changed = before.changed_paths(&self.shown);
+    }
+
+    /// Goes on to a revision; what the document said before it. None if it has no part in the content.
+    fn step(&mut self, revision: &OpenRevision, deps: &[EntryId]) -> Option<Snapshot> {
+        let opened = &self.open.opened;
+        let change = opened.content.change(&revision.change)?;
+        if change.deps() == self.content.heads() {
+            self.content.add([change.clone()]);
+            let shown = self.content.snapshot();
+            return Some(std::mem::replace(&mut self.shown, shown));
+        }
+        let before = match opened.changes_of(deps) {
+            Some(deps) if !deps.is_empty() => opened.content.snapshot_at(&deps).unwrap_or_default(),
+            Some(_) | None => Snapshot::default(),
+        };
+        self.content = opened.content.version(&[revision.change])?;
+        self.shown = self.content.snapshot();
+        Some(before)
+    }
 }
 
 fn why_not(access: &Access, open: &Open, id: &EntryId, counts: bool) -> Option<String> {

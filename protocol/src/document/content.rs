@@ -322,6 +322,12 @@ impl Content {
         self.at(heads).ok().map(|content| content.snapshot())
     }
 
+    /// The content at `heads`: these changes and all below them. None if one of them is not here.
+    #[must_use]
+    pub fn version(&self, heads: &[ChangeHash]) -> Option<Self> {
+        self.at(heads).ok().map(Cow::into_owned)
+    }
+
     /// The whole document as an Automerge file, for export. The same changes give the same bytes.
     ///
     /// # Errors
