@@ -1,7 +1,7 @@
 //! The only importer of Automerge in this crate.
 //!
 //! It keeps what is peculiar to Automerge here: that a new, loaded or forked document draws a random
-//! actor (it is set at once, to zeros, and the right one is put into the bytes afterwards), that texts are
+//! actor (it is set at once, to that of nobody, and the right one is put into the bytes afterwards), that texts are
 //! counted in code points, and that Automerge panics on some malformed input. The checks around this file
 //! leave no way known to us to make it panic; but a panic in a dependency must not take a node down for
 //! what a peer wrote, so parsing, applying, reading, writing and saving run inside `catch_unwind`, and a
@@ -13,8 +13,9 @@ use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{ActorId, Automerge, ObjId, ObjType, Prop, ReadDoc, ScalarValue, TextEncoding, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// The actor under which changes are made, before they get their right one.
-const NOBODY: [u8; 16] = [0; 16];
+/// The actor under which changes are made, before they get their right one: the last of all, since Automerge keeps actors in
+/// their order, and one that comes before others is entered at the cost of renumbering these in all that was ever written.
+const NOBODY: [u8; 16] = [0xff; 16];
 
 /// An object in a document.
 pub(super) type Object = ObjId;
@@ -95,8 +96,8 @@ impl Engine {
         guarded(|| self.0.save())
     }
 
-    /// Makes one change in one transaction, without time and message, and gives its bytes under an actor
-    /// of zeros; none if it changes nothing.
+    /// Makes one change in one transaction, without time and message, and gives its bytes under the
+    /// actor of nobody; none if it changes nothing.
     ///
     /// # Errors
     ///
