@@ -49,6 +49,12 @@ pub struct Size {
     pub live: usize,
     /// Peers of a hub with as many documents; 0 leaves that out.
     pub hub: u16,
+    /// Edits of a text with a long history, where no trace is given; 0 leaves long histories out.
+    pub edits: usize,
+    /// A file with an editing trace of such a text.
+    pub trace: Option<&'static str>,
+    /// Small revisions of a guide.
+    pub revisions: usize,
     /// Organisations of the larger federation in virtual time, and a fifth of them beside; 0 leaves that out.
     pub organisations: usize,
 }
@@ -64,11 +70,26 @@ impl Size {
         neighbours: 20,
         live: 200,
         hub: 1_000,
+        edits: 260_000,
+        trace: None,
+        revisions: 10_000,
         organisations: 1_000,
     };
     /// Enough to see that every figure is produced.
-    pub const TINY: Self =
-        Self { entries: 400, hostile: 200, runs: 1, fresh: 20, documents: 20, neighbours: 2, live: 3, hub: 7, organisations: 40 };
+    pub const TINY: Self = Self {
+        entries: 400,
+        hostile: 200,
+        runs: 1,
+        fresh: 20,
+        documents: 20,
+        neighbours: 2,
+        live: 3,
+        hub: 7,
+        edits: 400,
+        trace: None,
+        revisions: 140,
+        organisations: 40,
+    };
 }
 
 /// Hears of progress.
@@ -132,7 +153,7 @@ pub const HELP: &str = "\
 Measures CSU Link.
 
 Usage: bench [STAGE...] [--json] [--fresh N] [--documents N] [--neighbours N] [--live N] [--hub N]
-             [--runs N] [--organisations N]
+             [--edits N] [--trace FILE] [--revisions N] [--runs N] [--organisations N]
 
   STAGE           what to measure; all stages if none is named
   --json          one JSON object a line: name, value, unit, workload
@@ -147,6 +168,9 @@ Sizes of the stage `sync`:
   --neighbours N  neighbours connected meanwhile (20)
   --live N        live bulletins (200)
   --hub N         peers of a hub with as many documents (1000; 0 leaves it out)
+  --edits N       edits of a text with a long history (260000; 0 leaves long histories out)
+  --trace FILE    an editing trace of such a text instead: JSON, compressed with gzip or not
+  --revisions N   small revisions of a guide (10000)
   --runs N        how often what is short is repeated, in all stages; the median counts (3)
 
 Sizes of the stage `federation`:
@@ -180,11 +204,14 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String>
             "--neighbours" => size.neighbours = number(&word, words.next(), 1)?,
             "--live" => size.live = number(&word, words.next(), 1)?,
             "--hub" => size.hub = number(&word, words.next(), 0)?,
+            "--edits" => size.edits = number(&word, words.next(), 0)?,
+            "--trace" => size.trace = Some(words.next().ok_or("--trace takes a file")?.leak()),
+            "--revisions" => size.revisions = number(&word, words.next(), 1)?,
             "--runs" => size.runs = number(&word, words.next(), 1)?,
             "--organisations" => size.organisations = number(&word, words.next(), 0)?,
             option if option.starts_with('-') => {
                 return Err(format!(
-                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --hub, --runs, --organisations, --list and --help"
+                    "'{option}' is no option: there are --json, --fresh, --documents, --neighbours, --live, --hub, --edits, --trace, --revisions, --runs, --organisations, --list and --help"
                 ));
             }
             stage if STAGES.iter().any(|known| known.name == stage) => named.push(word),

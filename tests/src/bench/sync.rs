@@ -14,6 +14,7 @@ mod fresh;
 mod hub;
 mod idle;
 mod lockstep;
+mod long;
 mod nodes;
 #[cfg(feature = "peers")]
 mod samod;
@@ -90,6 +91,11 @@ const HUB: &[(&str, &str)] = &[
     ("hub_1000_peer_bytes", "bytes"),
     ("hub_1000_peers_mib", "MiB"),
 ];
+/// Of documents with long histories.
+const LONG: &[(&str, &str)] =
+    &[("long_text_extra_ms", "ms"), ("long_text_ms", "ms"), ("long_text_automerge_ms", "ms"), ("long_text_open_ms", "ms")];
+/// Of one with many revisions.
+const MANY: (&str, &str) = ("guide_10k_open_ms", "ms");
 /// One sync of the disk.
 const DISK: (&str, &str) = ("disk_sync_ms", "ms");
 /// On what that is measured.
@@ -113,6 +119,17 @@ fn hub_workload(size: Size) -> String {
     format!("a hub's machine, {} idle documents, {parts}, {} peers, nothing differs", size.documents, size.hub)
 }
 
+fn long_workload(size: Size) -> String {
+    match size.trace {
+        Some(file) => format!("a text with the history of {file}, one more revision"),
+        None => format!("a text of {} edits by dice of seed {}, one more revision", size.edits, long::SEED),
+    }
+}
+
+fn many_workload(size: Size) -> String {
+    format!("a guide of {} revisions, after a start", size.revisions)
+}
+
 /// The figures of this stage: (name, workload).
 #[must_use]
 pub fn figures(size: Size) -> Vec<(String, String)> {
@@ -127,6 +144,10 @@ pub fn figures(size: Size) -> Vec<(String, String)> {
     }
     if has_hub(size) {
         figures.extend(HUB.iter().map(|figure| named(*figure, &hub_workload(size))));
+    }
+    if size.edits > 0 {
+        figures.extend(LONG.iter().map(|figure| named(*figure, &long_workload(size))));
+        figures.push(named(MANY, &many_workload(size)));
     }
     figures
 }
@@ -165,6 +186,14 @@ pub fn run(size: Size, progress: Progress<'_>) -> Vec<Figure> {
         for (figure, value) in IDLE.iter().zip(idle_figures(size, progress)) {
             put(*figure, value, &idle_workload(size));
         }
+    }
+    if size.edits > 0 {
+        let long = long::measure(size.edits, size.trace, size.revisions, size.runs, progress);
+        let values = [(long.live_ms - long.automerge_ms).max(0.0), long.live_ms, long.automerge_ms, long.text_open_ms];
+        for (figure, value) in LONG.iter().zip(values) {
+            put(*figure, value, &long_workload(size));
+        }
+        put(MANY, long.guide_open_ms, &many_workload(size));
     }
     found
 }
