@@ -19,11 +19,11 @@ use csu_protocol::access::Access;
 use csu_protocol::author::{self, Acting};
 use csu_protocol::directory::Directory;
 use csu_protocol::document::{Change, ChangeHash, Content, Fields, Marking, Wanted, kind};
-use csu_protocol::entry::{EpochKey, Grant, RevisionPayload, Role, SignedEntry, Signer, Subject, VerifiedEntry};
+use csu_protocol::entry::{EpochKey, Grant, RevisionPayload, Role, Signer, Subject, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits::DEPS;
 use csu_protocol::reading;
-use csu_protocol::store::{Parts, StoredEntry, Write};
+use csu_protocol::store::{NewEntry, Write};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -39,8 +39,8 @@ const EDITS: usize = 100;
 const SPAN: usize = 2_000;
 /// The texts of a guide over which a long one is spread: none takes more than 64 KiB.
 const TEXTS: [&str; 5] = ["problem", "summary", "mechanism", "moderators", "implementation"];
-/// Characters after which what is typed at the end of a text goes to the next.
-const FULL: usize = 25_000;
+/// Characters of one of them after which its second half is moved to the next, as somebody does who divides a chapter.
+const FULL: usize = 48_000;
 /// Revisions that follow each other before they are joined with others.
 const LANE: usize = 64;
 /// Live revisions for each run.
@@ -147,7 +147,7 @@ fn type_text(edits: usize) -> Vec<Edit> {
     (0..edits)
         .map(|_| {
             if dice.chance(1) {
-                cursor = if dice.chance(50) { length } else { dice.below(length + 1) };
+                cursor = dice.below(length + 1);
             }
             if dice.chance(30) && cursor > 0 {
                 (length, cursor) = (length - 1, cursor - 1);
@@ -168,7 +168,7 @@ impl Spread {
     fn edit(&mut self, Edit(at, removed, added): &Edit) {
         let (mut at, last) = (*at, TEXTS.len() - 1);
         let mut place = 0;
-        while place < last && (at > self.0[place].len() || (at == self.0[place].len() && at >= FULL)) {
+        while place < last && at > self.0[place].len() {
             at -= self.0[place].len();
             place += 1;
         }
@@ -181,6 +181,12 @@ impl Spread {
             self.0[place].drain(..here);
             rest -= here;
         }
+        for place in 0..last {
+            if self.0[place].len() > FULL {
+                let moved = self.0[place].split_off(FULL / 2);
+                self.0[place + 1].splice(..0, moved);
+            }
+        }
     }
 
     fn fields(&self, title: &str) -> Fields {
@@ -188,6 +194,10 @@ impl Spread {
         let mut fields: Map<String, Value> =
             texts.map(|(name, text)| ((*name).to_owned(), text.iter().collect::<String>().into())).collect();
         fields.insert("title".to_owned(), title.into());
+        // What a guide must say before it is published.
+        for name in ["problem", "summary"] {
+            fields.entry(name).or_insert_with(|| "to be written".into());
+        }
         kind::find("guide").expect("guides are a kind").check(&fields).expect("texts that fit into a guide")
     }
 }
@@ -205,7 +215,7 @@ struct Guide {
     content: Content,
     /// In causal order.
     changes: Vec<Change>,
-    entries: Vec<SignedEntry>,
+    entries: Vec<VerifiedEntry>,
 }
 
 impl Guide {
@@ -312,8 +322,8 @@ impl Guide {
         for (node, from, access) in held {
             let mut storage = Storage::open(node.data(), Options::default()).expect("the database of a node that is down").storage;
             for entry in &self.entries {
-                let stored = StoredEntry { entry: entry.clone(), parts: Parts::Kept, from, received: now() };
-                storage.apply(&Write::Entry { document: self.document, stored }).expect("an entry can be written");
+                let new = NewEntry { entry: entry.clone(), from, received: now() };
+                storage.apply(&Write::Entry(new)).expect("an entry can be written");
             }
             let line = Listed {
                 document: self.document,
@@ -340,7 +350,7 @@ struct Scribe {
     access: Access,
     document: DocumentId,
     epoch: (EntryId, EpochKey),
-    entries: Vec<SignedEntry>,
+    entries: Vec<VerifiedEntry>,
     by_change: BTreeMap<ChangeHash, EntryId>,
     dice: Dice,
 }
@@ -380,8 +390,8 @@ impl Scribe {
     }
 }
 
-fn put(access: &mut Access, entries: &mut Vec<SignedEntry>, entry: VerifiedEntry) {
-    entries.push(entry.signed().clone());
+fn put(access: &mut Access, entries: &mut Vec<VerifiedEntry>, entry: VerifiedEntry) {
+    entries.push(entry.clone());
     graph::take(access, entry);
 }
 
