@@ -323,7 +323,7 @@ impl Guide {
             let mut storage = Storage::open(node.data(), Options::default()).expect("the database of a node that is down").storage;
             for entry in &self.entries {
                 let new = NewEntry { entry: entry.clone(), from, received: now() };
-                storage.apply(&Write::Entry(new)).expect("an entry can be written");
+                storage.apply(&Write::Entry(Box::new(new))).expect("an entry can be written");
             }
             let line = Listed {
                 document: self.document,
