@@ -51,7 +51,7 @@ pub(super) async fn below(lie: Lie, liar: &mut Stranger, stage: &Stage) {
     }
     // A session begins with an empty frame.
     raw.frame(&[]).await;
-    raw.frame(&hello).await;
+    raw.message(&hello).await;
     let longest = u32::try_from(limits::MESSAGE_BYTES).expect("a frame's length").to_be_bytes();
     match lie {
         Lie::EndlessFrame => {
