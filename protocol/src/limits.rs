@@ -62,8 +62,9 @@ pub const BLOCK_BYTES: usize = 512 * 1024;
 pub const BLOCK_MESSAGES: usize = 64;
 /// How many times its own length a packed frame may unpack to. Honest ones stay below 4: what is packed is mostly ciphertext.
 pub const BLOCK_RATIO: usize = 16;
-/// Bytes of messages that a sender packs into one frame, unless one alone is longer: more would hardly become shorter.
-pub const PACK_BYTES: usize = 128 * 1024;
+/// Bytes of messages that a sender packs into one frame, unless one alone is longer: more would hardly become shorter, and what is
+/// under way when a connection breaks is lost as a whole.
+pub const PACK_BYTES: usize = 32 * 1024;
 /// Items in one list of a message.
 pub const MESSAGE_ITEMS: usize = 4096;
 /// Cards in one message: with signatures they stay below [`MESSAGE_BYTES`].

@@ -7,6 +7,7 @@ use super::config::{Limits, Timing};
 use super::event::{Cause, Direction, EndReason, Event, SessionNumber};
 use super::handle::Shared;
 use super::outbox::Queued;
+use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use csu_protocol::id::DeviceId;
@@ -14,6 +15,7 @@ use csu_protocol::limits::{BLOCK_MESSAGES, PACK_BYTES, STRANGER_BYTES};
 use csu_protocol::wire::block::{self, Forms};
 use futures::{SinkExt, StreamExt as _};
 use libp2p::Stream;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +66,8 @@ type Frames = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
 /// What is written to.
 struct Writer {
     frames: Frames,
+    /// Frames made of messages and not yet handed to the stream: none is lost if writing is broken off and taken up again.
+    made: VecDeque<Vec<u8>>,
     /// No message was written yet.
     is_first: bool,
 }
@@ -75,7 +79,7 @@ pub(super) async fn run(session: Session) -> Ended {
     let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes.saturating_add(FORM)).new_codec();
     let (reader, writer) = tokio::io::split(stream.compat());
     let mut reader = FramedRead::new(Watched::new(reader), codec.clone());
-    let mut writer = Writer { frames: FramedWrite::new(writer, codec), is_first: true };
+    let mut writer = Writer { frames: FramedWrite::new(writer, codec), made: VecDeque::new(), is_first: true };
 
     let opened = tokio::select! {
         biased;
@@ -126,11 +130,12 @@ fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason 
 /// Writes what was queued before the session was ended in good order, and waits until the peer has hung up: a connection
 /// that is closed at once may lose what is under way.
 async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<()> {
-    let Ok(mut first) = inbox.try_recv() else { return Ok(()) };
-    loop {
+    if writer.made.is_empty() && inbox.is_empty() {
+        return Ok(());
+    }
+    writer.flush().await?;
+    while let Ok(first) = inbox.try_recv() {
         writer.write(first, inbox).await?;
-        let Ok(next) = inbox.try_recv() else { break };
-        first = next;
     }
     writer.close().await?;
     while reader.next().await.transpose()?.is_some() {}
@@ -262,12 +267,23 @@ impl Writer {
             bytes = bytes.saturating_add(queued.frame.len());
             messages.push(queued);
         }
-        let frames = if is_first { messages.iter().map(|first| block::plain(&first.frame)).collect() } else { block::frames(&messages) };
-        for frame in frames {
-            self.frames.feed(Bytes::from(frame)).await?;
+        if is_first {
+            self.made.extend(messages.iter().map(|first| block::plain(&first.frame)));
+        } else {
+            self.made.extend(block::frames(&messages));
         }
-        SinkExt::<Bytes>::flush(&mut self.frames).await?;
+        self.flush().await?;
         Ok(messages.len())
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.made.is_empty() {
+            poll_fn(|cx| SinkExt::<Bytes>::poll_ready_unpin(&mut self.frames, cx)).await?;
+            if let Some(frame) = self.made.pop_front() {
+                self.frames.start_send_unpin(Bytes::from(frame))?;
+            }
+        }
+        SinkExt::<Bytes>::flush(&mut self.frames).await
     }
 
     /// Writes an empty frame.
