@@ -1,8 +1,9 @@
-//! Frames between devices: one session with every neighbour, over libp2p.
+//! Messages between devices: one session with every neighbour, over libp2p.
 //!
-//! This layer moves opaque frames and knows nothing of entries, organisations or documents. A
+//! This layer moves opaque messages and knows nothing of entries, organisations or documents. A
 //! *device* is an Ed25519 key and thereby a libp2p peer; a *session* is one long-lived stream with
-//! it, which carries length-delimited frames both ways. The driver says whom it wants
+//! it, which carries length-delimited frames both ways, each with a message or several packed
+//! together; to the driver a *frame* is one message. The driver says whom it wants
 //! ([`Sessions::set_peers`]); the layer dials, redials and tells what happens by [`Event`]s.
 //!
 //! # What holds
@@ -17,7 +18,8 @@
 //!   this order, and all of one session before any of the next. Everything bears its
 //!   [`SessionNumber`]; frames are sent *to a session*, so a frame never strays into a later one.
 //! - **Bounds.** Every queue has one: frames to a peer (count and bytes), events to the driver,
-//!   connections, strangers, addresses. A frame's length is checked before memory is taken for it.
+//!   connections, strangers, addresses. A frame's length is checked before memory is taken for it,
+//!   and that of what it unpacks to; of a stranger nothing is unpacked.
 //!   A driver that does not drain events stops the reading of all peers, one frame each in hand; a
 //!   peer that does not read fills its own queue and nobody else's.
 //! - **Silence ends.** An empty frame goes out after [`Timing::heartbeat`] without another;
@@ -26,9 +28,11 @@
 //!
 //! # On the wire
 //!
-//! Noise and yamux over TCP, or QUIC; then streams of protocol `/csu-link/1`. A frame is its length
-//! as 32 bits, big endian, and that many bytes. Empty frames are heartbeats. Each side begins with
-//! one, and a session counts as connected once the other's has arrived.
+//! Noise and yamux over TCP, or QUIC; then streams of protocol `/csu-link/2`. A frame is its length
+//! as 32 bits, big endian, and that many bytes: a form, and a message or several packed together
+//! ([`csu_protocol::wire::block`]). Empty frames are heartbeats. Each side begins with
+//! one, and a session counts as connected once the other's has arrived. What is queued when the
+//! stream is ready goes out together; the first message of each side goes alone and as it is.
 //!
 //! # How it is built
 //!

@@ -334,7 +334,7 @@ impl Office {
                     self.handle(at, Input::Disconnected(device));
                     self.see(&device, at);
                     tracing::info!(device = %device.short(), %reason, "disconnected");
-                    if matches!(reason, EndReason::FrameTooLarge { .. }) {
+                    if reason.is_fault() {
                         self.blame(&device, at, &reason);
                     }
                 }

@@ -223,21 +223,37 @@ pub fn key(
     Ok((VerifiedEntry::sign(header, None, Some(wraps), acting.signer)?, key))
 }
 
-/// Seals a revision under the key of `epoch`. `deps` are the revisions that its change builds on.
+/// Seals a revision under the key of `epoch`, in the form that makes it shorter. `deps` are the revisions that its change builds
+/// on.
 ///
 /// # Errors
 /// When the payload is out of bounds.
 pub fn revision(
     access: &Access,
     acting: &Acting<'_>,
+    epoch: (EntryId, &EpochKey),
+    deps: Vec<EntryId>,
+    payload: &RevisionPayload,
+    entropy: &mut Entropy,
+) -> Result<VerifiedEntry, AuthorError> {
+    revision_of(access, acting, epoch, deps, &payload.to_sealable(), entropy)
+}
+
+/// Seals a revision whose payload is in a form already: [`RevisionPayload::to_sealable`] makes it.
+///
+/// # Errors
+/// When the payload is out of bounds.
+pub fn revision_of(
+    access: &Access,
+    acting: &Acting<'_>,
     (epoch, key): (EntryId, &EpochKey),
     mut deps: Vec<EntryId>,
-    payload: &RevisionPayload,
+    sealable: &[u8],
     entropy: &mut Entropy,
 ) -> Result<VerifiedEntry, AuthorError> {
     deps.sort();
     let mut header = header(access, acting, Body::Revision { epoch, deps })?;
-    let sealed = seal_payload(key, &payload.to_canonical(), &header.associated_data(), entropy)?;
+    let sealed = seal_payload(key, sealable, &header.associated_data(), entropy)?;
     header.payload = Some(Part::of(&sealed));
     Ok(VerifiedEntry::sign(header, Some(sealed), None, acting.signer)?)
 }

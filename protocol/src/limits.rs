@@ -27,6 +27,8 @@ pub const ROOT_CHAIN_ENTRIES: u64 = 64;
 pub const PAST_REVOKES: usize = 2048;
 /// Bytes of a sealed payload.
 pub const PAYLOAD_BYTES: usize = 1024 * 1024;
+/// How many times its own length a deflated change may inflate to. Texts stay below 10.
+pub const INFLATE_RATIO: usize = 32;
 /// Bytes of the wrapped keys of an entry.
 pub const WRAPS_BYTES: usize = 256 * 1024;
 /// Organisations a key is wrapped for.
@@ -54,6 +56,15 @@ pub const PERSON_BYTES: usize = 200;
 
 /// Bytes of one message between peers.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of the messages that one packed frame holds, with their lengths, once unpacked.
+pub const BLOCK_BYTES: usize = 512 * 1024;
+/// Messages in one packed frame.
+pub const BLOCK_MESSAGES: usize = 64;
+/// How many times its own length a packed frame may unpack to. Honest ones stay below 4: what is packed is mostly ciphertext.
+pub const BLOCK_RATIO: usize = 16;
+/// Bytes of messages that a sender packs into one frame, unless one alone is longer: more would hardly become shorter, and what is
+/// under way when a connection breaks is lost as a whole.
+pub const PACK_BYTES: usize = 32 * 1024;
 /// Items in one list of a message.
 pub const MESSAGE_ITEMS: usize = 4096;
 /// Cards in one message: with signatures they stay below [`MESSAGE_BYTES`].

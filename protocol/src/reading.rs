@@ -310,7 +310,7 @@ impl Opened {
         let key = self.epochs.get(epoch).and_then(|epoch| epoch.key.as_ref()).ok_or(Unreadable::Key(SealError::NotForUs))?;
         let payload = sealed.stored.entry.payload.as_deref().unwrap_or_default();
         let plain = open_payload(key, payload, &sealed.header.associated_data())?;
-        let payload = RevisionPayload::from_canonical(&plain)?;
+        let payload = RevisionPayload::open(&plain)?;
         let mut hashes = BTreeSet::new();
         for dep in deps {
             let change = changes.get(dep).map(Change::hash).or_else(|| self.changes.get(dep).copied());

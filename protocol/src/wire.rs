@@ -1,4 +1,4 @@
-//! What two nodes say to each other: bounded, canonical messages, one to a frame. Version 1.
+//! What two nodes say to each other: bounded, canonical messages. Version 1. How frames carry them: [`block`].
 //!
 //! | tag | message | sent by |
 //! |---|---|---|
@@ -20,6 +20,8 @@
 //!
 //! Tag 4 was the summary of version 0 and is retired. Whoever invited answers a PairRequest with its
 //! Hello: the connection proves its device, and its card the rest.
+
+pub mod block;
 
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::entry::{EntryError, Plane, SignedEntry, VerifiedEntry};

@@ -88,7 +88,8 @@ class Formats:
         self.secrets = {0: unhex(police["also"]["card secret of generation 0"])}
         self.key = unhex(keys["an epoch"]["value"]["key"])
         self.read = {"card": f.card, "addresses": f.addresses, "ticket": f.ticket, "header": f.Header, "wraps": f.Wraps,
-                     "revision-payload": f.revision_payload, "response-payload": f.response_payload, "message": f.message,
+                     "revision-payload": f.revision_payload, "deflated-payload": f.deflated_payload,
+                     "response-payload": f.response_payload, "message": f.message,
                      "sealed-payload": lambda data: f.open_payload(self.key, data, b"associated data")}
 
     def follows(self, form, vector):
@@ -117,6 +118,8 @@ class Formats:
         elif form == "revision-payload" and read[3]:
             f.change(self.document, read[3], [])
             same(place, read[3].hex(), value["change"])
+        elif form == "deflated-payload":
+            same(place, read[3].hex(), also["change"])
 
 
 def opened(document, entries, reader, secrets):

@@ -2,6 +2,7 @@
 
 import hmac
 import struct
+import zlib
 from base64 import b32decode
 from hashlib import sha256
 
@@ -14,7 +15,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 LIMITS = dict(HEADER=32768, PARENTS=64, DEPS=64, GRANTS=64, KEEPS=256, DEPTH=6, CONTROL_CHAIN=65536, CONTENT_CHAIN=1048576,
               ROOT_CHAIN=64, PAST_REVOKES=2048, PAYLOAD=1048576, WRAPS_BYTES=262144, WRAPS=1024, EARLIER=64, CARD=1024, NAME=120,
-              ADDRESSES_BYTES=4096, ADDRESSES=12, ADDRESS=256, TICKET=4096, TEXT=16384, PERSON=200, MESSAGE=4194304, ITEMS=4096,
+              ADDRESSES_BYTES=4096, ADDRESSES=12, ADDRESS=256, TICKET=4096, TEXT=16384, PERSON=200, INFLATE=32, MESSAGE=4194304, ITEMS=4096,
               IDS=65536, HAVE=256, NEEDS=256, STEP=524288)
 
 
@@ -481,7 +482,23 @@ def revision_payload(data):
         r.array(4)
         return [r.number([0]), r.number(), r.option(lambda: r.text(LIMITS["PERSON"])), r.data_of(LIMITS["PAYLOAD"])]
 
-    return whole(data, LIMITS["PAYLOAD"], read)
+    return deflated_payload(data) if data[:1] == b"\x85" else whole(data, LIMITS["PAYLOAD"], read)
+
+
+def deflated_payload(data):
+    def read(r):
+        r.array(5)
+        return [r.number([1]), r.number(), r.option(lambda: r.text(LIMITS["PERSON"])), r.number(), r.data_of(LIMITS["PAYLOAD"])]
+
+    form, at, person, length, deflated = whole(data, LIMITS["PAYLOAD"], read)
+    need(length <= min(LIMITS["PAYLOAD"], LIMITS["INFLATE"] * len(deflated)), "too long once inflated")
+    inflater = zlib.decompressobj(-15)
+    try:
+        change = inflater.decompress(deflated, length + 1)
+    except zlib.error as why:
+        raise Refused("does not inflate") from why
+    need(inflater.eof and not inflater.unused_data and len(change) == length, "does not inflate to its length")
+    return [form, at, person, change]
 
 
 def response_payload(data):

@@ -193,7 +193,9 @@ impl Lie {
             | Self::HugeIds
             | Self::HugeHeader
             | Self::OversizedFrame => self.frame().into_iter().for_each(|frame| liar.send(frame)),
-            Self::EndlessFrame | Self::HalfAFrame | Self::SlowDrip | Self::Mute => frames::below(self, liar, stage).await,
+            Self::EndlessFrame | Self::HalfAFrame | Self::FrameBomb | Self::FrameMisfit | Self::SlowDrip | Self::Mute => {
+                frames::below(self, liar, stage).await
+            }
             Self::CompressedBomb | Self::ColumnBomb | Self::RunLengthBomb => bombs::tell(self, liar, stage),
             Self::NeverGranted
             | Self::AsksForKeys

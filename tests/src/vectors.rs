@@ -164,6 +164,7 @@ pub fn all() -> Vec<File> {
         entries::headers(),
         entries::wraps(),
         entries::revision_payloads(),
+        entries::deflated_payloads(),
         entries::response_payloads(),
         entries::sealed_payloads(),
         messages::messages(),
@@ -225,6 +226,7 @@ pub fn recode(format: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         }
         "wraps" => canonical::<Wraps>(bytes),
         "revision-payload" => canonical::<RevisionPayload>(bytes),
+        "deflated-payload" => RevisionPayload::open(bytes).map(|_| bytes.to_vec()).map_err(|error| refusals::codec(&error)),
         "response-payload" => canonical::<ResponsePayload>(bytes),
         "sealed-payload" => entries::open_sealed(bytes).map(|_| bytes.to_vec()),
         "message" => Message::receive(bytes).map(|message| message.into_signed().encode()).map_err(|error| refusals::wire(&error)),
@@ -250,6 +252,7 @@ pub fn follows(format: &str, bytes: &[u8], also: &std::collections::BTreeMap<Str
             found.push(("signature", verdict));
         }
         "wraps" => found.push(("opens to", entries::unwrap(bytes))),
+        "deflated-payload" => found.push(("change", entries::inflated(bytes))),
         "sealed-payload" => found.push(("opens to", entries::open_sealed(bytes).unwrap_or_default())),
         _ => {}
     }

@@ -359,6 +359,8 @@ told! {
     a_huge_length_of_a_header_is_refused: HugeHeader;
     a_frame_that_is_too_long_is_refused: OversizedFrame;
     a_frame_without_end_is_refused: EndlessFrame;
+    a_frame_that_would_unpack_to_gigabytes_is_refused: FrameBomb;
+    a_frame_whose_messages_do_not_fit_it_is_refused: FrameMisfit;
     a_frame_that_drips_in_keeps_nobody_waiting: SlowDrip;
     a_frame_that_stops_half_way_and_a_connection_on_which_nothing_is_said_are_given_up: HalfAFrame, Mute;
     an_entry_in_the_name_of_a_neighbours_device_is_refused: ForeignAuthor;

@@ -43,13 +43,13 @@ impl fmt::Debug for Config {
 /// Bounds on memory and connections.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The largest frame sent or accepted, in bytes.
+    /// The longest message sent or accepted, in bytes.
     pub frame_bytes: usize,
-    /// Frames that may wait to be written to one peer.
+    /// Messages that may wait to be written to one peer.
     pub queued_frames: usize,
     /// Bytes that may wait to be written to one peer. At least `frame_bytes` is allowed.
     pub queued_bytes: usize,
-    /// Events that may wait for the driver. Each may carry a frame.
+    /// Events that may wait for the driver. Each may carry a message.
     pub events: usize,
     /// Devices that may be connected as strangers at once.
     pub strangers: usize,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use csu_protocol::id::DeviceId;
+use csu_protocol::wire::block::FrameError;
 
 /// The number of a session: distinct for every session of one [`Network`](super::Network), growing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,16 +62,16 @@ pub enum Event {
         /// Whether that address was dialled, and so is worth remembering.
         direction: Direction,
     },
-    /// A frame arrived.
+    /// A message arrived.
     Frame {
         /// From whom.
         device: DeviceId,
         /// In which session.
         session: SessionNumber,
-        /// The frame: never empty, at most `Limits::frame_bytes`.
+        /// The message: never empty, at most `Limits::frame_bytes`.
         bytes: Vec<u8>,
     },
-    /// Frames left the queue to the peer and were handed to the transport.
+    /// Messages left the queue to the peer and were handed to the transport.
     Sent {
         /// To whom.
         device: DeviceId,
@@ -147,6 +148,12 @@ pub enum EndReason {
         /// `Limits::frame_bytes` of this side.
         limit: usize,
     },
+    /// The device sent a frame that cannot be opened. It is not dialled or admitted for a while.
+    #[error("the peer sent {why}")]
+    BadFrame {
+        /// What is wrong with it.
+        why: FrameError,
+    },
     /// A stream did not begin with an empty frame in time.
     #[error("the peer did not open the session properly: check that both run compatible versions")]
     BadOpening,
@@ -162,6 +169,14 @@ pub enum EndReason {
     /// This node is stopping.
     #[error("this node is stopping")]
     ShuttingDown,
+}
+
+impl EndReason {
+    /// Whether the peer sent what none may send.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(self, Self::FrameTooLarge { .. } | Self::BadFrame { .. })
+    }
 }
 
 /// Why a device could not be reached.
@@ -186,7 +201,7 @@ pub enum DialFailure {
     /// The device answered and hung up before a session came of it.
     #[error("the other node closed the connection: it may not have paired with this device, or its invitation has ended")]
     NotLetIn,
-    /// The device answered and speaks no `/csu-link/1`.
+    /// The device answered and speaks no `/csu-link/2`.
     #[error("the other node does not speak this version of CSU Link: update the older one")]
     Incompatible,
     /// The device answered, and no session came of it in time.

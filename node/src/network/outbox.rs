@@ -18,6 +18,12 @@ pub(super) struct Queued {
     _room: OwnedSemaphorePermit,
 }
 
+impl AsRef<[u8]> for Queued {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
 #[derive(Debug)]
 struct Outbox {
     session: SessionNumber,

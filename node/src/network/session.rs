@@ -1,4 +1,4 @@
-//! One session: a task that reads and writes the frames of one stream.
+//! One session: a task that reads and writes the messages of one stream, in frames as [`block`] makes them.
 //!
 //! The task itself tells the driver of its beginning, frames and end, so that they come in order. It
 //! waits when the driver is slow, and writing (so also heartbeats) goes on meanwhile.
@@ -7,12 +7,15 @@ use super::config::{Limits, Timing};
 use super::event::{Cause, Direction, EndReason, Event, SessionNumber};
 use super::handle::Shared;
 use super::outbox::Queued;
+use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use csu_protocol::id::DeviceId;
-use csu_protocol::limits::STRANGER_BYTES;
+use csu_protocol::limits::{BLOCK_MESSAGES, PACK_BYTES, STRANGER_BYTES};
+use csu_protocol::wire::block::{self, Forms};
 use futures::{SinkExt, StreamExt as _};
 use libp2p::Stream;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the last bytes may take when a session closes.
 const CLOSING: Duration = Duration::from_millis(500);
-/// Frames put together before they are flushed.
-const BATCH: usize = 64;
+/// Bytes of a frame beside those of a message that is not packed.
+const FORM: usize = 1;
 
 /// What a session needs.
 pub(super) struct Session {
@@ -58,16 +61,25 @@ pub(super) struct Ended {
 }
 
 type Reader = FramedRead<Watched<ReadHalf<Compat<Stream>>>, LengthDelimitedCodec>;
-type Writer = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
+type Frames = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
+
+/// What is written to.
+struct Writer {
+    frames: Frames,
+    /// Frames made of messages and not yet handed to the stream: none is lost if writing is broken off and taken up again.
+    made: VecDeque<Vec<u8>>,
+    /// No message was written yet.
+    is_first: bool,
+}
 
 /// Runs a session to its end.
 pub(super) async fn run(session: Session) -> Ended {
     let Session { device, number, stream, address, direction, limits, timing, events, shared, mut cancel, known } = session;
     let ended = |reason, up| Ended { device, number, reason, up };
-    let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes).new_codec();
+    let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes.saturating_add(FORM)).new_codec();
     let (reader, writer) = tokio::io::split(stream.compat());
     let mut reader = FramedRead::new(Watched::new(reader), codec.clone());
-    let mut writer = FramedWrite::new(writer, codec);
+    let mut writer = Writer { frames: FramedWrite::new(writer, codec), made: VecDeque::new(), is_first: true };
 
     let opened = tokio::select! {
         biased;
@@ -105,7 +117,7 @@ pub(super) async fn run(session: Session) -> Ended {
     if reason == EndReason::Ended(Cause::Finished) {
         drop(timeout(CLOSING, part(&mut reader, &mut writer, &mut inbox)).await);
     }
-    drop(timeout(CLOSING, SinkExt::<Bytes>::close(&mut writer)).await);
+    drop(timeout(CLOSING, writer.close()).await);
     drop(events.send(Event::Disconnected { device, session: number, reason }).await);
     ended(reason, Some(up))
 }
@@ -118,16 +130,21 @@ fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason 
 /// Writes what was queued before the session was ended in good order, and waits until the peer has hung up: a connection
 /// that is closed at once may lose what is under way.
 async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<()> {
-    let Ok(first) = inbox.try_recv() else { return Ok(()) };
-    write_batch(writer, first, inbox).await?;
-    SinkExt::<Bytes>::close(writer).await?;
+    if writer.made.is_empty() && inbox.is_empty() {
+        return Ok(());
+    }
+    writer.flush().await?;
+    while let Ok(first) = inbox.try_recv() {
+        writer.write(first, inbox).await?;
+    }
+    writer.close().await?;
     while reader.next().await.transpose()?.is_some() {}
     Ok(())
 }
 
 /// Says hello and hears it: only then do both sides know that the stream is a session.
 async fn open(reader: &mut Reader, writer: &mut Writer, limits: &Limits) -> Result<(), EndReason> {
-    writer.send(Bytes::new()).await.map_err(|error| broken(&error, limits.frame_bytes))?;
+    writer.beat().await.map_err(|error| broken(&error, limits.frame_bytes))?;
     match reader.next().await {
         Some(Ok(frame)) if frame.is_empty() => Ok(()),
         Some(Ok(_)) => Err(EndReason::BadOpening),
@@ -148,7 +165,7 @@ async fn read(
     let silent = || EndReason::Silent { silence_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX) };
     let mut is_stranger = !known.is_cancelled();
     if is_stranger {
-        reader.decoder_mut().set_max_frame_length(limits.frame_bytes.min(STRANGER_BYTES));
+        reader.decoder_mut().set_max_frame_length(limits.frame_bytes.min(STRANGER_BYTES).saturating_add(FORM));
     }
     loop {
         let deadline = reader.get_ref().last + silence;
@@ -166,9 +183,18 @@ async fn read(
         match frame {
             Some(Ok(frame)) if frame.is_empty() => {}
             Some(Ok(frame)) => {
-                let event = Event::Frame { device, session, bytes: frame.into() };
-                if events.send(event).await.is_err() {
-                    return EndReason::ShuttingDown;
+                let forms = if is_stranger { Forms::Plain } else { Forms::All };
+                let messages = match block::open(&frame, forms) {
+                    Ok(messages) => messages,
+                    Err(why) => return EndReason::BadFrame { why },
+                };
+                if messages.iter().any(|message| message.len() > limits.frame_bytes) {
+                    return EndReason::FrameTooLarge { limit: limits.frame_bytes };
+                }
+                for bytes in messages {
+                    if events.send(Event::Frame { device, session, bytes }).await.is_err() {
+                        return EndReason::ShuttingDown;
+                    }
                 }
                 // While we waited for the driver we did not listen: that was no silence.
                 reader.get_mut().last = Instant::now();
@@ -177,11 +203,11 @@ async fn read(
                         return silent();
                     }
                     is_stranger = false;
-                    reader.decoder_mut().set_max_frame_length(limits.frame_bytes);
+                    reader.decoder_mut().set_max_frame_length(limits.frame_bytes.saturating_add(FORM));
                     reader.get_mut().last = Instant::now();
                 }
             }
-            Some(Err(error)) => return broken(&error, reader.decoder().max_frame_length()),
+            Some(Err(error)) => return broken(&error, reader.decoder().max_frame_length().saturating_sub(FORM)),
             None => return EndReason::ClosedByPeer,
         }
         // A buffer full of tiny frames must not keep the other tasks waiting.
@@ -211,13 +237,13 @@ async fn write(
                 Err(_) => return EndReason::ShuttingDown,
             },
             queued = inbox.recv() => match queued {
-                Some(first) => write_batch(writer, first, inbox).await.map(|written| {
+                Some(first) => writer.write(first, inbox).await.map(|written| {
                     untold = untold.saturating_add(written);
                 }),
                 // The queue was closed: a newer session has taken over.
                 None => return EndReason::Replaced,
             },
-            () = sleep_until(next_beat) => writer.send(Bytes::new()).await,
+            () = sleep_until(next_beat) => writer.beat().await,
         };
         if let Err(error) = result {
             return lost(&error);
@@ -226,17 +252,48 @@ async fn write(
     }
 }
 
-/// Writes `first` and what else is queued, and flushes. Returns how many frames that were.
-async fn write_batch(writer: &mut Writer, first: Queued, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<usize> {
-    let mut written: usize = 0;
-    let mut next = Some(first);
-    while let Some(queued) = next {
-        writer.feed(Bytes::from(queued.frame)).await?;
-        written = written.saturating_add(1);
-        next = if written < BATCH { inbox.try_recv().ok() } else { None };
+impl Writer {
+    /// Writes `first` and what else is queued, as much as makes one block, and flushes. Returns how many messages that were.
+    async fn write(&mut self, first: Queued, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<usize> {
+        let mut bytes = first.frame.len();
+        let mut messages = vec![first];
+        // The first travels as it is: whoever reads it may not know yet whom it is from, and then unpacks nothing.
+        let is_first = core::mem::take(&mut self.is_first);
+        while !is_first
+            && messages.len() < BLOCK_MESSAGES
+            && bytes < PACK_BYTES
+            && let Ok(queued) = inbox.try_recv()
+        {
+            bytes = bytes.saturating_add(queued.frame.len());
+            messages.push(queued);
+        }
+        if is_first {
+            self.made.extend(messages.iter().map(|first| block::plain(&first.frame)));
+        } else {
+            self.made.extend(block::frames(&messages));
+        }
+        self.flush().await?;
+        Ok(messages.len())
     }
-    SinkExt::<Bytes>::flush(writer).await?;
-    Ok(written)
+
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.made.is_empty() {
+            poll_fn(|cx| SinkExt::<Bytes>::poll_ready_unpin(&mut self.frames, cx)).await?;
+            if let Some(frame) = self.made.pop_front() {
+                self.frames.start_send_unpin(Bytes::from(frame))?;
+            }
+        }
+        SinkExt::<Bytes>::flush(&mut self.frames).await
+    }
+
+    /// Writes an empty frame.
+    async fn beat(&mut self) -> io::Result<()> {
+        self.frames.send(Bytes::new()).await
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        SinkExt::<Bytes>::close(&mut self.frames).await
+    }
 }
 
 /// Why reading failed.

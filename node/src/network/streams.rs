@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 /// The protocol of session streams. The number is the version of the framing and of what it carries.
-pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/1");
+pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/2");
 
 /// What came of a stream.
 #[derive(Debug)]

@@ -65,7 +65,7 @@ fn behaviour(keypair: &Keypair, config: &Config) -> Result<Behaviour, NetworkErr
         .with_max_established_per_peer(Some(CONNECTIONS_PER_DEVICE));
     // Identify tells others what software this is and where it saw them, and nothing about whose it
     // is: the device's addresses travel in a signed record of their own.
-    let identify = identify::Config::new("/csu-link/1".to_owned(), keypair.public())
+    let identify = identify::Config::new("/csu-link/2".to_owned(), keypair.public())
         .with_agent_version("csu-link".to_owned())
         .with_hide_listen_addrs(true)
         .with_cache_size(0);

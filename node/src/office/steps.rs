@@ -12,7 +12,6 @@ use crate::desk::{AccessLevel, Actor, Document, DraftChange, Problem, RespondReq
 use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent};
 use csu_protocol::author::{self, Acting, Audience, AuthorError};
-use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Change, Content, Kind, Means, ReviseError, Side, Step, Wanted};
 use csu_protocol::entry::{Body, Openness, Remark, ResponsePayload, RevisionPayload, Role, Signer, VerifiedEntry};
 use csu_protocol::id::{DocumentId, EntryId};
@@ -357,13 +356,14 @@ impl Office {
     ) -> Result<EntryId, Problem> {
         let payload = RevisionPayload { at: now(), person: actor.person().map(str::to_owned), change: change.bytes().to_vec() };
         // What readers refuse must not be signed: sealing adds a length, a nonce, a tag and padding of at most an eighth.
-        let sealed = payload.to_canonical().len();
+        let sealable = payload.to_sealable();
+        let sealed = sealable.len();
         if sealed.saturating_add(sealed / 8).saturating_add(64) > limits::PAYLOAD_BYTES {
             return Err(Problem::invalid("fields", format!("the change has {sealed} bytes sealed"), "shorten the texts"));
         }
         let mut entropy = self.entropy()?;
         let access = self.access_of(document)?;
-        let entry = author::revision(&access, &self.acting(under), (*epoch, key), deps, &payload, &mut entropy);
+        let entry = author::revision_of(&access, &self.acting(under), (*epoch, key), deps, &sealable, &mut entropy);
         // A graph that nobody looks at is changed in its place.
         drop(access);
         let entry = entry.map_err(|error| author_problem(&error))?;

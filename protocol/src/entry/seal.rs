@@ -122,13 +122,18 @@ fn padded_length(length: usize) -> usize {
     length.saturating_add(mask) & !mask
 }
 
+/// How long a payload of so many bytes is made, its length in front counted.
+pub(super) fn padded_payload(length: usize) -> usize {
+    padded_length(length.saturating_add(4))
+}
+
 /// Seals `plain` under `key`, bound to `associated_data`.
 ///
 /// # Errors
 /// Never for payloads within bounds; the cipher's own error is passed on rather than assumed away.
 pub fn seal_payload(key: &EpochKey, plain: &[u8], associated_data: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, SealError> {
     let length = u32::try_from(plain.len()).map_err(|_| SealError::Unsealable("a payload"))?;
-    let mut padded = Zeroizing::new(Vec::with_capacity(padded_length(plain.len().saturating_add(4))));
+    let mut padded = Zeroizing::new(Vec::with_capacity(padded_payload(plain.len())));
     padded.extend_from_slice(&length.to_le_bytes());
     padded.extend_from_slice(plain);
     let padded_to = padded_length(padded.len());
@@ -145,7 +150,7 @@ pub fn open_payload(key: &EpochKey, sealed: &[u8], associated_data: &[u8]) -> Re
     let (length, rest) = padded.split_first_chunk::<4>().ok_or(SealError::Unopened("a payload"))?;
     let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| SealError::Unopened("a payload"))?;
     let (plain, padding) = rest.split_at_checked(length).ok_or(SealError::Unopened("a payload"))?;
-    if padding.iter().any(|byte| *byte != 0) || padded_length(length.saturating_add(4)) != padded.len() {
+    if padding.iter().any(|byte| *byte != 0) || padded_payload(length) != padded.len() {
         return Err(SealError::Unopened("a payload"));
     }
     Ok(Zeroizing::new(plain.to_vec()))

@@ -257,6 +257,10 @@ impl Machine {
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
             let Some(session) = self.sessions.get_mut(&device) else { continue };
+            // All of it is on its way.
+            if session.unknown.contains(&(plane, document)) {
+                continue;
+            }
             // What waits to be served of the document comes first, its control above all.
             if new || session.serves.iter().any(|serve| serve.document == document) {
                 let theirs: BTreeSet<EntryId> = accepted.iter().filter(|entry| is_theirs(entry)).map(|entry| entry.id).collect();

@@ -6,7 +6,7 @@
 //!             ◄───────────────────────────── Reconcile    step by step
 //!   Have  (of what we hold otherwise) ─────►
 //!             ◄──────────────── Entries… Served(lacking)
-//!   Entries (of what they lack) ───────────►
+//!   Entries (of what they lack; all, if they have nothing) ►
 //!   Need  (of what only they have) ────────►
 //!             ◄──────── Offer  Entries… Served  Entries… Served  …
 //!   Settled ───────────────────────────────►
@@ -169,7 +169,13 @@ impl Machine {
             Ok(Some(next)) => self.queue(device, &Message::Reconcile(next)),
             Ok(None) => {
                 let place = |item: &[u8; 32]| self.documents.place_of(members, &Hash::new(*item));
-                session.wanted.extend(asking.ours.iter().filter_map(place).map(|(document, plane)| (plane, document)));
+                let ours = asking.ours.iter().filter_map(place).map(|(document, plane)| (plane, document));
+                // A peer that has nothing need not be asked what it lacks.
+                if asking.is_alone() {
+                    session.unknown = ours.collect();
+                } else {
+                    session.wanted.extend(ours);
+                }
                 // Content of ours that is silent was not compared: the round after this one finds what is missing of it.
                 let whole = session.silent.is_empty();
                 let needs = asking.theirs.iter().map(|item| Hash::new(*item));
@@ -188,6 +194,7 @@ impl Machine {
         loop {
             let Some(session) = self.sessions.get_mut(&device) else { return Ok(()) };
             let Some(organisation) = session.organisation else { return Ok(()) };
+            session.serve_unknown();
             if session.asks_enough() {
                 return Ok(());
             }
@@ -402,7 +409,7 @@ impl Machine {
     /// Ends the round if nothing of it is left, neither to come nor to be sent.
     fn settle_round(&mut self, now: Timestamp, device: DeviceId) {
         let Some(session) = self.sessions.get_mut(&device) else { return };
-        let exchanged = session.open.is_empty() && session.wanted.is_empty() && session.serves.is_empty();
+        let exchanged = session.open.is_empty() && session.wanted.is_empty() && session.serves.is_empty() && session.unknown.is_empty();
         if !matches!(session.round, Round::Exchanging { .. }) || !exchanged {
             return;
         }

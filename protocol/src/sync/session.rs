@@ -134,6 +134,8 @@ pub(super) struct Session {
     pub(super) serves: VecDeque<Serve>,
     /// What is still to be asked for, control first.
     pub(super) wanted: BTreeSet<Slot>,
+    /// Planes of documents still to be sent to a peer that the round under way showed to have nothing, control first.
+    pub(super) unknown: BTreeSet<Slot>,
     /// It brought what this node knew already: it hears from elsewhere what others say, and need not be told at once.
     pub(super) hears_elsewhere: bool,
     /// What is to be offered.
@@ -196,6 +198,7 @@ impl Session {
             spare_cards: VecDeque::new(),
             serves: VecDeque::new(),
             wanted: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             hears_elsewhere: false,
             later: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -354,6 +357,15 @@ impl Session {
         let control = |slot: Option<&Slot>| slot.is_some_and(|(plane, _)| *plane == Plane::Control);
         let offered = matches!(self.round, Round::Exchanging { asked: Some((Plane::Control, _)), .. });
         control(self.open.keys().next()) || control(self.wanted.first()) || offered
+    }
+
+    /// Turns to the next of what is unknown to the peer, some at a time.
+    pub(super) fn serve_unknown(&mut self) {
+        while self.serves.len() < limits::REQUESTS
+            && let Some((plane, document)) = self.unknown.pop_first()
+        {
+            self.serves.push_back(Serve { document, plane, what: What::Whole, why: Why::Unasked });
+        }
     }
 
     /// Whether as much is asked for as may be at a time. Probes are answered at more length than other requests.

@@ -126,6 +126,8 @@ fn over<S: NegentropyStorageBase + 'static>(set: S) -> Result<Negentropy<'static
 #[derive(Debug)]
 pub(super) struct Asking<S: 'static> {
     inner: Negentropy<'static, S>,
+    /// How many this side has.
+    size: usize,
     steps: u32,
     /// What only this side has.
     pub(super) ours: Vec<[u8; 32]>,
@@ -136,9 +138,10 @@ pub(super) struct Asking<S: 'static> {
 impl<S: NegentropyStorageBase + 'static> Asking<S> {
     /// Begins; and the first step, to be sent.
     pub(super) fn begin(set: S) -> Result<(Self, Vec<u8>), BadStep> {
+        let size = set.size().map_err(|_| BadStep)?;
         let mut inner = over(set)?;
         let first = inner.initiate().map_err(|_| BadStep)?;
-        Ok((Self { inner, steps: 0, ours: Vec::new(), theirs: Vec::new() }, first))
+        Ok((Self { inner, size, steps: 0, ours: Vec::new(), theirs: Vec::new() }, first))
     }
 
     /// Takes an answer; the next step to be sent, or none when the comparison is over. It is also over
@@ -156,6 +159,11 @@ impl<S: NegentropyStorageBase + 'static> Asking<S> {
     /// Whether it ended before all was compared.
     pub(super) const fn is_cut_short(&self) -> bool {
         self.steps >= limits::RECONCILE_STEPS || self.theirs.len() >= limits::ROUND_NEEDS
+    }
+
+    /// Whether the other side showed that it has nothing at all.
+    pub(super) fn is_alone(&self) -> bool {
+        self.theirs.is_empty() && self.ours.len() == self.size && !self.is_cut_short()
     }
 }
 

@@ -11,6 +11,7 @@ use csu_protocol::document::{Change, Content, Marking, Wanted, kind};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::entry::{EpochKey, Openness, Recipient, Wraps};
 use csu_protocol::id::{DocumentId, EntryId};
+use csu_protocol::wire::block;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ fn main() {
         ("addresses", "card"),
         ("wraps", "wraps"),
         ("revision-payload", "payload"),
+        ("deflated-payload", "payload"),
         ("response-payload", "payload"),
         ("sealed-payload", "sealed"),
         ("ticket", "texts"),
@@ -42,6 +44,7 @@ fn main() {
         }
     }
     wraps(&put);
+    blocks(&put);
     for plain in [&b""[..], b"x", b"\x01\x00\x00\x00x", b"\x80"] {
         put("sealed", &format!("plain {}", plain.len()), plain);
     }
@@ -67,6 +70,18 @@ fn vectors(format: &str) -> Vec<(String, Vec<u8>)> {
         (vector["name"].as_str().expect("a name").to_owned(), HEXLOWER.decode(bytes.as_bytes()).expect("hexadecimal"))
     })
     .collect()
+}
+
+/// Frames with the messages of the golden vectors, one each and several together.
+fn blocks(put: &impl Fn(&str, &str, &[u8])) {
+    let messages: Vec<Vec<u8>> = vectors("message").into_iter().map(|(_, bytes)| bytes).filter(|bytes| (1..600).contains(&bytes.len())).collect();
+    put("block", "plain", &block::plain(&messages[0]));
+    for (at, some) in messages.chunks(6).enumerate() {
+        for frame in block::frames(some).iter().filter(|frame| frame[0] == 1) {
+            put("block", &format!("packed {at}"), frame);
+        }
+    }
+    put("block", "bomb", &[1, 0, 0, 1, 0, 0x1f, 0, 1, 0, 0xff, 0xff, 0x50, 0, 0, 0, 0, 0]);
 }
 
 fn wraps(put: &impl Fn(&str, &str, &[u8])) {

@@ -6,11 +6,13 @@ use csu_protocol::codec::{Canonical, Writer};
 use csu_protocol::entry::{Author, EntryError, Header, ResponsePayload, RevisionPayload, SignedEntry, VerifiedEntry};
 use csu_protocol::id::Hash;
 use csu_protocol::identity::{AddressRecord, Card, Signature};
+use csu_protocol::limits;
 use csu_protocol::wire::Message;
+use csu_protocol::wire::block::{self, Forms};
 use std::fmt::Debug;
 
 /// Bytes of a frame that the wire takes at most, and a few more.
-const FRAME: usize = csu_protocol::limits::MESSAGE_BYTES + 64;
+const FRAME: usize = limits::MESSAGE_BYTES + 64;
 
 /// Reads a value; what is taken has no other bytes.
 pub(super) fn read_back<T: Canonical + PartialEq + Debug>(data: &[u8]) -> Option<T> {
@@ -34,7 +36,7 @@ pub fn message(data: &[u8]) {
 pub fn header(data: &[u8]) {
     let Some(mut header) = read_back::<Header>(data) else { return };
     assert_eq!(header.id().as_bytes(), Hash::of(data).as_bytes());
-    assert!(header.names().count() <= 2 * csu_protocol::limits::PARENTS + 4);
+    assert!(header.names().count() <= 2 * limits::PARENTS + 4);
     let bound = header.associated_data();
     assert!(is_deterministic(&bound) && bound.len() <= data.len());
     // Parts and signature as an author makes them who may write what he likes.
@@ -112,6 +114,26 @@ pub fn card(data: &[u8]) {
 
 /// What lies in an open payload.
 pub fn payload(data: &[u8]) {
-    read_back::<RevisionPayload>(data);
+    let plain = read_back::<RevisionPayload>(data);
     read_back::<ResponsePayload>(data);
+    let opened = RevisionPayload::open(data).ok();
+    assert!(plain.is_none() || plain == opened, "the plain form opens otherwise");
+    if let Some(payload) = opened {
+        assert!(payload.change.len() <= data.len().saturating_mul(limits::INFLATE_RATIO).min(limits::PAYLOAD_BYTES));
+        let sealable = payload.to_sealable();
+        assert!(sealable.len() > limits::PAYLOAD_BYTES || RevisionPayload::open(&sealable).as_ref() == Ok(&payload));
+    }
+}
+
+/// A frame of a session, with one message or several.
+pub fn block(data: &[u8]) {
+    let data = &data[..data.len().min(FRAME)];
+    let Ok(messages) = block::open(data, Forms::All) else { return };
+    assert_eq!(block::open(data, Forms::Plain).is_ok(), data[0] == 0, "of a stranger plain frames alone are read");
+    let bytes: usize = messages.iter().map(Vec::len).sum();
+    assert!(messages.len() <= limits::BLOCK_MESSAGES && messages.iter().all(|message| !message.is_empty()));
+    assert!(bytes < data.len() || bytes <= limits::BLOCK_BYTES.min(data.len().saturating_mul(limits::BLOCK_RATIO)));
+    let again: Vec<Vec<u8>> =
+        block::frames(&messages).iter().flat_map(|frame| block::open(frame, Forms::All).expect("what was packed")).collect();
+    assert_eq!(again, messages);
 }

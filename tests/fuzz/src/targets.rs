@@ -7,7 +7,8 @@
 //!
 //! | target | bytes are | what holds |
 //! |---|---|---|
-//! | `message` | a frame from a peer | what is taken is deterministic CBOR by an independent reading, and taken again alike |
+//! | `block` | a frame of a session | what is taken keeps its bounds, and is packed and taken again alike |
+//! | `message` | a message from a peer | what is taken is deterministic CBOR by an independent reading, and taken again alike |
 //! | `header` | an entry's header | reads back; signed, it travels in a frame; its names and form can be asked |
 //! | `card` | a card, or a record of addresses | reads back; a frame takes it under its own signature and no other |
 //! | `wraps` | an entry's wrapped keys | reads back; opens to the committed key or not at all |
@@ -49,8 +50,9 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its binary, of its corpus and of its folder of regressions.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("message", decoders::message),
+    ("block", decoders::block),
     ("header", decoders::header),
     ("card", decoders::card),
     ("wraps", seals::wraps),

@@ -66,6 +66,8 @@ pub fn lies_told_here() -> impl Iterator<Item = Lie> {
     let elsewhere = [
         // Below the frames, or with another connection.
         Lie::EndlessFrame,
+        Lie::FrameBomb,
+        Lie::FrameMisfit,
         Lie::HalfAFrame,
         Lie::SlowDrip,
         Lie::Mute,

@@ -51,7 +51,7 @@ pub(super) async fn below(lie: Lie, liar: &mut Stranger, stage: &Stage) {
     }
     // A session begins with an empty frame.
     raw.frame(&[]).await;
-    raw.frame(&hello).await;
+    raw.message(&hello).await;
     let longest = u32::try_from(limits::MESSAGE_BYTES).expect("a frame's length").to_be_bytes();
     match lie {
         Lie::EndlessFrame => {
@@ -61,6 +61,15 @@ pub(super) async fn below(lie: Lie, liar: &mut Stranger, stage: &Stage) {
         Lie::HalfAFrame => {
             raw.write(&longest).await;
             raw.write(&vec![0; limits::MESSAGE_BYTES / 2]).await;
+            raw.read_to_end().await;
+        }
+        Lie::FrameBomb => {
+            raw.frame(&[&[1, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 1, 0][..], &[0xff; 64], &[0x50, 0, 0, 0, 0, 0]].concat()).await;
+            raw.read_to_end().await;
+        }
+        Lie::FrameMisfit => {
+            // LZ4 for six bytes as they are.
+            raw.frame(&[1, 0, 0, 0, 6, 0x60, 0, 0, 0, 3, 0x81, 0x02]).await;
             raw.read_to_end().await;
         }
         Lie::SlowDrip => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// The protocol of session streams.
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/1");
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/csu-link/2");
 
 /// One stream to a node.
 #[derive(Debug)]
@@ -73,6 +73,11 @@ impl Raw {
     /// Writes these bytes; whether the node still takes them.
     pub async fn write(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok()
+    }
+
+    /// Writes a frame with a message, as it is.
+    pub async fn message(&mut self, message: &[u8]) -> bool {
+        self.frame(&csu_protocol::wire::block::plain(message)).await
     }
 
     /// Writes a frame.

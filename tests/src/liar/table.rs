@@ -92,6 +92,10 @@ lies! {
     EndlessFrame = "endless-frame", Pairing, CutOff("announced a frame of more than");
     /// The length of the longest frame there may be, half of it, and then nothing any more.
     HalfAFrame = "half-a-frame", Pairing, HungUp("silent");
+    /// A packed frame of a few bytes that says it unpacks to 4 GiB.
+    FrameBomb = "frame-bomb", Pairing, CutOff("a packed frame of");
+    /// A packed frame whose last message is longer than what is left of it.
+    FrameMisfit = "frame-misfit", Pairing, CutOff("do not fit its length");
     /// The longest frame there may be, one byte now and then.
     SlowDrip = "slow-drip", Pairing, Borne;
     /// A connection on which nothing is ever said, not even that it is there.

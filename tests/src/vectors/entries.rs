@@ -3,7 +3,7 @@
 use super::cast::{self, COUNCIL, brixton, police};
 use super::identity::with;
 use super::{File, Words, hex, refusals};
-use csu_protocol::codec::Canonical;
+use csu_protocol::codec::{Canonical, Writer};
 use csu_protocol::document::{Content, Marking, Wanted, kind};
 use csu_protocol::entry::{
     Author, Body, EpochKey, Grant, Header, Keep, Openness, Part, Plane, Principal, Reason, Recipient, Remark, ResponsePayload,
@@ -11,6 +11,7 @@ use csu_protocol::entry::{
 };
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::time::Timestamp;
+use data_encoding::HEXLOWER;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -388,6 +389,70 @@ pub(super) fn revision_payloads() -> File {
     file.refuse("form 1, which is reserved for compression", &with(&bytes, 1, 1));
     file.refuse("a person of 201 bytes", &RevisionPayload { person: Some("p".repeat(201)), ..bulletin }.to_canonical());
     file
+}
+
+/// The change of [`revision_payload`], deflated: kept, since each version of a library does it in its own way.
+const DEFLATED: &str = "\
+    2d8c414a03311885ffa4993a634b5b91ee5df5049ea0a508820a22157115937fea6fa7c998648451da2e8ade40771ec14d779e4370e5da85a73082ab\
+    f7e0bdef7bb487ebc1a75ab1770e3d7372f3b2c947975f1f17afcbe7b71fc60020638267bbcdfe86ed3786bd49e77c5072103b00622992ed66222059\
+    01741fc48c8cde9a4b17739af820033673c2427b4126b7c06ed36b94ba2083a98ae3d4ba3af578878e42ddd2e895a33290352d323eb84afdf5b6435f\
+    5ae3f1ac2e514887328b840923ab312ba593730ce8d2f8b29553d8296d410a47fffa4c6a1d278f5ea808086303666414e9a8f009eb36d83d70609c71\
+    91f2a5e08b2736c91bb0f8663069c355551418c81c9c8ec7c7e47d857a48aa5605fabd2067688ec858d7875f";
+
+/// A revision's payload in form 1, whatever it is.
+fn deflated(person: Option<&str>, length: u64, deflated: &[u8]) -> Vec<u8> {
+    let mut w = Writer::default();
+    w.array(5);
+    w.uint(1);
+    w.uint(AT.as_ms());
+    w.option(person.as_ref(), |w, person| w.text(person));
+    w.uint(length);
+    w.bytes(deflated);
+    w.into_bytes()
+}
+
+/// Bytes as DEFLATE carries what it does not make shorter.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap_or_default();
+    [&[1][..], &length.to_le_bytes(), &(!length).to_le_bytes(), bytes].concat()
+}
+
+#[expect(clippy::expect_used, reason = "the bytes stand above")]
+pub(super) fn deflated_payloads() -> File {
+    let mut file = File::new(
+        "deflated-payload",
+        "What a revision's sealed payload holds in form 1, with its change deflated. The change is that of the first in revision-payload.json.",
+    );
+    let change = revision_payload().change;
+    let (length, short) = (change.len() as u64, HEXLOWER.decode(DEFLATED.as_bytes()).expect("hexadecimal"));
+    for (name, person, length, bytes) in [
+        ("a bulletin", Some("Ada"), length, &short),
+        ("a bulletin that was not made shorter", None, length, &stored(&change)),
+        ("the least that is laid out rightly", None, 0, &stored(&[])),
+    ] {
+        let bytes = deflated(person, length, bytes);
+        let value = Words::default().say("at, in ms since 1970", AT.as_ms()).say("person", or_none(person.map(str::to_owned).as_ref()));
+        let also = Words::default().say("change", inflated(&bytes));
+        file.add(name, value, &bytes, also);
+    }
+    let bytes = deflated(Some("Ada"), length, &short);
+    file.refuse_damage(&bytes);
+    file.refuse("form 0 with the items of form 1", &with(&bytes, 1, 0));
+    file.refuse("form 2, which is not known", &with(&bytes, 1, 2));
+    let person = "p".repeat(201);
+    file.refuse("a person of 201 bytes", &deflated(Some(&person), length, &short));
+    file.refuse("a change longer than is said", &deflated(None, length - 1, &short));
+    file.refuse("a change shorter than is said", &deflated(None, length + 1, &short));
+    file.refuse("a change whose last byte is missing", &deflated(None, length, &short[..short.len() - 1]));
+    file.refuse("a byte follows the deflated change", &deflated(None, length, &[&short[..], &[0]].concat()));
+    file.refuse("what is not deflated", &deflated(None, 8, &[0xff; 8]));
+    file.refuse("33 times its length", &deflated(None, 8 * 33, &[0; 8]));
+    file
+}
+
+/// The change of a payload in form 1.
+pub(super) fn inflated(bytes: &[u8]) -> String {
+    RevisionPayload::open(bytes).map_or_else(|error| refusals::codec(&error), |payload| hex(&payload.change))
 }
 
 pub(super) fn response_payloads() -> File {

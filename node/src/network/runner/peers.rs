@@ -249,7 +249,7 @@ impl Runner {
         peer.idle_since = Instant::now();
         match (up, reason) {
             (Some(_), _) => peer.verdict = Verdict::Nothing,
-            (None, EndReason::BadOpening | EndReason::FrameTooLarge { .. }) => {
+            (None, EndReason::BadOpening | EndReason::FrameTooLarge { .. } | EndReason::BadFrame { .. }) => {
                 peer.verdict = Verdict::Failed(DialFailure::Incompatible);
             }
             (None, _) => {}
@@ -262,8 +262,8 @@ impl Runner {
         let next = peer.next.take();
         let connected = peer.is_connected();
         let parting = std::mem::take(&mut peer.is_parting);
-        let oversized = matches!(reason, EndReason::FrameTooLarge { .. });
-        if oversized {
+        let is_faulty = reason.is_fault();
+        if is_faulty {
             self.hold_off(Instant::now(), device);
             self.end_peer(device, reason);
         }
@@ -271,7 +271,7 @@ impl Runner {
             self.gone(device);
         } else if parting {
             self.end_peer(device, reason);
-        } else if !oversized {
+        } else if !is_faulty {
             self.go_on(device, session.connection, next);
         }
     }

@@ -257,6 +257,30 @@ async fn what_was_queued_before_a_session_ended_in_good_order_arrives() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_peer_arrives_in_order_and_is_counted_one_by_one_packed_or_not() {
+    for listen in [TCP, QUIC] {
+        let (mut a, at_a, mut b, _) = pair_of(config(1, listen), config(2, listen)).await;
+        // What is like what came before it is packed; the long one, what is all alike, and what is alone are not.
+        let of = |number: u8| match number % 10 {
+            3 => vec![number; 5000],
+            7 => vec![number; 700_000],
+            _ => (0..=255).cycle().skip(number.into()).take(600).collect::<Vec<u8>>(),
+        };
+        for number in 0..100 {
+            a.send(&b, at_a, &of(number)).unwrap();
+        }
+        for number in 0..100 {
+            assert_eq!(b.frame().await, of(number), "{number}");
+        }
+        let mut sent = 0;
+        while sent < 100 {
+            sent += a.until(|event| if let Event::Sent { frames, .. } = event { Some(*frames) } else { None }).await;
+        }
+        assert_eq!(sent, 100);
+    }
+}
+
+#[tokio::test]
 async fn of_a_stranger_one_short_frame_is_read_until_it_is_known() {
     let mut host = Node::start(config(1, TCP)).await;
     host.network.set_strangers(Strangers::Admitted);

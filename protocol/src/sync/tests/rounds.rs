@@ -125,23 +125,32 @@ fn a_long_document_that_both_sides_continued_is_compared_entry_by_entry() {
 
 #[test]
 fn one_that_comes_with_nothing_gets_everything_it_may_hold() {
-    let mut net = paired();
-    let reader = net.nodes[1].organisation();
-    let documents: Vec<_> = (0..700).map(|at| net.nodes[0].begin(if at % 10 == 0 { &[] } else { std::slice::from_ref(&reader) })).collect();
-    net.disconnect(0, 1);
-    // Whatever was pushed before is lost.
-    let card = net.nodes[1].machine.card().clone();
-    let mut start = net.nodes[1].store.start();
-    start.documents.clear();
-    net.nodes[1].store = Memory::default();
-    let empty = Memory::default();
-    net.nodes[1].machine = Machine::new(card, start, Budget::default(), &empty).unwrap();
-    net.connect(0, 1);
-    for (at, document) in documents.iter().enumerate() {
-        assert_eq!(net.nodes[1].machine.document(document).is_some(), at % 10 != 0);
-        assert!(at % 10 == 0 || net.agree(document));
+    for (owner, other) in [(0, 1), (1, 0)] {
+        let mut net = paired();
+        let reader = net.nodes[other].organisation();
+        let documents: Vec<_> =
+            (0..700).map(|at| net.nodes[owner].begin(if at % 10 == 0 { &[] } else { std::slice::from_ref(&reader) })).collect();
+        net.disconnect(0, 1);
+        // Whatever was pushed before is lost.
+        let card = net.nodes[other].machine.card().clone();
+        let mut start = net.nodes[other].store.start();
+        start.documents.clear();
+        net.nodes[other].store = Memory::default();
+        let empty = Memory::default();
+        net.nodes[other].machine = Machine::new(card, start, Budget::default(), &empty).unwrap();
+        net.delivered.clear();
+        net.connect(0, 1);
+        // Whichever side begins, what was not there is not asked for entry by entry, nor are the entries named before they come.
+        let asked = net.delivered.iter().filter(|(_, name, _)| *name == "a request for entries").count();
+        assert_eq!(asked, 0);
+        let first_content = net.delivered.iter().position(|(plane, name, _)| *name == "entries" && *plane == Some(Plane::Content)).unwrap();
+        assert!(net.delivered[first_content..].iter().all(|(plane, ..)| *plane != Some(Plane::Control)), "all of control comes first");
+        for (at, document) in documents.iter().enumerate() {
+            assert_eq!(net.nodes[other].machine.document(document).is_some(), at % 10 != 0);
+            assert!(at % 10 == 0 || net.agree(document));
+        }
+        assert!(net.in_sync() && net.faults().is_empty(), "{:?}", net.faults());
     }
-    assert!(net.in_sync() && net.faults().is_empty(), "{:?}", net.faults());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use super::{Given, History, Secrets};
 use csu_protocol::access::{Access, Insertion};
 use csu_protocol::author::{self, Acting, Audience};
+use csu_protocol::codec::Canonical;
 use csu_protocol::directory::Directory;
 use csu_protocol::document::Content;
 use csu_protocol::entropy::Entropy;
@@ -371,7 +372,8 @@ impl Story {
         let payload = RevisionPayload { at: Timestamp::from_ms(1_800_000_000_000), person: Some("Ada".to_owned()), change };
         let mut entropy = self.entropy();
         Self::by(By::Device(by), Some(under), |acting| {
-            author::revision(self.access(at), acting, epoch, deps, &payload, &mut entropy).unwrap()
+            // In the plain form: how bytes are deflated is each version's own of the library that does it.
+            author::revision_of(self.access(at), acting, epoch, deps, &payload.to_canonical(), &mut entropy).unwrap()
         })
     }
 
