@@ -47,12 +47,11 @@ mod memo;
 mod revocations;
 mod rights;
 mod rules;
-mod sets;
 mod sharing;
 
 pub use erasure::{Erasure, Obeyed};
 pub use graph::Access;
 pub use insert::{Insertion, Missing, SoundEntry, Unsound};
 pub use rights::{Link, Row};
-pub(crate) use sets::{SetId, Sets};
+
 pub use sharing::Sharing;

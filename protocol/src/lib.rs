@@ -61,6 +61,7 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod reading;
+mod sets;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -23,7 +23,7 @@ const PERFORMS: [&str; 6] = ["tokio", "libp2p", "rustls", "rusqlite", "rand", "g
 
 /// The modules of protocol, each importing only from groups before its own, and from its own group not at all.
 const ORDER: [&[&str]; 10] = [
-    &["time", "limits", "codec", "id", "entropy"],
+    &["time", "limits", "codec", "id", "entropy", "sets"],
     &["identity"],
     &["document", "entry"],
     &["directory", "access"],

@@ -4,10 +4,10 @@ use super::chain::Cut;
 use super::graph::{Access, Act, Control, Node, Renounces};
 use super::index::{AuthorIx, ControlIx, NodeIx, OrgIx, Standing};
 use super::memo::{Span, View};
-use super::sets::SetId;
 use crate::entry::{Author, Body, Grant, Header, Keep, Plane, Principal, Remains, Role, Subject, VerifiedEntry};
 use crate::id::{EntryId, OrganisationId};
 use crate::limits;
+use crate::sets::SetId;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 

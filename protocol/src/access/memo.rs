@@ -2,9 +2,9 @@
 
 use super::chain::Cut;
 use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
-use super::sets::SetId;
 use crate::entry::{Plane, Subject};
 use crate::id::EntryId;
+use crate::sets::SetId;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 

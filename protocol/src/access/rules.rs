@@ -9,8 +9,8 @@ use super::graph::{Access, Act, Renounces};
 use super::index::{AuthorIx, NodeIx, RevokeIx, Standing};
 use super::memo::{CutKey, Span, View};
 use super::revocations::{Group, Party, Right};
-use super::sets::{Fold, SetId};
 use crate::entry::{Author, Plane};
+use crate::sets::{Fold, SetId};
 use std::ops::ControlFlow;
 
 /// What is found to bear.

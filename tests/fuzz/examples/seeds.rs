@@ -74,7 +74,8 @@ fn vectors(format: &str) -> Vec<(String, Vec<u8>)> {
 
 /// Frames with the messages of the golden vectors, one each and several together.
 fn blocks(put: &impl Fn(&str, &str, &[u8])) {
-    let messages: Vec<Vec<u8>> = vectors("message").into_iter().map(|(_, bytes)| bytes).filter(|bytes| (1..600).contains(&bytes.len())).collect();
+    let messages: Vec<Vec<u8>> =
+        vectors("message").into_iter().map(|(_, bytes)| bytes).filter(|bytes| (1..600).contains(&bytes.len())).collect();
     put("block", "plain", &block::plain(&messages[0]));
     for (at, some) in messages.chunks(6).enumerate() {
         for frame in block::frames(some).iter().filter(|frame| frame[0] == 1) {

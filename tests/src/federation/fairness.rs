@@ -16,9 +16,9 @@ const MEMBERS: usize = 6;
 /// Documents that the hub holds from before, and bytes of the revision of each.
 const DOCUMENTS: usize = 40;
 const LENGTH: usize = 800_000;
-/// Live bulletins, and the time between two.
-const LIVE: u64 = 30;
-const EVERY_MS: u64 = 100;
+/// Live bulletins, of more messages than are under way to one neighbour, and the time between two.
+const LIVE: u64 = 120;
+const EVERY_MS: u64 = 50;
 /// Bytes that a node sends in a millisecond of its own time.
 const PACE: u64 = 20_000;
 

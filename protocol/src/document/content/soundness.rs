@@ -15,8 +15,8 @@
 use super::columns::{Action, Key, Operation, Operations, Reference};
 use super::error::LeftOut;
 use super::{ActorBytes, Change, ChangeHash};
-use crate::access::{SetId, Sets};
 use crate::document::limits::MAX_OBJECT_DEPTH;
+use crate::sets::{SetId, Sets};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ pub(crate) struct SetId(u32);
 
 impl SetId {
     /// The set without members.
-    pub(super) const EMPTY: Self = Self(0);
+    pub(crate) const EMPTY: Self = Self(0);
 
     fn place(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -46,7 +46,7 @@ enum Block {
 }
 
 /// What [`Sets::fold`] asks for.
-pub(super) enum Fold<T> {
+pub(crate) enum Fold<T> {
     /// What came of the numbers in a block before, if that is known. The block begins at a number.
     Block(SetId, u32),
     /// To take a number into what came of others.
@@ -105,12 +105,12 @@ fn word_of(number: u32) -> (usize, u64) {
 
 impl Sets {
     /// Counts work, so that tests can hold it against the size of a graph.
-    pub(super) fn step(&self) {
+    pub(crate) fn step(&self) {
         self.steps.set(self.steps.get().wrapping_add(1));
     }
 
     /// How much work was counted.
-    pub(super) fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.steps.get()
     }
 
@@ -247,7 +247,7 @@ impl Sets {
 
     /// Calls `found` for those of `numbers`, which ascend, that are in `in_set` (if there is one) and not in `but`; from
     /// the highest down, until it breaks. What two sets have in common is passed over as one.
-    pub(super) fn select(
+    pub(crate) fn select(
         &self,
         in_set: Option<SetId>,
         but: SetId,
@@ -300,7 +300,7 @@ impl Sets {
     /// Makes one of those `numbers`, which ascend, that are in `set`, block by block: what came of a block can be
     /// remembered, since a block with the same id and begin holds the same numbers for ever. `numbers` may only grow by
     /// ones that are in no set yet.
-    pub(super) fn fold<T: Copy>(&self, set: SetId, numbers: &[u32], none: T, ask: &mut dyn FnMut(Fold<T>) -> Option<T>) -> T {
+    pub(crate) fn fold<T: Copy>(&self, set: SetId, numbers: &[u32], none: T, ask: &mut dyn FnMut(Fold<T>) -> Option<T>) -> T {
         self.fold_from(set, numbers, 0, none, ask)
     }
 
