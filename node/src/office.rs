@@ -619,10 +619,13 @@ impl Office {
 
     fn release(&mut self) {
         let mut targets = false;
+        let mut frames: BTreeMap<DeviceId, Vec<Vec<u8>>> = BTreeMap::new();
         for output in std::mem::take(&mut self.held) {
             match output {
-                Output::Send(device, frame) => self.send(&device, frame),
+                // All together: whoever takes the first at once would leave the others to a second commit over there.
+                Output::Send(device, frame) => frames.entry(device).or_default().push(frame),
                 Output::Disconnect(device, parting) => {
+                    self.send(&device, frames.remove(&device).unwrap_or_default());
                     self.sessions.remove(&device);
                     let cause = match parting {
                         Parting::Done => Cause::Finished,
@@ -636,14 +639,17 @@ impl Office {
                 Output::Write(_) | Output::Notice(_) => {}
             }
         }
+        for (device, frames) in frames {
+            self.send(&device, frames);
+        }
         if targets {
             self.set_targets();
         }
     }
 
-    fn send(&mut self, device: &DeviceId, frame: Vec<u8>) {
-        let Some(session) = self.sessions.get(device) else { return };
-        match self.network.try_send(device, *session, frame) {
+    fn send(&mut self, device: &DeviceId, frames: Vec<Vec<u8>>) {
+        let Some(session) = self.sessions.get(device).filter(|_| !frames.is_empty()) else { return };
+        match self.network.try_send(device, *session, frames) {
             Ok(()) | Err(SendError::NotConnected) => {}
             // The machine keeps a window smaller than the queue: full means that the two disagree.
             Err(error) => {

@@ -249,7 +249,7 @@ impl Stranger {
     /// When there is no session.
     pub fn send(&self, frame: Vec<u8>) {
         let (device, session) = self.session.expect("a session");
-        self.network.try_send(&device, session, frame).expect("the frame is taken");
+        self.network.try_send(&device, session, vec![frame]).expect("the frame is taken");
     }
 
     /// Sends a message.
@@ -261,13 +261,14 @@ impl Stranger {
     ///
     /// # Panics
     /// When there never is room.
-    pub async fn send_when_taken(&mut self, mut frame: Vec<u8>) -> bool {
+    pub async fn send_when_taken(&mut self, frame: Vec<u8>) -> bool {
         let until = Instant::now() + PATIENCE;
         let Some((device, session)) = self.session else { return false };
+        let mut frames = vec![frame];
         loop {
-            frame = match self.network.try_send(&device, session, frame) {
+            frames = match self.network.try_send(&device, session, frames) {
                 Ok(()) => return true,
-                Err(network::SendError::Full { frame, .. }) => frame,
+                Err(network::SendError::Full { frames, .. }) => frames,
                 Err(_) => return false,
             };
             assert!(Instant::now() < until, "{} never had room to send", self.name());

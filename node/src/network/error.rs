@@ -90,11 +90,11 @@ pub enum SendError {
     /// That session is not, or no longer, up; its `Disconnected` has been or will be reported.
     #[error("there is no such session: wait for the next one")]
     NotConnected,
-    /// The queue to the peer is full. Nothing was lost: here is the frame.
+    /// The queue to the peer is full. Nothing was lost: here are the frames.
     #[error("the queue to the peer is full ({limit_frames} frames or {limit_bytes} bytes): wait for `Sent`")]
     Full {
-        /// The frame that was not taken.
-        frame: Vec<u8>,
+        /// The frames that were not taken.
+        frames: Vec<Vec<u8>>,
         /// `Limits::queued_frames`.
         limit_frames: usize,
         /// `Limits::queued_bytes`.

@@ -14,13 +14,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 ///
 /// The one implementation over libp2p is [`Network`]; a driver's tests bring their own.
 pub trait Sessions: Send + Sync {
-    /// Queues `frame` to be written to `device` in `session`.
+    /// Queues `frames` to be written to `device` in `session`, together as far as they fit.
     ///
     /// # Errors
     ///
-    /// The frame was not taken: that session is over, its queue is full (the frame is given back),
-    /// or the frame is empty or too large.
-    fn try_send(&self, device: &DeviceId, session: SessionNumber, frame: Vec<u8>) -> Result<(), SendError>;
+    /// None was taken: that session is over, its queue is full (the frames are given back), or one
+    /// is empty or too large.
+    fn try_send(&self, device: &DeviceId, session: SessionNumber, frames: Vec<Vec<u8>>) -> Result<(), SendError>;
 
     /// Ends the session with `device`, if there is one, and closes its connections. `cause` decides
     /// whether and when the device may come back; see [`Cause`].
@@ -98,8 +98,8 @@ impl Network {
 }
 
 impl Sessions for Network {
-    fn try_send(&self, device: &DeviceId, session: SessionNumber, frame: Vec<u8>) -> Result<(), SendError> {
-        self.shared.outboxes.try_send(device, session, frame, &self.limits)
+    fn try_send(&self, device: &DeviceId, session: SessionNumber, frames: Vec<Vec<u8>>) -> Result<(), SendError> {
+        self.shared.outboxes.try_send(device, session, frames, &self.limits)
     }
 
     fn disconnect(&self, device: &DeviceId, cause: Cause) {

@@ -6,7 +6,7 @@
 use super::config::{Limits, Timing};
 use super::event::{Cause, Direction, EndReason, Event, SessionNumber};
 use super::handle::Shared;
-use super::outbox::Queued;
+use super::outbox::{Queued, Together};
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -27,6 +27,8 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec, LengthDel
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
 use tokio_util::sync::CancellationToken;
 
+/// Messages that are handed to the driver at once.
+const TOGETHER: usize = 8;
 /// How long the last bytes may take when a session closes.
 const CLOSING: Duration = Duration::from_millis(500);
 /// Bytes of a frame beside those of a message that is not packed.
@@ -66,6 +68,8 @@ type Frames = FramedWrite<WriteHalf<Compat<Stream>>, LengthDelimitedCodec>;
 /// What is written to.
 struct Writer {
     frames: Frames,
+    /// Messages taken from the queue and not yet made into frames.
+    queued: VecDeque<Queued>,
     /// Frames made of messages and not yet handed to the stream: none is lost if writing is broken off and taken up again.
     made: VecDeque<Vec<u8>>,
     /// No message was written yet.
@@ -79,7 +83,7 @@ pub(super) async fn run(session: Session) -> Ended {
     let codec = LengthDelimitedCodec::builder().max_frame_length(limits.frame_bytes.saturating_add(FORM)).new_codec();
     let (reader, writer) = tokio::io::split(stream.compat());
     let mut reader = FramedRead::new(Watched::new(reader), codec.clone());
-    let mut writer = Writer { frames: FramedWrite::new(writer, codec), made: VecDeque::new(), is_first: true };
+    let mut writer = Writer { frames: FramedWrite::new(writer, codec), queued: VecDeque::new(), made: VecDeque::new(), is_first: true };
 
     let opened = tokio::select! {
         biased;
@@ -129,14 +133,12 @@ fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason 
 
 /// Writes what was queued before the session was ended in good order, and waits until the peer has hung up: a connection
 /// that is closed at once may lose what is under way.
-async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<()> {
-    if writer.made.is_empty() && inbox.is_empty() {
+async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Together>) -> io::Result<()> {
+    if writer.made.is_empty() && writer.queued.is_empty() && inbox.is_empty() {
         return Ok(());
     }
     writer.flush().await?;
-    while let Ok(first) = inbox.try_recv() {
-        writer.write(first, inbox).await?;
-    }
+    while writer.write(inbox).await? > 0 {}
     writer.close().await?;
     while reader.next().await.transpose()?.is_some() {}
     Ok(())
@@ -191,10 +193,8 @@ async fn read(
                 if messages.iter().any(|message| message.len() > limits.frame_bytes) {
                     return EndReason::FrameTooLarge { limit: limits.frame_bytes };
                 }
-                for bytes in messages {
-                    if events.send(Event::Frame { device, session, bytes }).await.is_err() {
-                        return EndReason::ShuttingDown;
-                    }
+                if hand_over(messages, (device, session), events).await.is_err() {
+                    return EndReason::ShuttingDown;
                 }
                 // While we waited for the driver we did not listen: that was no silence.
                 reader.get_mut().last = Instant::now();
@@ -215,10 +215,26 @@ async fn read(
     }
 }
 
+/// Hands messages that came together to the driver so that it can take them together: each of its commits costs a sync of the disk.
+async fn hand_over(
+    messages: Vec<Vec<u8>>,
+    (device, session): (DeviceId, SessionNumber),
+    events: &mpsc::Sender<Event>,
+) -> Result<(), mpsc::error::SendError<()>> {
+    let mut messages = messages.into_iter();
+    while messages.len() > 0 {
+        let room = messages.len().min(TOGETHER).min(events.max_capacity());
+        for (room, bytes) in events.reserve_many(room).await?.zip(messages.by_ref()) {
+            room.send(Event::Frame { device, session, bytes });
+        }
+    }
+    Ok(())
+}
+
 /// Writes what is queued, and a heartbeat when nothing was for a while, until the stream breaks.
 async fn write(
     writer: &mut Writer,
-    inbox: &mut mpsc::Receiver<Queued>,
+    inbox: &mut mpsc::Receiver<Together>,
     device: DeviceId,
     session: SessionNumber,
     events: &mpsc::Sender<Event>,
@@ -228,6 +244,17 @@ async fn write(
     let mut untold: usize = 0;
     let mut next_beat = Instant::now() + heartbeat;
     loop {
+        if !writer.queued.is_empty() {
+            match writer.write(inbox).await {
+                Ok(written) => untold = untold.saturating_add(written),
+                Err(error) => return lost(&error),
+            }
+            next_beat = Instant::now() + heartbeat;
+            if let Ok(room) = events.try_reserve() {
+                room.send(Event::Sent { device, session, frames: core::mem::take(&mut untold) });
+            }
+            continue;
+        }
         let result = tokio::select! {
             room = events.reserve(), if untold > 0 => match room {
                 Ok(room) => {
@@ -237,9 +264,10 @@ async fn write(
                 Err(_) => return EndReason::ShuttingDown,
             },
             queued = inbox.recv() => match queued {
-                Some(first) => writer.write(first, inbox).await.map(|written| {
-                    untold = untold.saturating_add(written);
-                }),
+                Some(together) => {
+                    writer.queued.extend(together);
+                    continue;
+                }
                 // The queue was closed: a newer session has taken over.
                 None => return EndReason::Replaced,
             },
@@ -253,25 +281,26 @@ async fn write(
 }
 
 impl Writer {
-    /// Writes `first` and what else is queued, as much as makes one block, and flushes. Returns how many messages that were.
-    async fn write(&mut self, first: Queued, inbox: &mut mpsc::Receiver<Queued>) -> io::Result<usize> {
-        let mut bytes = first.frame.len();
-        let mut messages = vec![first];
+    /// Writes as much of what was queued as makes one block, and flushes. Returns how many messages that were.
+    async fn write(&mut self, inbox: &mut mpsc::Receiver<Together>) -> io::Result<usize> {
+        while self.queued.len() < BLOCK_MESSAGES
+            && let Ok(together) = inbox.try_recv()
+        {
+            self.queued.extend(together);
+        }
         // The first travels as it is: whoever reads it may not know yet whom it is from, and then unpacks nothing.
-        let is_first = core::mem::take(&mut self.is_first);
-        while !is_first
-            && messages.len() < BLOCK_MESSAGES
+        let plain = usize::from(core::mem::take(&mut self.is_first));
+        let (mut messages, mut bytes) = (Vec::new(), 0_usize);
+        while messages.len() < BLOCK_MESSAGES
             && bytes < PACK_BYTES
-            && let Ok(queued) = inbox.try_recv()
+            && let Some(queued) = self.queued.pop_front()
         {
             bytes = bytes.saturating_add(queued.frame.len());
             messages.push(queued);
         }
-        if is_first {
-            self.made.extend(messages.iter().map(|first| block::plain(&first.frame)));
-        } else {
-            self.made.extend(block::frames(&messages));
-        }
+        let (first, others) = messages.split_at_checked(plain).unwrap_or_default();
+        self.made.extend(first.iter().map(|first| block::plain(&first.frame)));
+        self.made.extend(block::frames(others));
         self.flush().await?;
         Ok(messages.len())
     }

@@ -119,7 +119,7 @@ impl Node {
     }
 
     fn send(&self, to: &Node, session: SessionNumber, frame: &[u8]) -> Result<(), SendError> {
-        self.network.try_send(&to.device(), session, frame.to_vec())
+        self.network.try_send(&to.device(), session, vec![frame.to_vec()])
     }
 }
 

@@ -41,7 +41,7 @@ const AWAITED: Duration = Duration::from_secs(600);
 /// So long after many documents came more are expected: those who check and keep them have the cores first.
 const POURING: Duration = Duration::from_millis(50);
 /// How often a batch is begun meanwhile, so that lists follow.
-const TRICKLE: Duration = Duration::from_millis(200);
+const TRICKLE: Duration = Duration::from_secs(1);
 
 /// How soon people want to see a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

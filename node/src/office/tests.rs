@@ -30,7 +30,7 @@ mod silence;
 struct Nowhere;
 
 impl Sessions for Nowhere {
-    fn try_send(&self, _: &DeviceId, _: SessionNumber, _: Vec<u8>) -> Result<(), SendError> {
+    fn try_send(&self, _: &DeviceId, _: SessionNumber, _: Vec<Vec<u8>>) -> Result<(), SendError> {
         Ok(())
     }
 

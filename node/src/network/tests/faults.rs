@@ -76,8 +76,8 @@ async fn a_peer_that_does_not_read_fills_a_bounded_queue_and_starves_nobody() {
     while full_for < 20 {
         match a.send(&b, at_a, &[0; 64 * 1024]) {
             Ok(()) => (taken, full_for) = (taken + 1, 0),
-            Err(SendError::Full { frame, limit_frames: 8, .. }) => {
-                assert_eq!(frame.len(), 64 * 1024);
+            Err(SendError::Full { frames, limit_frames: 8, .. }) => {
+                assert_eq!(frames.iter().map(Vec::len).collect::<Vec<_>>(), [64 * 1024]);
                 full_for += 1;
                 a.events_within(Duration::from_millis(20)).await;
             }
