@@ -607,12 +607,13 @@ impl Office {
     }
 
     fn try_hand_out(&mut self) -> Result<(), OfficeError> {
-        let changed = self.follow_changes()?;
-        for document in changed.keys() {
-            // If the node dies before they are shown, the next start does it.
-            self.storage.mark_stale(document, false)?;
+        for (document, haste) in self.follow_changes()? {
+            // If the node dies before they are shown, the next start does it; and what is under way of them is of before.
+            self.storage.mark_stale(&document, false)?;
+            self.outdate(&document);
+            // Beside what following them changed.
+            self.change(document, haste);
         }
-        self.changed = changed;
         self.log_traffic()?;
         Ok(self.storage.commit()?)
     }

@@ -150,6 +150,39 @@ fn what_was_made_of_a_document_before_it_changed_replaces_nothing() {
     assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
 }
 
+/// Has a guide be given another title, as whoever asks has it done, and says what the answer is.
+fn retitle(office: &mut Office, guide: &DocumentId, title: &str) -> Result<crate::desk::Document, crate::desk::Problem> {
+    let steps = office.show_document(guide).unwrap().steps;
+    let verb = steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap();
+    let (guide, assign) = (guide.to_string(), vec![format!("title={title}")]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let job: crate::desk::Job = Box::new(move |desk| {
+        let outcome = desk.step(&Actor::default(), &guide, &verb, StepRequest { assign, ..StepRequest::default() });
+        Box::new(move |committed| tell.send(outcome.and_then(|document| committed.map(|()| document))).unwrap())
+    });
+    office.answer(job).unwrap();
+    told.recv().unwrap()
+}
+
+/// Lists cannot be written.
+const FULL: &str = "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'full'); END";
+
+#[test]
+fn what_was_made_of_a_document_before_a_step_went_out_replaces_nothing_though_all_else_of_the_step_failed() {
+    let (_folder, mut office, guides) = with_guides();
+    let early = office.next_work(1).unwrap().unwrap().run();
+    let steps = office.show_document(&guides[0]).unwrap().steps;
+    let verb = steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap();
+    let change = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    office.step(&Actor::default(), &guides[0].to_string(), &verb, change).unwrap();
+    office.rebuild().unwrap();
+    office.take_made(early);
+    office.settle().unwrap();
+    office.let_calm_return();
+    work(&mut office);
+    assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
+}
+
 #[test]
 fn what_was_made_of_a_document_before_it_was_erased_is_dropped() {
     let (folder, mut office, guides) = with_guides();
@@ -258,8 +291,7 @@ fn a_document_that_cannot_be_read_is_tried_again_less_and_less_often_and_others_
 #[test]
 fn when_lists_cannot_be_written_the_node_is_built_anew_less_and_less_often() {
     let (folder, mut office, _) = with_guides();
-    let full = "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'full'); END";
-    beside(&folder).execute_batch(full).unwrap();
+    beside(&folder).execute_batch(FULL).unwrap();
     let mut rests = Vec::new();
     for _ in 0..9 {
         let made = office.next_work(1).unwrap().unwrap().run();
