@@ -184,6 +184,43 @@ fn what_was_made_of_a_document_before_a_step_went_out_replaces_nothing_though_al
 }
 
 #[test]
+fn who_asked_for_a_step_that_went_out_is_told_that_it_is_done_although_it_cannot_be_listed_or_shown() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    beside(&folder).execute_batch(FULL).unwrap();
+    assert_eq!(retitle(&mut office, &guides[0], "Newer").unwrap().title, "Newer");
+    beside(&folder).execute_batch("DROP TRIGGER full").unwrap();
+    office.let_calm_return();
+    work(&mut office);
+    assert_eq!(found(&mut office, "newer").len(), 1);
+    // Where it cannot be read again, that is said, and that it is done.
+    let damage = "CREATE TRIGGER damage AFTER INSERT ON stale BEGIN UPDATE entry SET short = short + 1 WHERE document = NEW.document; END";
+    beside(&folder).execute_batch(damage).unwrap();
+    let problem = retitle(&mut office, &guides[1], "Newest").unwrap_err().to_string();
+    assert!(problem.contains("done and sent"), "{problem}");
+}
+
+#[test]
+fn a_step_that_cannot_go_out_is_not_done_and_a_node_that_cannot_read_what_is_on_its_disk_then_ends() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    let full = "CREATE TRIGGER full BEFORE INSERT ON stale BEGIN SELECT RAISE(FAIL, 'full'); END";
+    beside(&folder).execute_batch(full).unwrap();
+    retitle(&mut office, &guides[0], "Newer").unwrap_err();
+    office.settle().unwrap();
+    assert_eq!(office.show_document(&guides[0]).unwrap().title, "Gates 0");
+    beside(&folder).execute("UPDATE card SET card = x'00'", []).unwrap();
+    let steps = office.show_document(&guides[0]).unwrap().steps;
+    let (guide, verb) = (guides[0].to_string(), steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap());
+    let newer = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    let job: crate::desk::Job = Box::new(move |desk| {
+        desk.step(&Actor::default(), &guide, &verb, newer).unwrap_err();
+        Box::new(|_| {})
+    });
+    assert!(office.answer(job).is_err(), "memory knows more than the disk, and the node goes on");
+}
+
+#[test]
 fn what_was_made_of_a_document_before_it_was_erased_is_dropped() {
     let (folder, mut office, guides) = with_guides();
     let early = office.next_work(1).unwrap().unwrap().run();
