@@ -326,6 +326,38 @@ fn a_document_that_cannot_be_read_is_tried_again_less_and_less_often_and_others_
 }
 
 #[test]
+fn a_document_that_could_not_be_read_and_was_listed_otherwise_meanwhile_keeps_nobody_awake() {
+    let (folder, mut office, guides) = with_guides();
+    let damage = |by: &str| {
+        let sql = format!("UPDATE entry SET short = short {by} 1 WHERE document = (SELECT key FROM document WHERE id = ?1)");
+        beside(&folder).execute(&sql, [guides[0].as_bytes()]).unwrap();
+    };
+    damage("+");
+    work(&mut office);
+    damage("-");
+    office.document(&Actor::default(), &guides[0].to_string()).unwrap();
+    office.settle().unwrap();
+    assert_eq!((office.report().unwrap().to_be_listed, found(&mut office, "\"gates 0\"").len()), (0, 1));
+    office.let_calm_return();
+    office.let_rest_end();
+    work(&mut office);
+    assert_eq!(office.show_in(), None);
+}
+
+#[test]
+fn while_a_document_that_could_not_be_read_is_read_again_nobody_is_kept_awake() {
+    let (folder, mut office, guides) = with_guides();
+    let damage = "UPDATE entry SET short = short + 1 WHERE document = (SELECT key FROM document WHERE id = ?1)";
+    beside(&folder).execute(damage, [guides[0].as_bytes()]).unwrap();
+    work(&mut office);
+    office.let_calm_return();
+    office.let_rest_end();
+    let begun = office.next_work(2).unwrap();
+    assert!(begun.is_some() && office.next_work(2).unwrap().is_none());
+    assert_eq!(office.show_in(), None);
+}
+
+#[test]
 fn when_lists_cannot_be_written_the_node_is_built_anew_less_and_less_often() {
     let (folder, mut office, _) = with_guides();
     beside(&folder).execute_batch(FULL).unwrap();
