@@ -184,6 +184,31 @@ fn what_was_made_of_a_document_before_a_step_went_out_replaces_nothing_though_al
 }
 
 #[test]
+fn what_a_step_signed_is_listed_once_and_is_no_news_after_the_node_died_right_after_it_went_out() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    let actor = Actor::default();
+    let assign = ["title=Locks", "problem=Alleys", "summary=Bolts", "evidenceBasis=claim"].map(str::to_owned).to_vec();
+    let request = DraftRequest { kind: "guide".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    office.settle().unwrap();
+    let begun = office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap().id.unwrap();
+    drop(office);
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    let change = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    office.step(&actor, &guides[0].to_string(), "publish", change).unwrap();
+    drop(office);
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    work(&mut office);
+    let page = office.documents(&actor, DocumentQuery::default()).unwrap();
+    assert!(page.items.iter().all(|line| line.unread == Some(false) && line.id.is_some()), "a draft is left, or there is news");
+    assert_eq!((found(&mut office, "").len(), found(&mut office, "bolts").len()), (MANY + 1, 1));
+    assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
+    let revisions = |office: &mut Office, document: &DocumentId| office.open_document(document).unwrap().opened.revisions.len();
+    assert_eq!((revisions(&mut office, &begun), revisions(&mut office, &guides[0])), (1, 2));
+}
+
+#[test]
 fn who_asked_for_a_step_that_went_out_is_told_that_it_is_done_although_it_cannot_be_listed_or_shown() {
     let (folder, mut office, guides) = with_guides();
     work(&mut office);
