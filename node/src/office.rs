@@ -700,6 +700,13 @@ impl Office {
     /// When the office cannot go on: storage failed and what is on disk cannot be read either.
     pub fn answer(&mut self, job: crate::desk::Job) -> Result<(), OfficeError> {
         self.watch_clock();
+        if self.is_tainted() {
+            // It is no part of the request, which may fail.
+            match self.settle() {
+                Err(error @ OfficeError::Storage(StorageError::Full { .. })) => tracing::error!(%error, "what was noted was not stored"),
+                other => other?,
+            }
+        }
         self.handed_out = false;
         let reply = job(self);
         if self.spoiled {
