@@ -168,6 +168,8 @@ pub struct Office {
     put_back: put_back::Returns,
     /// Whether a request failed after it had written something.
     spoiled: bool,
+    /// Whether what the request at hand signed is out: it is done then, whatever else fails.
+    handed_out: bool,
     /// Whether somebody asked the node to stop.
     stopping: bool,
     /// A write that failed where nobody could be told; the group is given up for it.
@@ -242,6 +244,7 @@ impl Office {
             backing_up: Arc::default(),
             put_back: put_back::Returns::default(),
             spoiled: false,
+            handed_out: false,
             stopping: false,
             failed: None,
         };
@@ -592,27 +595,27 @@ impl Office {
     }
 
     /// Makes what a request signed durable and lets it out, while the request goes on: what it is to people here they see a moment
-    /// later, and neighbours do not wait for that.
+    /// later, and neighbours do not wait for that. A request for which this fails is to end.
     pub(super) fn hand_out(&mut self) -> Result<(), OfficeError> {
-        match self.try_hand_out() {
-            Ok(()) => {
-                self.release();
-                Ok(())
-            }
-            Err(error) => {
-                self.rebuild()?;
-                Err(error)
-            }
+        let handed_out = self.try_hand_out();
+        if handed_out.is_ok() {
+            self.handed_out = true;
+            self.release();
+        } else {
+            // Whoever answers goes back to what is on disk, and stops if that cannot be read.
+            self.spoiled = true;
         }
+        handed_out
     }
 
     fn try_hand_out(&mut self) -> Result<(), OfficeError> {
-        let changed = self.follow_changes()?;
-        for document in changed.keys() {
-            // If the node dies before they are shown, the next start does it.
-            self.storage.mark_stale(document, false)?;
+        for (document, haste) in self.follow_changes()? {
+            // If the node dies before they are shown, the next start does it; and what is under way of them is of before.
+            self.storage.mark_stale(&document, false)?;
+            self.outdate(&document);
+            // Beside what following them changed.
+            self.change(document, haste);
         }
-        self.changed = changed;
         self.log_traffic()?;
         Ok(self.storage.commit()?)
     }
@@ -697,12 +700,20 @@ impl Office {
         self.recall_erasures()
     }
 
-    /// Answers one request, whole or not at all.
+    /// Answers one request, whole or not at all. One whose work is out is done: what is left of it, lists, is made up for later.
     ///
     /// # Errors
     /// When the office cannot go on: storage failed and what is on disk cannot be read either.
     pub fn answer(&mut self, job: crate::desk::Job) -> Result<(), OfficeError> {
         self.watch_clock();
+        if self.is_tainted() {
+            // It is no part of the request, which may fail.
+            match self.settle() {
+                Err(error @ OfficeError::Storage(StorageError::Full { .. })) => tracing::error!(%error, "what was noted was not stored"),
+                other => other?,
+            }
+        }
+        self.handed_out = false;
         let reply = job(self);
         if self.spoiled {
             self.rebuild()?;
@@ -727,7 +738,12 @@ impl Office {
             // machine knows more than the disk: the office must not go on.
             Err(error) => {
                 let rebuilt = self.rebuild();
-                reply(Err(error.into()));
+                if self.handed_out {
+                    tracing::warn!(%error, "what was signed is out, and could not be listed; that is tried again");
+                    reply(Ok(()));
+                } else {
+                    reply(Err(error.into()));
+                }
                 rebuilt
             }
         }

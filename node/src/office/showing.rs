@@ -361,7 +361,14 @@ impl Office {
         }
         let documents = some(None)?;
         (self.showing.last, self.showing.more) = (None, !documents.is_empty());
-        self.showing.retry = self.showing.unreadable.values().map(|trouble| trouble.again).min();
+        if documents.is_empty() {
+            // One whose rest is over, and that is neither stale nor under way, was listed otherwise meanwhile.
+            let Showing { under_way, unreadable, .. } = &mut self.showing;
+            unreadable.retain(|document, trouble| now < trouble.again || under_way.contains_key(document));
+        }
+        // What is under way is taken up again when that is over.
+        let waiting = self.showing.unreadable.iter().filter(|(document, _)| !self.showing.under_way.contains_key(*document));
+        self.showing.retry = waiting.map(|(_, trouble)| trouble.again).min();
         Ok(documents)
     }
 

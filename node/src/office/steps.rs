@@ -262,7 +262,12 @@ impl Office {
     /// Lets out what a step signed, then shows the document as it is now.
     fn hand_out_and_show(&mut self, document: &DocumentId) -> Result<Document, Problem> {
         self.hand_out()?;
-        self.show_document(document)
+        self.show_document(document).map_err(|problem| {
+            Problem::storage(
+                format!("this was done and sent, but {} cannot be shown: {problem}", document.short()),
+                "do not ask for it again; run `csu doctor`",
+            )
+        })
     }
 
     /// Notes what somebody said of what looks like personal data, and keeps apart what was taken out.

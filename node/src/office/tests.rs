@@ -187,6 +187,19 @@ fn a_session_that_began_while_the_one_before_it_was_being_ended_is_not_remembere
 }
 
 #[test]
+fn a_request_that_is_refused_takes_nothing_with_it_that_was_noted_before_it() {
+    let (_folder, mut office, _) = office();
+    office.storage.put_meta("noted", "before").unwrap();
+    let refused: crate::desk::Job = Box::new(|desk| {
+        desk.document(&Actor::default(), "ffff").unwrap_err();
+        Box::new(|committed| committed.unwrap())
+    });
+    office.answer(refused).unwrap();
+    assert_eq!(office.storage.meta("noted").unwrap().as_deref(), Some("before"));
+    assert!(!office.is_tainted());
+}
+
+#[test]
 fn giving_up_ones_roles_ends_all_of_them() {
     let (_folder, mut office, [police, _]) = office();
     let (key, us) = (DeviceKey::from_seed(&[3; 32]), office.machine.organisation());

@@ -150,6 +150,101 @@ fn what_was_made_of_a_document_before_it_changed_replaces_nothing() {
     assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
 }
 
+/// Has a guide be given another title, as whoever asks has it done, and says what the answer is.
+fn retitle(office: &mut Office, guide: &DocumentId, title: &str) -> Result<crate::desk::Document, crate::desk::Problem> {
+    let steps = office.show_document(guide).unwrap().steps;
+    let verb = steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap();
+    let (guide, assign) = (guide.to_string(), vec![format!("title={title}")]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let job: crate::desk::Job = Box::new(move |desk| {
+        let outcome = desk.step(&Actor::default(), &guide, &verb, StepRequest { assign, ..StepRequest::default() });
+        Box::new(move |committed| tell.send(outcome.and_then(|document| committed.map(|()| document))).unwrap())
+    });
+    office.answer(job).unwrap();
+    told.recv().unwrap()
+}
+
+/// Lists cannot be written.
+const FULL: &str = "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'full'); END";
+
+#[test]
+fn what_was_made_of_a_document_before_a_step_went_out_replaces_nothing_though_all_else_of_the_step_failed() {
+    let (_folder, mut office, guides) = with_guides();
+    let early = office.next_work(1).unwrap().unwrap().run();
+    let steps = office.show_document(&guides[0]).unwrap().steps;
+    let verb = steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap();
+    let change = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    office.step(&Actor::default(), &guides[0].to_string(), &verb, change).unwrap();
+    office.rebuild().unwrap();
+    office.take_made(early);
+    office.settle().unwrap();
+    office.let_calm_return();
+    work(&mut office);
+    assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
+}
+
+#[test]
+fn what_a_step_signed_is_listed_once_and_is_no_news_after_the_node_died_right_after_it_went_out() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    let actor = Actor::default();
+    let assign = ["title=Locks", "problem=Alleys", "summary=Bolts", "evidenceBasis=claim"].map(str::to_owned).to_vec();
+    let request = DraftRequest { kind: "guide".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
+    let draft = office.draft(&actor, request).unwrap();
+    office.settle().unwrap();
+    let begun = office.step(&actor, &draft.reference, "publish", StepRequest::default()).unwrap().id.unwrap();
+    drop(office);
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    let change = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    office.step(&actor, &guides[0].to_string(), "publish", change).unwrap();
+    drop(office);
+    let mut office = opened(folder.path(), Storage::open(folder.path(), Options::default()).unwrap().storage);
+    work(&mut office);
+    let page = office.documents(&actor, DocumentQuery::default()).unwrap();
+    assert!(page.items.iter().all(|line| line.unread == Some(false) && line.id.is_some()), "a draft is left, or there is news");
+    assert_eq!((found(&mut office, "").len(), found(&mut office, "bolts").len()), (MANY + 1, 1));
+    assert_eq!((found(&mut office, "newer").len(), found(&mut office, "\"gates 0\"").len()), (1, 0));
+    let revisions = |office: &mut Office, document: &DocumentId| office.open_document(document).unwrap().opened.revisions.len();
+    assert_eq!((revisions(&mut office, &begun), revisions(&mut office, &guides[0])), (1, 2));
+}
+
+#[test]
+fn who_asked_for_a_step_that_went_out_is_told_that_it_is_done_although_it_cannot_be_listed_or_shown() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    beside(&folder).execute_batch(FULL).unwrap();
+    assert_eq!(retitle(&mut office, &guides[0], "Newer").unwrap().title, "Newer");
+    beside(&folder).execute_batch("DROP TRIGGER full").unwrap();
+    office.let_calm_return();
+    work(&mut office);
+    assert_eq!(found(&mut office, "newer").len(), 1);
+    // Where it cannot be read again, that is said, and that it is done.
+    let damage = "CREATE TRIGGER damage AFTER INSERT ON stale BEGIN UPDATE entry SET short = short + 1 WHERE document = NEW.document; END";
+    beside(&folder).execute_batch(damage).unwrap();
+    let problem = retitle(&mut office, &guides[1], "Newest").unwrap_err().to_string();
+    assert!(problem.contains("done and sent"), "{problem}");
+}
+
+#[test]
+fn a_step_that_cannot_go_out_is_not_done_and_a_node_that_cannot_read_what_is_on_its_disk_then_ends() {
+    let (folder, mut office, guides) = with_guides();
+    work(&mut office);
+    let full = "CREATE TRIGGER full BEFORE INSERT ON stale BEGIN SELECT RAISE(FAIL, 'full'); END";
+    beside(&folder).execute_batch(full).unwrap();
+    retitle(&mut office, &guides[0], "Newer").unwrap_err();
+    office.settle().unwrap();
+    assert_eq!(office.show_document(&guides[0]).unwrap().title, "Gates 0");
+    beside(&folder).execute("UPDATE card SET card = x'00'", []).unwrap();
+    let steps = office.show_document(&guides[0]).unwrap().steps;
+    let (guide, verb) = (guides[0].to_string(), steps.into_iter().find(|verb| verb != "withdraw" && verb != "retire").unwrap());
+    let newer = StepRequest { assign: vec!["title=Newer".to_owned()], ..StepRequest::default() };
+    let job: crate::desk::Job = Box::new(move |desk| {
+        desk.step(&Actor::default(), &guide, &verb, newer).unwrap_err();
+        Box::new(|_| {})
+    });
+    assert!(office.answer(job).is_err(), "memory knows more than the disk, and the node goes on");
+}
+
 #[test]
 fn what_was_made_of_a_document_before_it_was_erased_is_dropped() {
     let (folder, mut office, guides) = with_guides();
@@ -256,10 +351,41 @@ fn a_document_that_cannot_be_read_is_tried_again_less_and_less_often_and_others_
 }
 
 #[test]
+fn a_document_that_could_not_be_read_and_was_listed_otherwise_meanwhile_keeps_nobody_awake() {
+    let (folder, mut office, guides) = with_guides();
+    let damage = |by: &str| {
+        let sql = format!("UPDATE entry SET short = short {by} 1 WHERE document = (SELECT key FROM document WHERE id = ?1)");
+        beside(&folder).execute(&sql, [guides[0].as_bytes()]).unwrap();
+    };
+    damage("+");
+    work(&mut office);
+    damage("-");
+    office.document(&Actor::default(), &guides[0].to_string()).unwrap();
+    office.settle().unwrap();
+    assert_eq!((office.report().unwrap().to_be_listed, found(&mut office, "\"gates 0\"").len()), (0, 1));
+    office.let_calm_return();
+    office.let_rest_end();
+    work(&mut office);
+    assert_eq!(office.show_in(), None);
+}
+
+#[test]
+fn while_a_document_that_could_not_be_read_is_read_again_nobody_is_kept_awake() {
+    let (folder, mut office, guides) = with_guides();
+    let damage = "UPDATE entry SET short = short + 1 WHERE document = (SELECT key FROM document WHERE id = ?1)";
+    beside(&folder).execute(damage, [guides[0].as_bytes()]).unwrap();
+    work(&mut office);
+    office.let_calm_return();
+    office.let_rest_end();
+    let begun = office.next_work(2).unwrap();
+    assert!(begun.is_some() && office.next_work(2).unwrap().is_none());
+    assert_eq!(office.show_in(), None);
+}
+
+#[test]
 fn when_lists_cannot_be_written_the_node_is_built_anew_less_and_less_often() {
     let (folder, mut office, _) = with_guides();
-    let full = "CREATE TRIGGER full BEFORE INSERT ON listing BEGIN SELECT RAISE(FAIL, 'full'); END";
-    beside(&folder).execute_batch(full).unwrap();
+    beside(&folder).execute_batch(FULL).unwrap();
     let mut rests = Vec::new();
     for _ in 0..9 {
         let made = office.next_work(1).unwrap().unwrap().run();

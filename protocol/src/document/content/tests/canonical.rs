@@ -254,4 +254,52 @@ proptest! {
         let same = apart.columns[column].1 == bytes;
         prop_assert_eq!(judge(&apart.together(), change.deps()), Some(same));
     }
+
+    #[test]
+    fn whatever_is_done_to_a_column_what_is_taken_is_written_alike_and_what_is_not_canonical_is_not(
+        which in 0_usize..4,
+        edits in proptest::collection::vec((0_usize..12, any::<u16>(), 0_u8..4, any::<u8>()), 1..4),
+    ) {
+        let change = changes().swap_remove(which);
+        let mut apart = Apart::take(change.bytes());
+        for (column, at, how, byte) in edits {
+            let columns = apart.columns.len();
+            let bytes = &mut apart.columns[column % columns].1;
+            let at = usize::from(at) % bytes.len().max(1);
+            match how {
+                _ if bytes.is_empty() => bytes.push(byte),
+                0 => bytes[at] = byte,
+                1 => bytes[at] ^= 1 << (byte % 8),
+                2 => bytes.insert(at, byte % 4),
+                _ => {
+                    bytes.remove(at);
+                }
+            }
+        }
+        let bytes = apart.together();
+        let alike = Parsed::is_written_alike(&bytes);
+        match Change::check(&DOCUMENT, &bytes, change.deps()) {
+            Ok(_) => prop_assert_eq!(alike, Some(true), "{:02x?}", bytes),
+            Err(ChangeError::NotCanonical) => prop_assert_ne!(alike, Some(true), "{:02x?}", bytes),
+            Err(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_change_of_very_many_operations_is_encoded_as_any_other() {
+    // Beyond 10,000 operations Automerge writes row by row, and not column by column.
+    let (_, content) = first();
+    let text = "Lock rear gates, and ring 101. ".repeat(400);
+    let long = revise(&content, &bulletin(with(&sample(), &[&format!("instruction={text}")]), None)).unwrap();
+    assert!(long.operations().list.len() > 10_000);
+    assert_eq!(judge(long.bytes(), long.deps()), Some(true));
+    let whole = Apart::take(long.bytes());
+    for (at, (name, column)) in whole.columns.iter().enumerate().filter(|(_, (name, _))| ![52, 87].contains(name)) {
+        let mut dice = [0, 1, 0, 7, 255].into_iter().cycle();
+        let mut apart = whole.clone();
+        apart.columns[at].1 = cut(&rows(*name, column), &mut || dice.next().unwrap());
+        let same = apart.columns[at].1 == *column;
+        assert_eq!(judge(&apart.together(), long.deps()), Some(same), "column {name}");
+    }
 }
