@@ -84,6 +84,12 @@ impl Machine {
                 return Ok(());
             }
             if is_full {
+                // What is new goes out at once, also of documents whose control is still to come: after the round there is another.
+                if let Some(session) = self.sessions.get_mut(&device).filter(|session| !session.settled) {
+                    session.lost = true;
+                    session.past_due = true;
+                    return Ok(());
+                }
                 self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
                 return Ok(());
             }
@@ -257,8 +263,9 @@ impl Machine {
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
             let Some(session) = self.sessions.get_mut(&device) else { continue };
-            // All of it is on its way.
-            if session.unknown.contains(&(plane, document)) {
+            // All of it is on its way, or comes once its control has.
+            if [Plane::Control, plane].iter().any(|of| session.unknown.contains(&(*of, document))) {
+                session.unknown.insert((plane, document));
                 continue;
             }
             // What waits to be served of the document comes first, its control above all.
