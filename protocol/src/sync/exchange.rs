@@ -84,8 +84,13 @@ impl Machine {
                 return Ok(());
             }
             if is_full {
-                // What is new goes out at once, also of documents whose control is still to come: after the round there is another.
-                if let Some(session) = self.sessions.get_mut(&device).filter(|session| !session.settled) {
+                // What is new goes out at once, also of documents that are still to come with the round: after it there is another.
+                let us = self.organisation();
+                let is_for_us = |header: &Header| {
+                    header.organisation == us || header.body.grants().iter().any(|grant| grant.subject == Subject::Organisation(us))
+                };
+                let is_early = entries.iter().map(VerifiedEntry::header).all(|header| header.document.is_some() || is_for_us(header));
+                if let Some(session) = self.sessions.get_mut(&device).filter(|session| is_early && !session.settled) {
                     session.lost = true;
                     session.past_due = true;
                     return Ok(());
