@@ -132,9 +132,9 @@ fn cancelled(reason: Result<EndReason, oneshot::error::RecvError>) -> EndReason 
 }
 
 /// Writes what was queued before the session was ended in good order, and waits until the peer has hung up: a connection
-/// that is closed at once may lose what is under way.
+/// that is closed at once may lose what is under way, also of what was written before.
 async fn part(reader: &mut Reader, writer: &mut Writer, inbox: &mut mpsc::Receiver<Together>) -> io::Result<()> {
-    if writer.made.is_empty() && writer.queued.is_empty() && inbox.is_empty() {
+    if writer.is_first && writer.queued.is_empty() && inbox.is_empty() {
         return Ok(());
     }
     writer.flush().await?;

@@ -59,7 +59,7 @@ pub struct Usage {
 pub(super) struct Accounts {
     budget: Budget,
     used: BTreeMap<(OrganisationId, Whose), u64>,
-    declined: BTreeMap<OrganisationId, BTreeSet<Place>>,
+    pub(super) declined: BTreeMap<OrganisationId, BTreeSet<Place>>,
     /// Of whom more is to be written than was: once for all that comes together.
     unwritten: BTreeSet<(OrganisationId, OrganisationId)>,
     /// Bytes that each peer brought, in documents of each owner.
@@ -167,7 +167,7 @@ impl Machine {
         }
     }
 
-    /// Whether entries that a peer sends are to be taken. If not, it was told so.
+    /// Whether entries that a peer sends are to be taken. If not, it was told so, as far as there is room to remember that.
     pub(super) fn takes(&mut self, device: DeviceId, organisation: OrganisationId, place: Place, entries: &[VerifiedEntry]) -> bool {
         let (document, plane) = place;
         if self.declines(&organisation, place) {
@@ -200,9 +200,11 @@ impl Machine {
 
     fn decline(&mut self, device: DeviceId, organisation: OrganisationId, place: Place) {
         let places = self.accounts.declined.entry(organisation).or_default();
-        if places.len() < limits::DECLINED {
-            places.insert(place);
+        if places.len() >= limits::DECLINED {
+            // The peer remembers as many, and would blame who declines more. What it sends in vain is not taken all the same.
+            return;
         }
+        places.insert(place);
         self.queue(device, &Message::Decline { places: vec![place], again: false });
     }
 

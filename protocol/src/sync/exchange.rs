@@ -84,6 +84,17 @@ impl Machine {
                 return Ok(());
             }
             if is_full {
+                // What is new goes out at once, also of documents that are still to come with the round: after it there is another.
+                let us = self.organisation();
+                let is_for_us = |header: &Header| {
+                    header.organisation == us || header.body.grants().iter().any(|grant| grant.subject == Subject::Organisation(us))
+                };
+                let is_early = entries.iter().map(VerifiedEntry::header).all(|header| header.document.is_some() || is_for_us(header));
+                if let Some(session) = self.sessions.get_mut(&device).filter(|session| is_early && !session.settled) {
+                    session.lost = true;
+                    session.past_due = true;
+                    return Ok(());
+                }
                 self.count_faults(device, vec![Fault::TooMuch("documents that do not name this organisation")]);
                 return Ok(());
             }
@@ -257,8 +268,9 @@ impl Machine {
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
             let Some(session) = self.sessions.get_mut(&device) else { continue };
-            // All of it is on its way.
-            if session.unknown.contains(&(plane, document)) {
+            // All of it is on its way, or comes once its control has.
+            if [Plane::Control, plane].iter().any(|of| session.unknown.contains(&(*of, document))) {
+                session.unknown.insert((plane, document));
                 continue;
             }
             // What waits to be served of the document comes first, its control above all.

@@ -138,11 +138,15 @@ impl Net {
     }
 
     fn connect(&mut self, a: usize, b: usize) {
+        self.link(a, b);
+        self.run();
+    }
+
+    fn link(&mut self, a: usize, b: usize) {
         self.links.push((a, b));
         let (one, other) = (self.nodes[a].key.device(), self.nodes[b].key.device());
         self.nodes[a].handle(self.now, Input::Connected(other));
         self.nodes[b].handle(self.now, Input::Connected(one));
-        self.run();
     }
 
     fn disconnect(&mut self, a: usize, b: usize) {
@@ -155,37 +159,37 @@ impl Net {
 
     /// Runs until nothing is under way.
     fn run(&mut self) {
-        loop {
-            for from in 0..self.nodes.len() {
-                loop {
-                    let node = &mut self.nodes[from];
-                    let Some(output) = node.machine.poll_output(self.now, &node.store).unwrap() else { break };
-                    match output {
-                        Output::Write(write) => node.store.apply(write),
-                        Output::Send(device, frame) => {
-                            let to = self.at(&device);
-                            self.wires.push_back((from, to, frame));
-                        }
-                        Output::Disconnect(device, parting) => {
-                            let to = self.at(&device);
-                            if parting == Parting::Done {
-                                self.deliver(from, to);
-                            }
-                            self.disconnect(from, to);
-                        }
-                        Output::Targets => {}
-                        Output::Notice(notice) => node.notices.push(notice),
+        while self.step() {}
+    }
+
+    /// Hands out what every node has to say, and delivers one frame; without any under way, lets time pass. Whether anything
+    /// happened.
+    fn step(&mut self) -> bool {
+        for from in 0..self.nodes.len() {
+            loop {
+                let node = &mut self.nodes[from];
+                let Some(output) = node.machine.poll_output(self.now, &node.store).unwrap() else { break };
+                match output {
+                    Output::Write(write) => node.store.apply(write),
+                    Output::Send(device, frame) => {
+                        let to = self.at(&device);
+                        self.wires.push_back((from, to, frame));
                     }
+                    Output::Disconnect(device, parting) => {
+                        let to = self.at(&device);
+                        if parting == Parting::Done {
+                            self.deliver(from, to);
+                        }
+                        self.disconnect(from, to);
+                    }
+                    Output::Targets => {}
+                    Output::Notice(notice) => node.notices.push(notice),
                 }
             }
-            let Some((from, to, frame)) = self.wires.pop_front() else {
-                if self.wake() {
-                    continue;
-                }
-                return;
-            };
-            self.take(from, to, &frame);
         }
+        let Some((from, to, frame)) = self.wires.pop_front() else { return self.wake() };
+        self.take(from, to, &frame);
+        true
     }
 
     fn take(&mut self, from: usize, to: usize, frame: &[u8]) {

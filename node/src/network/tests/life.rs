@@ -257,6 +257,25 @@ async fn what_was_queued_before_a_session_ended_in_good_order_arrives() {
 }
 
 #[tokio::test]
+async fn what_was_half_written_when_a_session_ended_in_good_order_arrives() {
+    for (listen, seeds) in [(TCP, (1, 2)), (TCP, (2, 1)), (QUIC, (1, 2)), (QUIC, (2, 1))] {
+        for pause_ms in [1, 3, 9] {
+            let (a, at_a, mut b, _) = pair_of(config(seeds.0, listen), config(seeds.1, listen)).await;
+            let long = vec![7; 1_000_000];
+            a.send(&b, at_a, &long).unwrap();
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            a.network.disconnect(&b.device(), Cause::Finished);
+            let arrived = b.until(|event| match event {
+                Event::Frame { bytes, .. } => Some(*bytes == long),
+                Event::Disconnected { .. } => Some(false),
+                _ => None,
+            });
+            assert!(arrived.await, "over {listen} after {pause_ms} ms");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_waits_for_a_peer_arrives_in_order_and_is_counted_one_by_one_packed_or_not() {
     for listen in [TCP, QUIC] {
         let (mut a, at_a, mut b, _) = pair_of(config(1, listen), config(2, listen)).await;

@@ -138,6 +138,25 @@ fn a_peer_that_goes_on_sending_documents_that_do_not_name_us_is_sent_away() {
 }
 
 #[test]
+fn one_that_sends_such_documents_from_their_beginning_is_sent_away_before_its_first_round_is_over_too() {
+    let mut net = Net::new(2);
+    net.pair(0, 1);
+    let private: Vec<_> = (0..limits::UNNAMED_DOCUMENTS + 3).map(|_| net.nodes[1].begin(&[])).collect();
+    net.disconnect(0, 1);
+    net.link(0, 1);
+    let (peer, device) = (net.nodes[1].organisation(), net.nodes[1].key.device());
+    while !net.nodes[0].machine.sessions[&device].is_live() {
+        assert!(net.step());
+    }
+    assert!(!net.nodes[0].machine.sessions[&device].settled);
+    for document in private {
+        let entries = net.nodes[1].stored(&document, Plane::Control);
+        net.nodes[0].handle(NOW, Input::Received(device, Box::new(Message::Entries { document, plane: Plane::Control, entries })));
+    }
+    assert_eq!(net.nodes[0].machine.connection(&peer), None);
+}
+
+#[test]
 fn a_document_that_left_with_its_bringer_does_not_come_back_empty_with_a_card() {
     let mut net = Net::new(3);
     net.pair(0, 1);

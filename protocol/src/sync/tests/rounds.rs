@@ -154,6 +154,44 @@ fn one_that_comes_with_nothing_gets_everything_it_may_hold() {
 }
 
 #[test]
+fn what_is_said_in_documents_that_a_fresh_peer_has_not_heard_of_yet_reaches_it_and_blames_nobody() {
+    for (owner, other) in [(0, 1), (1, 0)] {
+        let mut net = paired();
+        net.disconnect(0, 1);
+        let reader = net.nodes[other].organisation();
+        let documents: Vec<DocumentId> = (0..700)
+            .map(|_| {
+                let grants = vec![Grant { subject: Subject::Organisation(reader), role: Role::Read, until: None }];
+                let entropy = &mut net.nodes[owner].entropy();
+                let genesis =
+                    author::genesis(net.nodes[owner].organisation(), Signer::Device(&net.nodes[owner].key), grants, entropy).unwrap();
+                let document = genesis.document();
+                net.nodes[owner].publish(NOW, genesis).unwrap();
+                document
+            })
+            .collect();
+        net.link(0, 1);
+        net.delivered.clear();
+        while !net.delivered.iter().any(|(_, name, _)| *name == "entries") {
+            assert!(net.step());
+        }
+        // Of most of them it has not even the control.
+        let unheard: Vec<_> = documents.iter().filter(|document| net.nodes[other].machine.document(document).is_none()).collect();
+        assert!(unheard.len() > limits::UNNAMED_DOCUMENTS + 400);
+        for document in unheard {
+            net.nodes[owner].revise(*document, b"live");
+        }
+        net.run();
+        assert!(net.faults().is_empty(), "{:?}", net.faults());
+        assert!(net.in_sync() && documents.iter().all(|document| net.agree(document)));
+        let (begins, _) = net.sides();
+        if owner == begins {
+            assert_eq!(net.count_delivered("the end of a round"), 1, "content waits for the control of its document");
+        }
+    }
+}
+
+#[test]
 fn a_peer_is_answered_as_if_what_it_may_not_hold_did_not_exist() {
     let mut net = paired();
     let (secret, guessed) = (net.nodes[0].begin(&[]), DocumentId::new([7; 32]));
@@ -290,6 +328,26 @@ fn what_a_peer_brings_beyond_its_budget_is_declined_and_control_of_what_is_held_
     let names: Vec<_> = net.delivered.iter().map(|(_, name, _)| *name).filter(|name| *name != "a hello").collect();
     assert_eq!(names.len(), 4, "a refusal, two steps and the end: {names:?}");
     assert!(net.faults().is_empty(), "{:?}", net.faults());
+}
+
+#[test]
+fn one_that_has_declined_as_much_as_is_remembered_is_not_blamed_for_what_it_does_not_take_besides() {
+    let mut net = paired();
+    let (owner, us) = (net.nodes[1].organisation(), net.nodes[0].organisation());
+    net.disconnect(0, 1);
+    let card = net.nodes[0].machine.card().clone();
+    let (start, store) = (net.nodes[0].store.start(), net.nodes[0].store.clone());
+    net.nodes[0].machine = Machine::new(card, start, Budget { neighbours: 0, strangers: 0 }, &store).unwrap();
+    for number in 0..limits::DECLINED {
+        let place = (DocumentId::new(*crate::id::Hash::of(&number.to_le_bytes()).as_bytes()), Plane::Content);
+        net.nodes[0].machine.accounts.declined.entry(owner).or_default().insert(place);
+    }
+    let documents: Vec<_> = (0..3).map(|_| net.nodes[1].begin(&[us])).collect();
+    net.connect(0, 1);
+    let later = net.nodes[1].begin(&[us]);
+    net.run();
+    assert!(net.in_sync() && net.faults().is_empty(), "{:?}", net.faults());
+    assert!(documents.iter().chain([&later]).all(|document| net.nodes[0].machine.document(document).is_none()));
 }
 
 #[test]
