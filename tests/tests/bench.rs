@@ -62,11 +62,17 @@ fn sizes_are_taken_from_the_command_line_and_what_is_no_size_is_refused() {
 fn what_has_the_size_of_nothing_is_left_out() {
     let sync = STAGES.iter().find(|stage| stage.name == "sync").unwrap();
     let names = |size| (sync.figures)(size).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
-    let (all, none) = (names(Size::FULL), names(Size { fresh: 0, documents: 0, ..Size::FULL }));
+    let nothing = Size { fresh: 0, documents: 0, edits: 0, ..Size::FULL };
+    let (all, none) = (names(Size::FULL), names(nothing));
     assert_eq!(none, ["disk_sync_ms".to_owned()].into());
-    let fresh = names(Size { documents: 0, ..Size::FULL });
-    let idle = names(Size { fresh: 0, ..Size::FULL });
-    assert_eq!(fresh.union(&idle).cloned().collect::<BTreeSet<_>>(), all);
+    let [fresh, idle, long] = [
+        Size { fresh: Size::FULL.fresh, ..nothing },
+        Size { documents: Size::FULL.documents, ..nothing },
+        Size { edits: Size::FULL.edits, ..nothing },
+    ]
+    .map(names);
+    assert_eq!([&fresh, &idle, &long].into_iter().flatten().cloned().collect::<BTreeSet<_>>(), all);
+    assert!(long.contains("long_text_extra_ms"));
     assert_eq!(fresh.intersection(&idle).cloned().collect::<BTreeSet<_>>(), none);
     assert!(fresh.contains("fresh_10k_vs_floor") && idle.contains("idle_rss_mib") && all.len() > 20);
     let hub = |names: BTreeSet<String>| names.iter().any(|name| name.starts_with("hub_"));

@@ -11,6 +11,7 @@ use csu_protocol::author::{self, Acting};
 use csu_protocol::entry::{Body, Grant, Plane, Reason, Role, SignedEntry, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::store::Read;
+use csu_protocol::wire::Message;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Frames that a liar remembers, to send them again to whomever it likes.
@@ -144,6 +145,9 @@ impl World {
             8.. => {
                 let lie = Lie::ALL[liar.dice.below(Lie::ALL.len())];
                 let frames = self.lie(lie, number, peer, document);
+                if lie == Lie::Usurper {
+                    self.note_own_erasures(number, &frames);
+                }
                 if !frames.is_empty() {
                     self.laws.figures.lies |= 1 << (lie as u32);
                 }
@@ -154,6 +158,18 @@ impl World {
         };
         for bytes in frames {
             self.transmit(number, peer, Frame::new(bytes));
+        }
+    }
+
+    /// What is its own a liar may have erased, as everybody may.
+    fn note_own_erasures(&mut self, number: usize, frames: &[Vec<u8>]) {
+        for frame in frames {
+            let Ok(Message::Entries { document, entries, .. }) = Message::receive(frame) else { continue };
+            let member = &self.members[number];
+            if member.access(&document).and_then(|access| access.owner()) == Some(member.organisation) {
+                let erasures = entries.iter().filter(|entry| matches!(entry.header().body, Body::Erase));
+                erasures.for_each(|erase| self.laws.erased(document, erase.id()));
+            }
         }
     }
 

@@ -211,15 +211,15 @@ async fn after_steps(lie: Lie, liar: &mut Stranger, stage: &Stage) {
             liar.listen(QUIET).await;
         }
         Lie::LacksWhatIsSecret => {
-            // The first round began before anything was granted: it wishes for another. Then it seems to have nothing, and asked
-            // for what it has, says that it lacks entries of other documents.
+            // The first round began before anything was granted: it wishes for another. Then it seems to have nothing but what nobody
+            // knows, and asked for what it has, says that it lacks entries of other documents.
             step_after(liar, 0).await;
             liar.say(&Said::Reconcile(SAME.to_vec()));
             liar.listen(QUIET).await;
             let heard = steps(liar);
             liar.say(&Said::Reconcile(Vec::new()));
             step_after(liar, heard).await;
-            liar.say(&Said::Reconcile(TELL_ALL.to_vec()));
+            liar.say(&Said::Reconcile([&[0x61, 0, 0, 2, 1], &id(7)[..]].concat()));
             liar.listen(QUIET).await;
             let mut lacking: Vec<EntryId> = stage.secret.iter().map(|document| EntryId::new(*document.as_bytes())).collect();
             lacking.sort();

@@ -4,7 +4,7 @@ use super::Needles;
 use csu_protocol::access::{Access, Insertion};
 use csu_protocol::codec::Canonical;
 use csu_protocol::directory::Directory;
-use csu_protocol::entry::{Body, EpochKey, Plane, VerifiedEntry, Wraps, open_payload};
+use csu_protocol::entry::{Body, EpochKey, Plane, RevisionPayload, VerifiedEntry, Wraps, open_payload};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::{CardSecret, RootKey, SignedCard};
 use csu_protocol::reading::{self, Opened, Reader};
@@ -188,7 +188,7 @@ impl Record {
 pub struct Unsealed {
     /// The entry.
     pub entry: EntryId,
-    /// What was sealed in it.
+    /// What was sealed in it, and for a revision the change that this holds.
     pub plain: Vec<u8>,
 }
 
@@ -206,7 +206,9 @@ pub fn unsealed(records: &[&Record], eyes: &[&Eye]) -> BTreeSet<Unsealed> {
         let Some(sealed) = &entry.signed().payload else { continue };
         for key in &keys {
             if let Ok(plain) = open_payload(key, sealed, &entry.header().associated_data()) {
-                plains.insert(Unsealed { entry: *id, plain: plain.to_vec() });
+                // A change may be deflated: it says what it says once it is inflated.
+                let change = RevisionPayload::from_canonical(&plain).map(|payload| payload.change).unwrap_or_default();
+                plains.insert(Unsealed { entry: *id, plain: [plain.to_vec(), change].concat() });
             }
         }
     }
