@@ -207,7 +207,7 @@ pub fn unsealed(records: &[&Record], eyes: &[&Eye]) -> BTreeSet<Unsealed> {
         for key in &keys {
             if let Ok(plain) = open_payload(key, sealed, &entry.header().associated_data()) {
                 // A change may be deflated: it says what it says once it is inflated.
-                let change = RevisionPayload::from_canonical(&plain).map(|payload| payload.change).unwrap_or_default();
+                let change = RevisionPayload::open(&plain).map(|payload| payload.change).unwrap_or_default();
                 plains.insert(Unsealed { entry: *id, plain: [plain.to_vec(), change].concat() });
             }
         }
