@@ -18,5 +18,3 @@ pub use keys::{CardSecret, DeviceKey, IdentityError, RootKey, Signature, Verifie
 pub use pairing::{InvitationSecret, PairingProof, SecurityNumber, Ticket, TicketError};
 pub use phrase::{PhraseError, RecoveryPhrase};
 pub use recovery::{BackupKey, BackupKeyError, RecoveryKey, sign_backup, verify_backup};
-
-pub(crate) use keys::verify;

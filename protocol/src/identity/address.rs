@@ -1,7 +1,7 @@
 //! Where a device can be reached, signed by the device itself, because addresses change more
 //! often than anyone takes a recovery phrase from its drawer.
 
-use super::{DeviceKey, IdentityError, Signature, verify};
+use super::{DeviceKey, IdentityError, Signature, Verifier};
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::id::{DeviceId, Hash};
 use crate::limits;
@@ -130,7 +130,7 @@ impl SignedAddresses {
     /// When the signature does not fit.
     pub fn verify(record: AddressRecord, signature: Signature) -> Result<Self, IdentityError> {
         let hash = Hash::of(&record.to_canonical());
-        verify(record.device.as_bytes(), DOMAIN, hash.as_bytes(), &signature, "a record of addresses")?;
+        Verifier::default().verify(record.device.as_bytes(), DOMAIN, hash.as_bytes(), &signature, "a record of addresses")?;
         Ok(Self { record, signature })
     }
 

@@ -1,7 +1,7 @@
 //! Cards: what a root key signs about its organisation.
 
 use super::keys::can_be_wrapped_for;
-use super::{CardSecret, IdentityError, RootKey, Signature, verify};
+use super::{CardSecret, IdentityError, RootKey, Signature, Verifier};
 use crate::codec::{Canonical, CodecError, Reader, Writer};
 use crate::id::{DeviceId, Hash, OrganisationId};
 use crate::limits;
@@ -211,7 +211,7 @@ impl SignedCard {
     /// When the signature does not fit.
     pub fn verify(card: Card, signature: Signature) -> Result<Self, IdentityError> {
         let id = Hash::of(&card.to_canonical());
-        verify(card.organisation.as_bytes(), DOMAIN, id.as_bytes(), &signature, "a card")?;
+        Verifier::default().verify(card.organisation.as_bytes(), DOMAIN, id.as_bytes(), &signature, "a card")?;
         Ok(Self { card, id, signature })
     }
 

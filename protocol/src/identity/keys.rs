@@ -58,25 +58,15 @@ fn sign(key: &SigningKey, domain: &'static str, hash: &[u8; 32]) -> Signature {
     Signature(key.sign(&signed_bytes(domain, hash)).to_bytes())
 }
 
-/// Checks one signature, strictly: no weak keys, no second encoding. Never in batches, whose
-/// verdict can differ from this one and would split the federation.
-pub(crate) fn verify(
-    key: &[u8; 32],
-    domain: &'static str,
-    hash: &[u8; 32],
-    signature: &Signature,
-    what: &'static str,
-) -> Result<(), IdentityError> {
-    Verifier::default().verify(key, domain, hash, signature, what)
-}
-
-/// Checks signatures one after the other. A key that signed several in a row is decoded once, which is a tenth of the work.
+/// Checks signatures one after the other. A key that signed several in a row is decoded once.
 #[derive(Debug, Default)]
 pub struct Verifier {
     last: Option<VerifyingKey>,
 }
 
 impl Verifier {
+    /// Checks one signature, strictly: no weak keys, no second encoding. Never in batches, whose
+    /// verdict can differ from this one and would split the federation.
     pub(crate) fn verify(
         &mut self,
         key: &[u8; 32],
@@ -225,7 +215,9 @@ mod tests {
     fn a_signature_serves_one_purpose_one_key_and_one_hash() {
         let (ours, other) = (DeviceKey::from_seed(&[1; 32]), DeviceKey::from_seed(&[2; 32]));
         let signature = ours.sign("csu-link 0 test", &[7; 32]);
-        let check = |key: &DeviceKey, domain, hash| verify(key.device().as_bytes(), domain, &hash, &signature, "a test").is_ok();
+        let check = |key: &DeviceKey, domain, hash| {
+            Verifier::default().verify(key.device().as_bytes(), domain, &hash, &signature, "a test").is_ok()
+        };
         assert!(check(&ours, "csu-link 0 test", [7; 32]));
         assert!(!check(&other, "csu-link 0 test", [7; 32]));
         assert!(!check(&ours, "csu-link 0 tess", [7; 32]));
@@ -239,7 +231,7 @@ mod tests {
         weak[0] = 1;
         let mut signature = [0; 64];
         signature[0] = 1;
-        assert!(verify(&weak, "csu-link 0 test", &[7; 32], &Signature::new(signature), "a test").is_err());
+        assert!(Verifier::default().verify(&weak, "csu-link 0 test", &[7; 32], &Signature::new(signature), "a test").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A node seals its backups for a *recovery key* without being able to open one: it knows the public half, which the root key
 //! signed. Each backup has a key of its own (HPKE's export, RFC 9180, section 5.3), bound to the backup's header.
 
-use super::{Card, DeviceKey, IdentityError, RootKey, Signature, verify};
+use super::{Card, DeviceKey, IdentityError, RootKey, Signature, Verifier};
 use crate::codec::Writer;
 use crate::entropy::Entropy;
 use crate::id::{Hash, OrganisationId};
@@ -72,7 +72,7 @@ impl RecoveryKey {
     /// When the signature does not fit.
     pub fn verify(organisation: OrganisationId, public: [u8; 32], signature: Signature) -> Result<Self, IdentityError> {
         let hash = key_hash(&organisation, &public);
-        verify(organisation.as_bytes(), KEY_DOMAIN, hash.as_bytes(), &signature, "a recovery key")?;
+        Verifier::default().verify(organisation.as_bytes(), KEY_DOMAIN, hash.as_bytes(), &signature, "a recovery key")?;
         Ok(Self { organisation, public, signature })
     }
 
@@ -147,7 +147,7 @@ pub fn sign_backup(device: &DeviceKey, hash: &Hash) -> Signature {
 /// # Errors
 /// When the signature does not fit.
 pub fn verify_backup(card: &Card, hash: &Hash, signature: &Signature) -> Result<(), IdentityError> {
-    verify(card.device.as_bytes(), BACKUP_DOMAIN, hash.as_bytes(), signature, "a backup")
+    Verifier::default().verify(card.device.as_bytes(), BACKUP_DOMAIN, hash.as_bytes(), signature, "a backup")
 }
 
 #[cfg(test)]
