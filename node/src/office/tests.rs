@@ -11,6 +11,7 @@ use super::*;
 use crate::config::{Config, Flags};
 use crate::desk::{Actor, Desk, DraftRequest, Recipient, StepRequest};
 use crate::keys::Birth;
+use crate::network::{Cause, SendError, Strangers, Target};
 use crate::network::{Direction, TicketError};
 use crate::storage::Options;
 use csu_protocol::author::{self, Acting};
