@@ -247,7 +247,7 @@ async fn also(scene: &Scene, lie: Lie, liar: &mut Stranger, stage: &Stage, grant
         Lie::AfterRevocation => {
             let opened = csu_tests::stranger::unsealed(&[liar.record()], &[&liar.eye()]);
             let needles = Needles::of(&[SECRET]);
-            assert!(!opened.is_empty() && opened.iter().all(|plain| needles.found_in(&plain.plain).is_empty()));
+            assert!(!opened.is_empty() && opened.iter().all(|plain| plain.held(&needles).is_empty()));
             assert_eq!(liar.record().count(&stage.granted[0], Plane::Content), 2);
         }
         Lie::Reordered => block_in_place(|| {

@@ -33,13 +33,13 @@ fn all(sets: &[&[&'static str]]) -> Vec<&'static str> {
 }
 
 fn missing<'w>(words: &[&'w str], plain: &BTreeSet<Unsealed>) -> Vec<&'w str> {
-    let needles = |word: &&&str| plain.iter().all(|plain| Needles::of(&[word]).plainly_in(&plain.plain).is_empty());
+    let needles = |word: &&&str| !plain.iter().any(|plain| plain.plainly_holds(&Needles::of(&[word])));
     words.iter().filter(needles).copied().collect()
 }
 
 fn held(words: &[&'static str], plain: &BTreeSet<Unsealed>) -> BTreeSet<String> {
     let needles = Needles::of(words);
-    plain.iter().flat_map(|plain| needles.found_in(&plain.plain)).collect()
+    plain.iter().flat_map(|plain| plain.held(&needles)).collect()
 }
 
 /// Every value in every table of a node's database.

@@ -234,8 +234,8 @@ fn sealed(lie: Lie, pen: &mut Pen<'_>, stage: &Stage) {
             let there = Pen::new(pen.liar, stage.granted[1]);
             let own: BTreeSet<EntryId> = there.opened().revisions.iter().map(|revision| revision.entry).collect();
             let plains = unsealed(&[pen.liar.record()], &[&pen.eye]);
-            let plain = plains.iter().find(|plain| own.contains(&plain.entry)).expect("a revision there");
-            let change = RevisionPayload::open(&plain.plain).expect("a revision's payload").change;
+            let change = plains.into_iter().filter(|plain| own.contains(&plain.entry)).find_map(|plain| plain.change);
+            let change = change.expect("a revision there");
             // Nothing stands in its way but that it was made for another document: it builds on nothing.
             pen.over(Vec::new(), (epoch, &key), change)
         }

@@ -188,8 +188,24 @@ impl Record {
 pub struct Unsealed {
     /// The entry.
     pub entry: EntryId,
-    /// What was sealed in it, and for a revision the change that this holds.
+    /// What was sealed in it.
     pub plain: Vec<u8>,
+    /// The change that this holds where it is a revision: it may be deflated there.
+    pub change: Option<Vec<u8>>,
+}
+
+impl Unsealed {
+    /// What the needles find in it, in what was sealed or in its change.
+    #[must_use]
+    pub fn held(&self, needles: &Needles) -> BTreeSet<String> {
+        [Some(&self.plain), self.change.as_ref()].into_iter().flatten().flat_map(|bytes| needles.found_in(bytes)).collect()
+    }
+
+    /// Whether the needles are in it as they are, without being encoded once more.
+    #[must_use]
+    pub fn plainly_holds(&self, needles: &Needles) -> bool {
+        [Some(&self.plain), self.change.as_ref()].into_iter().flatten().any(|bytes| !needles.plainly_in(bytes).is_empty())
+    }
 }
 
 /// All that opens of what these peers ever received, if they put everything together that they have: every wrap tried with every
@@ -206,9 +222,8 @@ pub fn unsealed(records: &[&Record], eyes: &[&Eye]) -> BTreeSet<Unsealed> {
         let Some(sealed) = &entry.signed().payload else { continue };
         for key in &keys {
             if let Ok(plain) = open_payload(key, sealed, &entry.header().associated_data()) {
-                // A change may be deflated: it says what it says once it is inflated.
-                let change = RevisionPayload::open(&plain).map(|payload| payload.change).unwrap_or_default();
-                plains.insert(Unsealed { entry: *id, plain: [plain.to_vec(), change].concat() });
+                let change = RevisionPayload::open(&plain).map(|payload| payload.change).ok();
+                plains.insert(Unsealed { entry: *id, plain: plain.to_vec(), change });
             }
         }
     }
