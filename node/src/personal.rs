@@ -6,7 +6,7 @@
 //! Libraries for telephone numbers judge a number that is known to be one; to find one in a text, and to tell it from a date or a
 //! grid reference, is most of what is done here, so none is used.
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,7 +66,7 @@ const PATTERNS: [(Kind, &str, Condition); 7] = [
     (Kind::Telephone, r"\+(?:[\s().-]{0,2}[0-9]){8,15}", is_foreign_number),
     (
         Kind::Address,
-        r"\b[0-9]{1,4}(?:-[0-9]{1,4})?[A-Za-z]?,?\s+(?:(?:[A-Z]|[^\x00-\x7F])(?:[A-Za-z'.-]|[^\x00-\x7F])*,?\s+){0,6}[A-Za-z]{1,2}[0-9][0-9A-Za-z]?\s?[0-9][A-Za-z]{2}\b",
+        r"\b[0-9]{1,4}(?:-[0-9]{1,4})?[A-Za-z]?,?\s+(?:(?:[A-Z]|(?u:[^\x00-\x7F]))(?:[A-Za-z'.-]|(?u:[^\x00-\x7F]))*,?\s+){0,6}[A-Za-z]{1,2}[0-9][0-9A-Za-z]?\s?[0-9][A-Za-z]{2}\b",
         stands_alone,
     ),
     // The current form. In lower case only without space, or every "SW16 and" would be one.
@@ -74,7 +74,11 @@ const PATTERNS: [(Kind, &str, Condition); 7] = [
     // The forms of 1983 and 1963.
     (Kind::Plate, r"\b[A-Z][0-9]{1,3}[ .-]?[A-Z]{3}\b", anywhere),
     (Kind::Plate, r"\b[A-Z]{3}[ .-]?[0-9]{1,3}[A-Z]\b", anywhere),
-    (Kind::Email, r"(?:[A-Za-z0-9._%+-]|[^\x00-\x7F])+@(?:[A-Za-z0-9-]|[^\x00-\x7F])+(?:\.(?:[A-Za-z0-9-]|[^\x00-\x7F])+)+", anywhere),
+    (
+        Kind::Email,
+        r"(?:[A-Za-z0-9._%+-]|(?u:[^\x00-\x7F]))+@(?:[A-Za-z0-9-]|(?u:[^\x00-\x7F]))+(?:\.(?:[A-Za-z0-9-]|(?u:[^\x00-\x7F]))+)+",
+        anywhere,
+    ),
 ];
 
 /// Titles and ranks, as they are written and in capitals; of those that people write small, the two that mean nothing else.
@@ -112,11 +116,16 @@ const FURTHER_NAMES: usize = 4;
 /// Initials and small words in one name; more are no name.
 const SMALL_PARTS: usize = 6;
 
-static TITLES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TITLE).ok());
+/// Words, digits and spaces are those of ASCII: texts are folded before, and what Unicode adds would take tables of its own.
+fn compiled(pattern: &str) -> Option<Regex> {
+    Regex::new(&format!("(?-u){pattern}")).ok()
+}
+
+static TITLES: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(TITLE));
 
 static COMPILED: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     // A pattern that does not compile is a mistake of ours, which a test finds.
-    PATTERNS.iter().filter_map(|(kind, text, also)| Some(Pattern { kind: *kind, regex: Regex::new(text).ok()?, also: *also })).collect()
+    PATTERNS.iter().filter_map(|(kind, text, also)| Some(Pattern { kind: *kind, regex: compiled(text)?, also: *also })).collect()
 });
 
 /// The text with every space, hyphen, dot and apostrophe of Unicode as ASCII has it, and wide letters and digits as narrow
@@ -124,7 +133,8 @@ static COMPILED: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 #[must_use]
 pub fn fold(text: &str) -> String {
     let folded = |character: char| match character {
-        '\n' | '\r' => character,
+        // First what most of a text is.
+        '\n' | '\r' | '!'..='_' | 'a'..='~' => character,
         '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}' => ' ',
         space if space.is_whitespace() => ' ',
         '\u{AD}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' => '-',

@@ -10,7 +10,7 @@ use super::words::{MsgType, Scope, Status, Version};
 use super::xml::{self, Node, Source};
 use super::{PARAMETER_PREFIX, PROFILE_CODE};
 use crate::personal;
-use regex_lite::Regex;
+use regex::Regex;
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -328,8 +328,8 @@ impl Reading<'_> {
 
     /// The text with newlines for line breaks of HTML, if it has any.
     fn tidy(&mut self, path: &str, text: &str) -> Option<String> {
-        static BREAK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)[ \t]*<br\s*/?>[ \t]*\n?").ok());
-        static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"</?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?>").ok());
+        static BREAK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i-u)[ \t]*<br\s*/?>[ \t]*\n?").ok());
+        static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"</?[A-Za-z][A-Za-z0-9]*(?:(?-u:\s)[^<>]*)?/?>").ok());
         let (pattern, tag) = (BREAK.as_ref()?, TAG.as_ref()?);
         let count = pattern.find_iter(text).count();
         let tidied = (count > 0).then(|| pattern.replace_all(text, "\n").trim().to_owned());

@@ -48,7 +48,7 @@ pub use snapshot::{Problem, Snapshot};
 use soundness::{Known, Sorted};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The first 16 bytes of a BLAKE3: what Automerge calls an actor, one for each change.
 type ActorBytes = [u8; 16];
@@ -209,6 +209,8 @@ pub struct Content {
     waiting: BTreeMap<ChangeHash, Change>,
     known: Known,
     engine: Engine,
+    /// What it shows, once somebody asked: reading a long text takes Automerge about as long as changing it.
+    shown: OnceLock<Arc<(Snapshot, Option<Object>)>>,
 }
 
 impl Content {
@@ -230,6 +232,7 @@ impl Content {
         if given.is_empty() {
             return;
         }
+        self.shown.take();
         // What Automerge refused it may have refused for what was beside it.
         if self.left_out.values().any(|why| matches!(why, LeftOut::Refused { .. })) {
             return self.begin_anew(given);
@@ -312,7 +315,12 @@ impl Content {
     /// What the document shows.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        snapshot::read(&self.engine).0
+        self.shown().0.clone()
+    }
+
+    /// The same, and where its fields are.
+    fn shown(&self) -> &(Snapshot, Option<Object>) {
+        self.shown.get_or_init(|| Arc::new(snapshot::read(&self.engine)))
     }
 
     /// What the document showed at `heads`: with these changes and all below them. None if one of them
@@ -357,7 +365,7 @@ impl Content {
             return Err(ReviseError::NoBase);
         }
         let base = self.at(base)?;
-        let (shown, root) = snapshot::read(&base.engine);
+        let (shown, root) = base.shown();
         if let Some(found) = shown.kind_name.as_deref()
             && found != wanted.kind.name
         {
@@ -365,7 +373,7 @@ impl Content {
         }
         let bytes = base
             .engine
-            .edit(|writer| write(writer, &shown, root.as_ref(), wanted))
+            .edit(|writer| write(writer, shown, root.as_ref(), wanted))
             .map_err(|why| ReviseError::Failed { why })?
             .ok_or(ReviseError::NothingChanged)?;
         let bytes = chunk::with_right_actor(document, &bytes)?;
