@@ -198,7 +198,14 @@ impl Storage {
         match self.db.execute_batch("COMMIT") {
             Ok(()) => {
                 self.group = Group::None;
-                if std::mem::take(&mut self.grown) { self.note_entries() } else { Ok(()) }
+                // It is durable, whatever becomes of the note: the next commit writes that again.
+                if std::mem::take(&mut self.grown)
+                    && let Err(error) = self.note_entries()
+                {
+                    tracing::warn!(%error, "how far the database is could not be noted");
+                    self.grown = true;
+                }
+                Ok(())
             }
             Err(error) => {
                 self.group = Group::Failed;

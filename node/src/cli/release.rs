@@ -69,7 +69,8 @@ fn silence(found: &SilenceView) -> String {
         "\nIf any of these can still be reached, connect to it instead. Going on without them means:\n\
          - What your node signed after the copy was made, and only they know, may be contradicted: if one comes back after all,\n  \
            both entries stand, and nobody can say which you meant.\n\
-         - What owners had erased, withdrawn or taken back after the copy was made is shown and served again until then.\n",
+         - What owners had erased, withdrawn or taken back after the copy was made is shown and served again until then.\n\
+         - A neighbour that comes back with entries of this node's own shows that more is missing: everything waits once more.\n",
     );
     text
 }
@@ -96,6 +97,7 @@ mod tests {
         let text = silence(&fake::silence());
         assert!(text.contains("3 documents are silent") && text.contains("Nothing is signed in shared documents"), "{text}");
         assert!(text.contains("may be contradicted") && text.contains("had erased, withdrawn or taken back"), "{text}");
+        assert!(text.contains("everything waits once more"), "{text}");
         assert!(text.contains("COULD CONFIRM") && text.contains("never") && text.contains("and 7 more"), "{text}");
         let none = SilenceView { documents: 0, signing_waits: false, older_copy: None, waits_for: vec![], more: 0 };
         assert_eq!(silence(&none), "No document waits to be confirmed.\n");

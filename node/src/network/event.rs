@@ -149,7 +149,7 @@ pub enum EndReason {
         limit: usize,
     },
     /// The device sent a frame that cannot be opened. It is not dialled or admitted for a while.
-    #[error("the peer sent {why}")]
+    #[error("the peer sent {why}; if it goes on, have its operator update it, or pause it with `csu peer pause`")]
     BadFrame {
         /// What is wrong with it.
         why: FrameError,

@@ -39,6 +39,11 @@ impl Returns {
         }
     }
 
+    /// Whether it was seen in what is committed now that the database is older. Says so once.
+    pub(super) const fn take_noticed(&mut self) -> bool {
+        std::mem::replace(&mut self.noticed, false)
+    }
+
     /// What was not committed did not happen.
     pub(super) fn forget(&mut self) {
         self.since.clear();
@@ -80,11 +85,8 @@ impl Office {
         Ok(self.storage.note_put_back(&note)?)
     }
 
-    /// After a commit: if it was seen in it that the database is an older copy, everything is silent from here on.
+    /// It was seen in what was committed that the database is an older copy: everything is silent from here on.
     pub(super) fn begin_put_back(&mut self) -> Result<(), OfficeError> {
-        if !std::mem::take(&mut self.put_back.noticed) {
-            return Ok(());
-        }
         tracing::warn!("{}; {}", PutBack::Unknown, PutBack::FOLLOWS);
         self.storage.begin_put_back(PutBack::Unknown, now())?;
         self.rebuild()

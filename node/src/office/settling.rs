@@ -21,8 +21,13 @@ impl Office {
             Ok(()) => {
                 self.release();
                 self.follow_progress();
-                self.confirm_or_rebuild()?;
-                self.begin_put_back()
+                // Noticed once: it must not be forgotten for what else goes wrong.
+                let is_older = self.put_back.take_noticed();
+                let confirmed = self.confirm_or_rebuild();
+                if is_older {
+                    self.begin_put_back()?;
+                }
+                confirmed
             }
             Err(error) => {
                 self.rebuild()?;

@@ -31,13 +31,13 @@ pub enum FrameError {
     #[error("a frame of unknown form {0}: check that both run compatible versions")]
     Form(u8),
     /// It ends before it says what it holds.
-    #[error("a frame without a message")]
+    #[error("a frame without a message: the peer's software is faulty")]
     Empty,
     /// It is packed, and nothing is unpacked for whoever has not shown who it is.
-    #[error("a packed frame before the peer showed who it is")]
+    #[error("a packed frame before the peer showed who it is: the peer's software is faulty")]
     Early,
     /// It would be longer than allowed, or than so short a frame may become.
-    #[error("a packed frame of {found} bytes once unpacked, where at most {limit} are allowed")]
+    #[error("a packed frame of {found} bytes once unpacked, where at most {limit} are allowed: the peer's software is faulty or hostile")]
     TooLong {
         /// What it says it unpacks to.
         found: usize,
@@ -51,7 +51,7 @@ pub enum FrameError {
     #[error("a packed frame whose messages do not fit its length: the peer's software is faulty")]
     Misfit,
     /// It holds too many messages.
-    #[error("a packed frame with more than {} messages", limits::BLOCK_MESSAGES)]
+    #[error("a packed frame with more than {} messages: the peer's software is faulty or hostile", limits::BLOCK_MESSAGES)]
     TooMany,
 }
 
