@@ -48,6 +48,7 @@ mod exchange;
 mod holding;
 mod machine;
 mod pairing;
+mod reconciliation;
 mod recovery;
 mod round;
 mod session;

@@ -108,8 +108,8 @@ pub enum Message<Entry = VerifiedEntry> {
         /// Whether they are taken again.
         again: bool,
     },
-    /// One step of range-based set reconciliation over what both may hold, as the crate `negentropy`
-    /// writes it. Empty, from the side that does not begin rounds: "please begin one".
+    /// One step of range-based set reconciliation over what both may hold, in version 1 of
+    /// negentropy. Empty, from the side that does not begin rounds: "please begin one".
     Reconcile(Vec<u8>),
     /// "I lack these of your set", ascending; at most [`limits::NEEDS`].
     Need(Vec<Hash>),

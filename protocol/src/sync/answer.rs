@@ -5,8 +5,9 @@
 
 use super::events::Fault;
 use super::machine::Machine;
+use super::reconciliation::Answering;
 use super::session::{Answer, Serve, Session, What, Why};
-use super::set::{self, Answering};
+use super::set::Ids;
 use crate::entry::SignedEntry;
 use crate::id::{DeviceId, EntryId, Hash, OrganisationId};
 use crate::limits;
@@ -54,10 +55,8 @@ impl Machine {
             session.round_asked = false;
             let shown = self.enter_round(now, device, &organisation);
             let members = shown.members();
-            // Nothing but its own faults makes negentropy refuse to begin.
-            let Ok(answering) = Answering::begin(shown) else { return };
             let Some(session) = self.sessions.get_mut(&device) else { return };
-            session.answer = Some(Box::new(Answer { answering, members, had: BTreeSet::new() }));
+            session.answer = Some(Box::new(Answer { answering: Answering::begin(shown), members, had: BTreeSet::new() }));
         }
         let answer =
             self.sessions.get_mut(&device).and_then(|session| session.answer.as_mut()).map(|answer| answer.answering.answer(&step));
@@ -200,10 +199,7 @@ impl Machine {
             None => {
                 let is_compared = self.shared(place, &organisation, now).is_some() || self.is_silent(place, &organisation, now);
                 let members = if is_compared { self.documents.ids(place, read)? } else { Vec::new() };
-                let answering = set::of_ids(members.iter().map(|id| *id.as_bytes())).and_then(Answering::begin);
-                // Nothing but its own faults makes negentropy refuse to begin.
-                let Ok(answering) = answering else { return Ok(()) };
-                Box::new(answering)
+                Box::new(Answering::begin(Ids::new(members.iter().map(|id| *id.as_bytes()))))
             }
         };
         let Ok(step) = answering.answer(step) else {

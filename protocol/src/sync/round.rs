@@ -21,8 +21,9 @@
 use super::documents::Held;
 use super::events::{Fault, Notice};
 use super::machine::Machine;
+use super::reconciliation::Asking;
 use super::session::{Asked, Round, Serve, Session, What, Why};
-use super::set::{self, Asking, Shown};
+use super::set::{self, Ids, Shown};
 use crate::access::Sharing;
 use crate::entry::Plane;
 use crate::id::{DeviceId, EntryId, Hash, OrganisationId};
@@ -85,8 +86,7 @@ impl Machine {
         let Some(organisation) = self.sessions.get(&device).filter(idle).and_then(|session| session.organisation) else { return };
         let shown = self.enter_round(now, device, &organisation);
         let members = shown.members();
-        // Nothing but its own faults makes negentropy refuse to begin.
-        let Ok((asking, first)) = Asking::begin(shown) else { return };
+        let (asking, first) = Asking::begin(shown);
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.round_due = false;
         session.progress = now;
@@ -259,9 +259,7 @@ impl Machine {
         let (asked, message) = if ours.len() <= limits::HAVE_IDS {
             (Asked { answers: 1, probe: None }, Message::Have { document, plane, ids: ours.into_iter().collect() })
         } else {
-            let probe = set::of_ids(ours.iter().map(|id| *id.as_bytes())).and_then(Asking::begin);
-            // Nothing but its own faults makes negentropy refuse to begin.
-            let Ok((asking, step)) = probe else { return Ok(()) };
+            let (asking, step) = Asking::begin(Ids::new(ours.iter().map(|id| *id.as_bytes())));
             (Asked { answers: 0, probe: Some(Box::new(asking)) }, Message::Probe { document, plane, step })
         };
         if let Some(session) = self.sessions.get_mut(&device) {

@@ -1,6 +1,7 @@
 //! What a node remembers of one connected peer.
 
-use super::set::{Answering, Asking, Ids, Members, Shown};
+use super::reconciliation::{Answering, Asking};
+use super::set::{Ids, Members, Shown};
 use crate::entry::{Author, Plane};
 use crate::id::{DeviceId, DocumentId, EntryId, Hash, OrganisationId};
 use crate::identity::{CardId, SignedCard};
