@@ -53,6 +53,7 @@ mod recovery;
 mod round;
 mod session;
 mod set;
+mod sharings;
 
 #[cfg(test)]
 mod tests;

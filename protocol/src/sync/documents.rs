@@ -6,7 +6,8 @@
 //! since the last outputs were handed out, what is held back, and what waits.
 
 use super::holding::Holding;
-use super::set::{self, Members};
+use super::set::{self, Changes, Member, Members};
+use super::sharings::Sharings;
 use crate::access::{Access, Sharing};
 use crate::directory::Directory;
 use crate::entry::Plane;
@@ -22,14 +23,17 @@ use std::sync::Arc;
 
 /// About as many bytes of graphs are kept at hand that storage has too, unless somebody says otherwise.
 const GRAPHS_BYTES: usize = 16 * 1024 * 1024;
-/// Sharings that may be kept in vain.
-const SHARINGS_SPARE: usize = 1024;
+/// As many changes of the set that peers are compared with are kept one by one, and a quarter of its documents more: after others
+/// it is made anew.
+const CHANGES_SPARE: usize = 1024;
 
 /// A document that this node holds, without its graph.
 #[derive(Debug, Clone)]
 pub struct Held {
     document: DocumentId,
     summary: Summary,
+    /// The number of who shares it.
+    sharing: u32,
     destroyed: bool,
     unreconciled: bool,
 }
@@ -51,11 +55,6 @@ impl Held {
     #[must_use]
     pub const fn summary(&self) -> &Summary {
         &self.summary
-    }
-
-    /// The same for documents that are shared alike: it tells them from others without a look inside.
-    pub(super) fn shared_alike(&self) -> *const Sharing {
-        Arc::as_ptr(&self.summary.sharing)
     }
 
     /// Whether any entry of its content has come.
@@ -82,13 +81,23 @@ impl Held {
         self.destroyed || self.sharing().is_erased()
     }
 
+    /// What its planes are compared with peers as: content only if it may speak and is taken and sent at all.
+    fn members(&self, place: u32) -> [Option<Member>; 2] {
+        let content = self.summary.content.filter(|_| self.is_reconciled() && !self.refuses_content());
+        [self.summary.control, content].map(|item| item.map(|item| Member { item, place, sharing: self.sharing }))
+    }
+
     /// Whether its owner answers for it: the device that its owner acts through began it, or the owner's root key revoked
     /// the device that did and kept the beginning. Otherwise a thief of an older device may have begun it.
     #[must_use]
     pub fn is_vouched_for(&self, directory: &Directory) -> bool {
-        let sharing = self.sharing();
-        is_vouched_for((sharing.owner(), sharing.begun_by()), || sharing.is_vouched_by_root(), directory)
+        is_sharing_vouched_for(self.sharing(), directory)
     }
+}
+
+/// The same of all documents that are shared so.
+pub(super) fn is_sharing_vouched_for(sharing: &Sharing, directory: &Directory) -> bool {
+    is_vouched_for((sharing.owner(), sharing.begun_by()), || sharing.is_vouched_by_root(), directory)
 }
 
 /// Whether the owner of a document answers for it, by whose it is and which device began it.
@@ -151,18 +160,17 @@ pub(super) struct Documents {
     /// Those written, by their places.
     held: Vec<Held>,
     places: BTreeMap<DocumentId, u32>,
-    /// Of documents that are shared alike one sharing is kept.
-    sharings: BTreeSet<Arc<Sharing>>,
-    /// As many sharings as lead to a look for those of no document any more that were still in use when it left them.
-    sharings_at_most: usize,
+    sharings: Sharings,
     unreconciled: BTreeSet<DocumentId>,
     /// Erased by their owner, and not yet destroyed.
     to_destroy: BTreeSet<DocumentId>,
     /// Graphs that storage does not have, or not all of.
     kept: BTreeMap<DocumentId, Rc<Holding>>,
     idle: RefCell<Idle>,
-    /// What peers are compared with, unless something changed since.
+    /// What peers are compared with, since anybody was.
     members: Option<Rc<Members>>,
+    /// What changed in it since.
+    changes: Changes,
     /// Documents whose summaries are to be written: once for all that comes together, since that of a document which names very
     /// many is long.
     unwritten: BTreeSet<DocumentId>,
@@ -173,13 +181,13 @@ impl Documents {
         Self {
             held: Vec::new(),
             places: BTreeMap::new(),
-            sharings: BTreeSet::new(),
-            sharings_at_most: SHARINGS_SPARE,
+            sharings: Sharings::default(),
             unreconciled: BTreeSet::new(),
             to_destroy: BTreeSet::new(),
             kept: BTreeMap::new(),
             idle: RefCell::new(Idle { graphs: LruCache::new_unbounded(), bytes: 0, room: GRAPHS_BYTES }),
             members: None,
+            changes: Changes::new(),
             unwritten: BTreeSet::new(),
         }
     }
@@ -190,8 +198,8 @@ impl Documents {
         if destroyed {
             self.mark_destroyed(&document);
         }
-        if unreconciled && let Some(held) = self.get_mut(&document) {
-            held.unreconciled = true;
+        if unreconciled {
+            self.alter(&document, |held| held.unreconciled = true);
             self.unreconciled.insert(document);
         }
     }
@@ -216,8 +224,21 @@ impl Documents {
         self.at(*self.places.get(document)?)
     }
 
-    fn get_mut(&mut self, document: &DocumentId) -> Option<&mut Held> {
-        self.held.get_mut(usize::try_from(*self.places.get(document)?).ok()?)
+    /// Changes what is kept of a document, and with it what peers are compared with.
+    fn alter(&mut self, document: &DocumentId, alter: impl FnOnce(&mut Held)) {
+        let Some(place) = self.places.get(document).copied() else { return };
+        let Some(held) = usize::try_from(place).ok().and_then(|place| self.held.get_mut(place)) else { return };
+        let before = held.members(place);
+        alter(held);
+        if self.members.is_some() {
+            let (gone, now) = (before.into_iter().flatten(), held.members(place).into_iter().flatten());
+            self.changes.extend(gone.map(|member| (member.item, None)));
+            self.changes.extend(now.map(|member| (member.item, Some(member))));
+            if self.changes.len() > CHANGES_SPARE.saturating_add(self.held.len() >> 2) {
+                self.changes.clear();
+                self.members = None;
+            }
+        }
     }
 
     pub(super) fn contains(&self, document: &DocumentId) -> bool {
@@ -233,17 +254,13 @@ impl Documents {
     }
 
     pub(super) fn mark_destroyed(&mut self, document: &DocumentId) {
-        if let Some(held) = self.get_mut(document) {
-            held.destroyed = true;
-            self.to_destroy.remove(document);
-        }
+        self.alter(document, |held| held.destroyed = true);
+        self.to_destroy.remove(document);
     }
 
     /// Lets a document speak. Whether it was silent.
     pub(super) fn mark_reconciled(&mut self, document: &DocumentId) -> bool {
-        if let Some(held) = self.get_mut(document) {
-            held.unreconciled = false;
-        }
+        self.alter(document, |held| held.unreconciled = false);
         self.unreconciled.remove(document)
     }
 
@@ -282,49 +299,45 @@ impl Documents {
         std::mem::take(&mut self.unwritten).iter().filter_map(|document| self.get(document).map(of)).collect()
     }
 
-    fn remember(&mut self, document: DocumentId, mut summary: Summary) {
-        match self.sharings.get(&summary.sharing) {
-            Some(known) => summary.sharing = Arc::clone(known),
+    fn remember(&mut self, document: DocumentId, summary: Summary) {
+        let (sharing, number) = self.sharings.join(summary.sharing);
+        let summary = Summary { sharing, ..summary };
+        match self.get(&document).map(|held| held.sharing) {
+            Some(before) => {
+                self.alter(&document, |held| (held.summary, held.sharing) = (summary, number));
+                self.sharings.leave(before);
+            }
             None => {
-                self.sharings.insert(Arc::clone(&summary.sharing));
+                self.places.insert(document, u32::try_from(self.held.len()).unwrap_or(u32::MAX));
+                let empty = Summary { sharing: Arc::clone(&summary.sharing), control: None, content: None };
+                self.held.push(Held { document, summary: empty, sharing: number, destroyed: false, unreconciled: false });
+                self.alter(&document, |held| held.summary = summary);
             }
         }
-        let place = match self.places.get(&document) {
-            Some(place) => *place,
-            None => {
-                let place = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-                self.places.insert(document, place);
-                self.held.push(Held { document, summary: summary.clone(), destroyed: false, unreconciled: false });
-                place
-            }
-        };
-        if let Some(held) = usize::try_from(place).ok().and_then(|place| self.held.get_mut(place)) {
-            let before = std::mem::replace(&mut held.summary, summary);
-            // That of a document which names very many is large, and each of its entries makes another: it goes at once.
-            if Arc::strong_count(&before.sharing) == 2 {
-                self.sharings.remove(&before.sharing);
-            }
-            if held.refuses_content() && !held.destroyed {
-                self.to_destroy.insert(document);
-            } else {
-                self.to_destroy.remove(&document);
-            }
-        }
-        self.members = None;
-        if self.sharings.len() > self.sharings_at_most {
-            self.sharings.retain(|sharing| Arc::strong_count(sharing) > 1);
-            self.sharings_at_most = self.sharings.len().saturating_mul(2).saturating_add(SHARINGS_SPARE);
+        if self.get(&document).is_some_and(|held| held.refuses_content() && !held.destroyed) {
+            self.to_destroy.insert(document);
+        } else {
+            self.to_destroy.remove(&document);
         }
     }
 
-    /// Every plane of a document that has entries, as it is compared with a peer's.
+    /// Every plane of a document that has entries and may be compared with a peer's, as it is now.
     pub(super) fn members(&mut self) -> Rc<Members> {
-        let held = &self.held;
-        Rc::clone(self.members.get_or_insert_with(|| {
-            let both = |held: &Held| [held.summary.control, held.summary.content];
-            let members = held.iter().zip(0..).flat_map(|(held, place)| both(held).into_iter().flatten().map(move |item| (item, place)));
-            Rc::new(Members::new(members.collect()))
-        }))
+        let members = match self.members.take() {
+            Some(members) if self.changes.is_empty() => members,
+            Some(members) => Rc::new(members.changed(&self.changes)),
+            None => {
+                let members = self.held.iter().zip(0..).flat_map(|(held, place)| held.members(place)).flatten();
+                Rc::new(Members::new(members.collect()))
+            }
+        };
+        self.changes.clear();
+        Rc::clone(self.members.insert(members))
+    }
+
+    /// Who shares documents.
+    pub(super) const fn sharings(&self) -> &Sharings {
+        &self.sharings
     }
 
     /// The place that a member of the compared set stands for.

@@ -10,11 +10,12 @@
 //! - what came back from a backup is silent until it was compared with what a peer holds, since its owner may have had it
 //!   erased meanwhile.
 
-use super::documents::Held;
+use super::documents::{Held, is_sharing_vouched_for};
 use super::events::{Fault, Notice, Output, Parting};
 use super::holding::Holding;
 use super::machine::Machine;
 use super::session::{Phase, Session};
+use crate::access::Sharing;
 use crate::entry::{Author, Plane, SignedEntry, Subject, VerifiedEntry};
 use crate::id::{DeviceId, DocumentId, OrganisationId};
 use crate::identity::{SignedAddresses, SignedCard};
@@ -190,9 +191,9 @@ impl Machine {
 
     /// Whether the owner of a document answers for it, or is one of the two who would exchange it: it must get what others
     /// hold in its name, to answer for it.
-    pub(super) fn is_vouched_between(&self, held: &Held, organisation: &OrganisationId) -> bool {
-        let owner = held.sharing().owner();
-        held.is_vouched_for(&self.directory) || owner == Some(*organisation) || owner == Some(self.organisation())
+    pub(super) fn is_vouched_between(&self, sharing: &Sharing, organisation: &OrganisationId) -> bool {
+        let owner = sharing.owner();
+        is_sharing_vouched_for(sharing, &self.directory) || owner == Some(*organisation) || owner == Some(self.organisation())
     }
 }
 

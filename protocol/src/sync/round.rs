@@ -31,7 +31,7 @@ use crate::limits;
 use crate::store::{Read, ReadError};
 use crate::time::Timestamp;
 use crate::wire::{Message, Place};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl Machine {
     /// Whether this side begins the rounds with a device.
@@ -98,14 +98,15 @@ impl Machine {
     /// one of the two, and it is not content that its owner had erased, that this node destroyed, or that came back from a
     /// backup and may have been erased since.
     pub(super) fn is_shared(&self, held: &Held, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
-        (plane == Plane::Control || (held.is_reconciled() && !held.refuses_content())) && self.may_share(held, plane, organisation, now)
+        (plane == Plane::Control || (held.is_reconciled() && !held.refuses_content()))
+            && self.may_share(held.sharing(), plane, organisation, now)
     }
 
     /// The same, as far as it is the same for all documents that are shared alike.
-    fn may_share(&self, held: &Held, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
-        held.sharing().may_hold(organisation, plane, now)
-            && held.sharing().may_hold(&self.organisation(), plane, now)
-            && self.is_vouched_between(held, organisation)
+    fn may_share(&self, sharing: &Sharing, plane: Plane, organisation: &OrganisationId, now: Timestamp) -> bool {
+        sharing.may_hold(organisation, plane, now)
+            && sharing.may_hold(&self.organisation(), plane, now)
+            && self.is_vouched_between(sharing, organisation)
     }
 
     /// The document of a place, if the place is exchanged with an organisation.
@@ -128,15 +129,19 @@ impl Machine {
         let members = self.documents.members();
         let declines = self.declines_any(organisation) || self.sessions.get(device).is_some_and(|session| !session.they_decline.is_empty());
         // Most documents are shared as others are: asking each who may hold it would take most of the time.
-        let mut verdicts: BTreeMap<(*const Sharing, Plane), bool> = BTreeMap::new();
-        let documents = &self.documents;
-        members.shown(|item, place| {
-            let Some(held) = documents.at(place) else { return false };
-            let plane = set::plane_of(item);
-            let may = || self.may_share(held, plane, organisation, now);
-            *verdicts.entry((held.shared_alike(), plane)).or_insert_with(may)
-                && (plane == Plane::Control || (held.is_reconciled() && !held.refuses_content()))
-                && (!declines || self.is_left_in((held.document(), plane), device, organisation))
+        let both = |sharing: &Sharing| Plane::ALL.map(|plane| self.may_share(sharing, plane, organisation, now));
+        let verdicts = self.documents.sharings().verdicts(both);
+        let left_in = |item: &Hash, place: u32| {
+            let document = self.documents.at(place).map(Held::document);
+            document.is_some_and(|document| self.is_left_in((document, set::plane_of(item)), device, organisation))
+        };
+        members.shown(|member| {
+            let verdict = usize::try_from(member.sharing).ok().and_then(|number| verdicts.get(number));
+            let may = verdict.is_some_and(|[control, content]| match set::plane_of(&member.item) {
+                Plane::Control => *control,
+                Plane::Content => *content,
+            });
+            may && (!declines || left_in(&member.item, member.place))
         })
     }
 

@@ -7,6 +7,7 @@
 use super::reconciliation::Sorted;
 use crate::entry::Plane;
 use crate::id::Hash;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -16,28 +17,58 @@ pub(super) fn plane_of(item: &Hash) -> Plane {
     if *first & 0x80 == 0 { Plane::Control } else { Plane::Content }
 }
 
-/// Members of a set, ascending, each with the place of what it stands for.
+/// What stands for one plane of a document, as it is now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    pub(super) item: Hash,
+    /// The place of the document.
+    pub(super) place: u32,
+    /// The number of who shares it.
+    pub(super) sharing: u32,
+}
+
+/// What changed in a set: for each member what it stands for now; none if it is one no more.
+pub(super) type Changes = BTreeMap<Hash, Option<Member>>;
+
+/// All that may be compared with anyone, ascending.
 #[derive(Debug)]
-pub(super) struct Members(Vec<(Hash, u32)>);
+pub(super) struct Members(Vec<Member>);
 
 impl Members {
-    pub(super) fn new(mut members: Vec<(Hash, u32)>) -> Self {
-        members.sort_unstable();
+    pub(super) fn new(mut members: Vec<Member>) -> Self {
+        members.sort_unstable_by_key(|member| member.item);
         // An item is of one plane of one document at one version.
-        members.dedup_by_key(|(item, _)| *item);
+        members.dedup_by_key(|member| member.item);
         members.shrink_to_fit();
+        Self(members)
+    }
+
+    /// The same after some changes.
+    pub(super) fn changed(&self, changes: &Changes) -> Self {
+        let mut members = Vec::with_capacity(self.0.len().saturating_add(changes.len()));
+        let mut rest = self.0.as_slice();
+        for (item, now) in changes {
+            let (before, from) = rest.split_at(rest.partition_point(|member| member.item < *item));
+            members.extend_from_slice(before);
+            members.extend(now);
+            rest = match from.split_first() {
+                Some((member, after)) if member.item == *item => after,
+                _ => from,
+            };
+        }
+        members.extend_from_slice(rest);
         Self(members)
     }
 
     /// The place of what an item stands for.
     pub(super) fn place(&self, item: &Hash) -> Option<u32> {
-        let found = self.0.binary_search_by_key(item, |(member, _)| *member).ok()?;
-        self.0.get(found).map(|(_, place)| *place)
+        let found = self.0.binary_search_by_key(item, |member| member.item).ok()?;
+        self.0.get(found).map(|member| member.place)
     }
 
     /// The members that `shown` lets a peer see.
-    pub(super) fn shown(self: &Rc<Self>, mut shown: impl FnMut(&Hash, u32) -> bool) -> Shown {
-        let which = self.0.iter().zip(0..).filter(|((item, place), _)| shown(item, *place)).map(|(_, at)| at);
+    pub(super) fn shown(self: &Rc<Self>, mut shown: impl FnMut(&Member) -> bool) -> Shown {
+        let which = self.0.iter().zip(0..).filter(|(member, _)| shown(member)).map(|(_, at)| at);
         Shown { members: Rc::clone(self), which: which.collect() }
     }
 }
@@ -57,7 +88,7 @@ impl Shown {
     }
 
     fn id(&self, at: u32) -> Option<&[u8; 32]> {
-        self.members.0.get(usize::try_from(at).ok()?).map(|(item, _)| item.as_bytes())
+        self.members.0.get(usize::try_from(at).ok()?).map(|member| member.item.as_bytes())
     }
 }
 
@@ -113,11 +144,28 @@ mod tests {
         range.map(|number| *Hash::of(&number.to_le_bytes()).as_bytes())
     }
 
+    fn member(number: u32) -> Member {
+        Member { item: Hash::of(&number.to_le_bytes()), place: number, sharing: 0 }
+    }
+
+    #[test]
+    fn members_after_changes_are_those_that_a_new_look_at_all_finds() {
+        let facts = |members: &Members| members.0.iter().map(|member| (member.item, member.place, member.sharing)).collect::<Vec<_>>();
+        let before = Members::new((0..1000).map(member).collect());
+        assert_eq!(facts(&before.changed(&Changes::new())), facts(&before));
+        // Some go, some come, some are shared otherwise, and some that go were never there.
+        let mut changes: Changes = (900..1100).map(|number| (member(number).item, None)).collect();
+        changes.extend((500..600).map(|number| (member(number).item, Some(Member { sharing: 7, ..member(number) }))));
+        changes.extend((2000..2300).map(|number| (member(number).item, Some(member(number)))));
+        let shared_so = |number| Member { sharing: if (500..600).contains(&number) { 7 } else { 0 }, ..member(number) };
+        let after = Members::new((0..900).chain(2000..2300).map(shared_so).collect());
+        assert_eq!(facts(&before.changed(&changes)), facts(&after));
+    }
+
     #[test]
     fn a_part_of_all_members_is_compared_as_a_set_of_its_own() {
-        let all: Vec<(Hash, u32)> = (0..5000).map(|number: u32| (Hash::of(&number.to_le_bytes()), number)).collect();
-        let members_of_all = Rc::new(Members::new(all));
-        let shown = || members_of_all.shown(|_, place| place % 3 == 0);
+        let members_of_all = Rc::new(Members::new((0..5000).map(member).collect()));
+        let shown = || members_of_all.shown(|member| member.place % 3 == 0);
         let part = || members(0..5000).zip(0..).filter(|(_, place)| place % 3 == 0).map(|(member, _)| member);
         for missing in [0, 1, 700] {
             let (mut asking, mut step) = Asking::begin(shown());
