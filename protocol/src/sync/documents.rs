@@ -390,6 +390,14 @@ impl Documents {
         self.sharings.len()
     }
 
+    /// What peers are compared with: of which documents, and who shares them.
+    #[cfg(test)]
+    pub(super) fn compared(&mut self) -> Vec<(Hash, DocumentId, Option<Sharing>)> {
+        let (members, sharings) = (self.members(), self.sharings.verdicts(|sharing| Some(sharing.clone())));
+        let of = |member: &Member| (member.item, self.at(member.place).unwrap().document, sharings[member.sharing as usize].clone());
+        members.iter().map(of).collect()
+    }
+
     pub(super) fn set_room(&mut self, bytes: usize) {
         let idle = self.idle.get_mut();
         idle.room = bytes;

@@ -60,6 +60,11 @@ impl Members {
         Self(members)
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.0.iter()
+    }
+
     /// The place of what an item stands for.
     pub(super) fn place(&self, item: &Hash) -> Option<u32> {
         let found = self.0.binary_search_by_key(item, |member| member.item).ok()?;
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn members_after_changes_are_those_that_a_new_look_at_all_finds() {
-        let facts = |members: &Members| members.0.iter().map(|member| (member.item, member.place, member.sharing)).collect::<Vec<_>>();
+        let facts = |members: &Members| members.iter().map(|member| (member.item, member.place, member.sharing)).collect::<Vec<_>>();
         let before = Members::new((0..1000).map(member).collect());
         assert_eq!(facts(&before.changed(&Changes::new())), facts(&before));
         // Some go, some come, some are shared otherwise, and some that go were never there.

@@ -1,7 +1,10 @@
 //! What is kept in memory of documents, and what is read again.
 
 use super::*;
+use crate::access::Sharing;
+use crate::id::Hash;
 use crate::store::{Parts, Read, ReadError, Start, StoredEntry, Summary, Write};
+use crate::sync::documents::Documents;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
@@ -107,6 +110,56 @@ fn a_graph_is_read_once_while_there_is_room_and_again_when_others_were_used_sinc
     use_all(machine);
     assert_eq!(use_all(machine), documents.len(), "only the one used last is at hand");
     assert!(machine.access(&DocumentId::new([9; 32]), &counted).unwrap().is_none());
+}
+
+#[test]
+fn what_peers_are_compared_with_is_after_any_changes_what_a_new_look_at_all_documents_finds() {
+    let mut node = Node::new(1);
+    let reader = |number: u8| OrganisationId::new([number; 32]);
+    let grant =
+        |number: u8| Body::Grant { grants: vec![Grant { subject: Subject::Organisation(reader(number)), role: Role::Read, until: None }] };
+    let mut documents: Vec<DocumentId> = (0..8).map(|number| node.begin(&[reader(number % 3)])).collect();
+    let mut silent = BTreeSet::new();
+    for change in 0..7 {
+        // It is kept in order from the first time on that anybody asks.
+        let before = node.machine.documents.compared();
+        match change {
+            0 => documents.push(node.begin(&[reader(7)])),
+            1 => drop(node.revise(documents[1], b"second")),
+            2 => node.control(documents[2], grant(9)),
+            3 => (4..7).for_each(|at| node.control(documents[at], grant(at as u8))),
+            4 => node.control(documents[3], Body::Erase),
+            5 => node.destroy(NOW, &documents[3]).unwrap(),
+            _ => {
+                silent = documents[5..].iter().copied().collect();
+                for document in &silent {
+                    let summary = node.machine.document(document).unwrap().summary().clone();
+                    node.machine.documents.enter(*document, summary, false, true);
+                }
+            }
+        }
+        while let Some(output) = node.machine.poll_output(NOW, &node.store).unwrap() {
+            if let Output::Write(write) = output {
+                node.store.apply(write);
+            }
+        }
+        let after = node.machine.documents.compared();
+        assert!(before != after || change == 5, "change {change} is one");
+        assert_eq!(after, anew(&node), "after change {change}");
+    }
+    for document in silent {
+        node.machine.documents.mark_reconciled(&document);
+        assert_eq!(node.machine.documents.compared(), anew(&node));
+    }
+}
+
+/// What a machine that is made from what another has in mind finds.
+fn anew(node: &Node) -> Vec<(Hash, DocumentId, Option<Sharing>)> {
+    let mut documents = Documents::new();
+    for held in node.machine.documents() {
+        documents.enter(held.document(), held.summary().clone(), held.is_destroyed(), !held.is_reconciled());
+    }
+    documents.compared()
 }
 
 #[test]
