@@ -30,6 +30,7 @@ mod peers;
 mod portability;
 mod progress;
 mod put_back;
+mod recalling;
 mod record;
 mod recovering;
 mod releasing;
@@ -268,9 +269,7 @@ impl Office {
     }
 
     fn entropy(&self) -> Result<Entropy, OfficeError> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(OfficeError::Entropy)?;
-        Ok(Entropy::from_seed(seed))
+        entropy()
     }
 
     /// Where this node can be reached, for tickets and neighbours: what the operator announces, then
@@ -545,6 +544,13 @@ fn refuse_replaced(machine: &Machine) -> Result<(), OfficeError> {
         Some(card) => Err(OfficeError::Replaced(card.card().device.short())),
         None => Ok(()),
     }
+}
+
+/// Randomness for one act.
+fn entropy() -> Result<Entropy, OfficeError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(OfficeError::Entropy)?;
+    Ok(Entropy::from_seed(seed))
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

@@ -46,6 +46,7 @@ mod summaries;
 #[cfg(test)]
 mod tests;
 mod unreconciled;
+mod views;
 
 pub use beside::Beside;
 pub use check::{check_log_now, check_now};
@@ -62,6 +63,7 @@ pub use recovery::{cards_now, is_recovering_now};
 pub use retention::{Kept, OwnDates};
 pub use search::{SEARCH_BYTES, SearchText, SearchTextError, Words};
 pub use snapshot::{Snapshot, snapshot, sweep_snapshots};
+pub use views::{KeptView, VIEW_BYTES};
 
 use csu_protocol::entry::Plane;
 use csu_protocol::id::{DocumentId, EntryId};

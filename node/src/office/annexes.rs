@@ -16,13 +16,14 @@ use super::{Office, OfficeError, now};
 use crate::desk::{Actor, AnnexLine, Document, Moment, OpeningRequest, Problem};
 use crate::log_verb::LogVerb;
 use crate::storage::{Draft, DraftContent, DraftNumber, Listed};
-use csu_protocol::access::Access;
+use csu_protocol::access::{Access, Sharing};
 use csu_protocol::document::{Kind, Sealed, Wanted, kind};
 use csu_protocol::entry::{Grant, Plane, Remark, Role, Signer, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::limits;
 use csu_protocol::reading::{self, OpenResponse, Reader};
 use csu_protocol::store::Read;
+use csu_protocol::sync::Held;
 use serde_json::{Map, Value};
 
 /// Annexes that a document shows.
@@ -139,8 +140,8 @@ impl Office {
             });
         }
         let Whole::Document(document) = whole else { return Ok(lines) };
-        let access = self.access_of(&document)?;
-        let (owner, named) = (access.owner(), access.named());
+        let sharing = self.machine.document(&document).map(Held::sharing);
+        let (owner, named) = (sharing.and_then(Sharing::owner), sharing.map(Sharing::named).unwrap_or_default());
         let mut others = Vec::new();
         for annex in self.storage.annexes(&document)? {
             let Some(listed) = self.storage.listed(&annex)?.filter(|_| !self.is_silent(&annex)) else { continue };

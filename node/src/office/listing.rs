@@ -4,7 +4,7 @@ use super::annexes::part_of;
 use super::opening::Open;
 use super::{Office, OfficeError};
 use crate::desk::Problem;
-use crate::storage::{Listed, Words};
+use crate::storage::{KeptView, Listed, Words};
 use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::reading::OpenRevision;
 use csu_protocol::time::Timestamp;
@@ -15,6 +15,8 @@ pub(super) struct Shown {
     line: Listed,
     part: Part,
     words: Option<Words>,
+    /// What is kept of a long one.
+    view: Option<KeptView>,
 }
 
 /// Whether a document is a sealed part of another.
@@ -27,6 +29,11 @@ enum Part {
 }
 
 impl Shown {
+    /// With what is kept of it.
+    pub(super) fn with_view(self, view: Option<KeptView>) -> Self {
+        Self { view, ..self }
+    }
+
     /// An annex, and what it is a part of.
     pub(super) const fn part(&self) -> Option<(DocumentId, DocumentId)> {
         match self.part {
@@ -56,6 +63,7 @@ impl Office {
         match self.erased_line(document, before.as_ref()) {
             Ok(Some(line)) => {
                 self.storage.put_words(document, None)?;
+                self.storage.remove_view(document)?;
                 return Ok(self.storage.put_listing(&line)?);
             }
             Ok(None) => {}
@@ -76,13 +84,20 @@ impl Office {
     }
 
     /// Replaces what people see of a document that is neither erased nor silent.
-    pub(super) fn put_shown(&mut self, Shown { mut line, part, mut words }: Shown, before: Option<&Listed>) -> Result<(), OfficeError> {
+    pub(super) fn put_shown(
+        &mut self,
+        Shown { mut line, part, mut words, view }: Shown,
+        before: Option<&Listed>,
+    ) -> Result<(), OfficeError> {
         if self.showing.titles_alone {
             words.iter_mut().for_each(|words| words.text.clear());
         }
         line.unread |= before.is_some_and(|before| before.unread);
         self.storage.put_listing(&line)?;
         self.storage.put_words(&line.document, words.as_ref())?;
+        if let Some(view) = view {
+            self.storage.put_view(&line.document, &view)?;
+        }
         match part {
             Part::Of(whole) => self.storage.put_annex(&line.document, &whole)?,
             Part::OfNone => self.storage.remove_annex(&line.document)?,
@@ -153,7 +168,7 @@ pub(super) fn shown(open: &Open) -> Shown {
         None if open.opened.revisions.is_empty() => Part::Unknown,
         None => Part::OfNone,
     };
-    Shown { words: words(open, &line.title), part, line }
+    Shown { words: words(open, &line.title), part, line, view: None }
 }
 
 /// What a document is found by: nothing of what is shown for a reason alone, or cannot be read.

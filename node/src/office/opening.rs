@@ -6,7 +6,7 @@ use crate::storage::{Draft, DraftNumber};
 use csu_protocol::access::Access;
 use csu_protocol::document::kind::{self, WITHDRAWN};
 use csu_protocol::document::{Change, Kind, Means, Snapshot};
-use csu_protocol::entry::{Reason, Remark, Role};
+use csu_protocol::entry::{EpochKey, Reason, Remark, Role};
 use csu_protocol::id::{DocumentId, EntryId, OrganisationId};
 use csu_protocol::identity::CardSecret;
 use csu_protocol::reading::{self, Opened, Reader};
@@ -53,6 +53,16 @@ pub(super) struct Came {
 }
 
 impl Came {
+    /// How many there are.
+    pub(super) const fn count(self) -> usize {
+        self.count
+    }
+
+    /// How many bytes they take.
+    pub(super) const fn bytes(self) -> usize {
+        self.bytes
+    }
+
     /// The same with further entries, in the order of writing.
     fn and(mut self, stored: &[StoredEntry]) -> Self {
         self.count = self.count.saturating_add(stored.len());
@@ -108,6 +118,11 @@ impl Lately {
         while self.open.len() > LATELY || (self.open.len() > 1 && all(&self.open) > LATELY_BYTES) {
             self.open.pop_back();
         }
+    }
+
+    /// Whether a document is open, as it is or was.
+    pub(super) fn has(&self, id: &DocumentId) -> bool {
+        self.open.iter().any(|(_, open)| open.id == *id)
     }
 
     /// Closes a document.
@@ -213,12 +228,7 @@ impl Office {
     pub(super) fn open_remains(&mut self, id: &DocumentId) -> Result<Rc<Open>, Problem> {
         self.pump()?;
         let access = self.access_of(id)?;
-        let state = State {
-            entries: access.len(),
-            destroyed: self.machine.document(id).is_some_and(csu_protocol::sync::Held::is_destroyed),
-            secrets: self.keys.card_secrets().len(),
-            level: self.level(&access, access.owner().unwrap_or_else(|| self.machine.organisation())),
-        };
+        let state = self.state_of(id, &access);
         if let Some(open) = self.lately.get(id, &state) {
             return Ok(open);
         }
@@ -229,6 +239,24 @@ impl Office {
         let open = Rc::new(open);
         self.lately.put(state, Rc::clone(&open));
         Ok(open)
+    }
+
+    fn state_of(&self, id: &DocumentId, access: &Access) -> State {
+        State {
+            entries: access.len(),
+            destroyed: self.machine.document(id).is_some_and(csu_protocol::sync::Held::is_destroyed),
+            secrets: self.keys.card_secrets().len(),
+            level: self.level(access, access.owner().unwrap_or_else(|| self.machine.organisation())),
+        }
+    }
+
+    /// The documents that are open as they are now.
+    pub(super) fn open_now(&self) -> Result<Vec<Rc<Open>>, Problem> {
+        let mut now = Vec::new();
+        for (_, open) in &self.lately.open {
+            now.extend(self.lately.get(&open.id, &self.state_of(&open.id, &*self.access_of(&open.id)?)));
+        }
+        Ok(now)
     }
 
     /// Opens a document that was opened lately, with what came since. None if there is none, or what came changes what came of
@@ -299,6 +327,17 @@ impl Eyes {
         Ok(self.see(&open.id, access, open.opened, open.came.and(newer)))
     }
 
+    /// The key of what is kept for these eyes alone: another one when they see more.
+    pub(super) fn own_key(&self) -> EpochKey {
+        let mut hasher = blake3::Hasher::new_derive_key("csu-link 0 key of kept views");
+        hasher.update(self.us.as_bytes());
+        for (generation, secret) in self.secrets.iter() {
+            hasher.update(&generation.to_le_bytes());
+            hasher.update(secret.to_bytes().as_slice());
+        }
+        EpochKey::from_bytes(*hasher.finalize().as_bytes())
+    }
+
     fn reader(&self) -> Reader<'_> {
         Reader { organisation: self.us, secrets: &self.secrets }
     }
@@ -336,7 +375,7 @@ fn no_draft(number: DraftNumber) -> Problem {
 }
 
 /// Stands for kinds that this version does not know, and for content that cannot be read.
-static NO_KIND: Kind = Kind {
+pub(super) static NO_KIND: Kind = Kind {
     name: UNKNOWN_KIND,
     label: "Document",
     plural: "Documents",

@@ -233,6 +233,7 @@ impl Office {
     /// When storage fails; everything acknowledged is on disk nevertheless.
     pub fn close(mut self) -> Result<(), OfficeError> {
         self.settle()?;
+        self.keep_views();
         Ok(self.storage.close()?)
     }
 }

@@ -1,7 +1,7 @@
 //! Making what people see of documents beside the receiving.
 //!
 //! ```text
-//!   entries of many documents ─► one commit: entries, log, "stale" ─► Work, on other threads ─► Made ─► one commit: lines, words
+//!   entries of many documents ─► one commit: entries, log, "stale" ─► Work, on other threads ─► Made ─► one commit: lines, words, views
 //!   entries of a few, or our own ─► one commit: entries, log, lines, words
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 use super::listing::{Shown, shown};
 use super::opening::Eyes;
+use super::recalling::keep;
 use super::{Office, OfficeError, now};
 use crate::storage::{Beside, StorageError};
 use csu_protocol::access::Access;
@@ -187,13 +188,16 @@ fn make(beside: &Beside, eyes: &Eyes, document: &DocumentId) -> Outcome {
         return Outcome::Gone;
     }
     match graph(&stored) {
-        Ok(access) => Outcome::Shown(Box::new(shown(&eyes.read(document, &access, &stored, &BTreeMap::new())))),
+        Ok(access) => {
+            let open = eyes.read(document, &access, &stored, &BTreeMap::new());
+            Outcome::Shown(Box::new(shown(&open).with_view(keep(eyes, &open, &access))))
+        }
         Err(error) => Outcome::Unreadable(error.to_string()),
     }
 }
 
 /// The graph of entries that were sound, and their authors known, when they were written.
-fn graph(stored: &[StoredEntry]) -> Result<Access, csu_protocol::entry::EntryError> {
+pub(super) fn graph(stored: &[StoredEntry]) -> Result<Access, csu_protocol::entry::EntryError> {
     let mut access = Access::default();
     for stored in stored {
         access.insert(stored.entry.clone().reopen()?, |_, _| true);
@@ -433,7 +437,7 @@ impl Office {
         Ok(())
     }
 
-    fn is_gone(&self, document: &DocumentId) -> bool {
+    pub(super) fn is_gone(&self, document: &DocumentId) -> bool {
         self.machine.document(document).is_none_or(|held: &Held| held.is_destroyed() || held.sharing().is_erased())
     }
 }

@@ -3,7 +3,8 @@
 use super::annexes::Whole;
 use super::erasing::ERASED;
 use super::listing::title;
-use super::opening::{Named, Open, kind_named};
+use super::opening::{NO_KIND, Named, Open, kind_named};
+use super::recalling::{Response, Said};
 use super::{Office, now};
 use crate::desk::{
     AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine,
@@ -13,7 +14,7 @@ use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
 use csu_protocol::access::{Access, Row};
 use csu_protocol::codec::Canonical;
-use csu_protocol::document::{Content, Fields, Kind, Means, Side, Snapshot};
+use csu_protocol::document::{Content, Fields, Kind, Means, Side, Snapshot, kind};
 use csu_protocol::entry::{Body, Header, Plane, Subject};
 use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::reading::{OpenResponse, OpenRevision};
@@ -101,10 +102,21 @@ impl Office {
                 self.draft_document(&draft)
             }
             Named::Document(document, draft) => {
+                self.refuse_erased(&document)?;
+                self.refuse_silent(&document)?;
+                self.pump()?;
+                if !self.lately.has(&document)
+                    && let Some((said, access)) = self.recall(&document)?
+                {
+                    self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
+                    self.mark_read(&document)?;
+                    return self.view(&document, said, &access, draft.as_ref());
+                }
                 let open = self.open_document(&document)?;
                 self.refuse_sealed(&open, "was not shown")?;
                 self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
                 self.mark_read(&document)?;
+                self.keep_view(&open)?;
                 self.document_view(&open, draft.as_ref())
             }
         }
@@ -178,57 +190,67 @@ impl Office {
 
     pub(super) fn document_view(&self, open: &Open, draft: Option<&Draft>) -> Result<Document, Problem> {
         let access = self.access_of(&open.id)?;
+        self.view(&open.id, Said::by(open, &access), &access, draft)
+    }
+
+    /// A document that says so. Of its graph the control plane is enough.
+    fn view(&self, id: &DocumentId, said: Said, access: &Access, draft: Option<&Draft>) -> Result<Document, Problem> {
         let rows: Vec<Row> = access.rows().into_iter().filter(|row| row.is_live(now())).collect();
-        let dated = rows.iter().map(|row| row.entry).chain(open.withdrawal.map(|(entry, ..)| entry)).collect();
-        let dated = Read::entries(&self.storage, &open.id, &dated)?;
+        let withdrawal = access.withdrawal();
+        let dated = rows.iter().map(|row| row.entry).chain(withdrawal.map(|(entry, ..)| entry)).collect();
+        let dated = Read::entries(&self.storage, id, &dated)?;
         let arrived: BTreeMap<EntryId, Timestamp> = dated.iter().filter_map(|stored| Some((id_of(stored)?, stored.received))).collect();
         let when = |entry: &EntryId| arrived.get(entry).copied().unwrap_or_default();
         let readers = rows.iter().map(|row| Reader { who: self.party(row.who), role: row.role, since: when(&row.entry).into() }).collect();
-        let responses = open.opened.responses.iter().map(|response| ResponseLine {
+        let responses = said.responses.into_iter().map(|response| ResponseLine {
             entry: response.entry,
             by: self.organisation(&response.organisation),
-            remark: response.payload.remark,
-            step: (!response.payload.step.is_empty()).then(|| response.payload.step.clone()),
-            text: response.payload.text.clone(),
-            at: response.payload.at.into(),
-            person: response.payload.person.clone(),
+            remark: response.remark,
+            step: Some(response.step).filter(|step| !step.is_empty()),
+            text: response.text,
+            at: response.at.into(),
+            person: response.person,
         });
-        let published = &open.snapshot.fields;
-        let marking = open.snapshot.marking.map(|marking| marking.to_string()).unwrap_or_default();
+        let kind = kind::find(&said.kind).unwrap_or(&NO_KIND);
+        let owner = access.owner().unwrap_or_else(|| self.machine.organisation());
+        let level = self.level(access, owner);
+        let published = Fields::stored(said.fields);
+        let marking = said.marking.map(|marking| marking.to_string()).unwrap_or_default();
         let draft = match draft {
             Some(draft) => {
-                let fields = open.kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
+                let fields = kind.check(&draft.content.fields).map_err(|error| stored_badly(&error))?;
                 let marking = draft.content.marking.clone().unwrap_or_else(|| marking.clone());
-                Some(self.draft_view(draft, &fields, marking, published)?)
+                Some(self.draft_view(draft, &fields, marking, &published)?)
             }
             None => None,
         };
         Ok(Document {
-            reference: open.id.short(),
-            id: Some(open.id),
-            kind: open.kind.name.to_owned(),
-            title: self.shown_title(&open.id, title(open))?,
-            state: open.state.to_owned(),
+            reference: id.short(),
+            id: Some(*id),
+            kind: kind.name.to_owned(),
+            title: self.shown_title(id, said.title)?,
+            steps: possible_steps(kind, &said.state, level),
+            state: said.state,
             marking,
-            owner: self.organisation(&open.owner),
-            fields: published.as_map().clone(),
+            owner: self.organisation(&owner),
+            fields: published.into_map(),
             draft,
-            withdrawn: open.withdrawal.map(|(entry, by, reason)| Withdrawal {
+            withdrawn: withdrawal.map(|(entry, by, reason)| Withdrawal {
                 reason,
                 by: self.organisation(&by),
                 received: when(&entry).into(),
             }),
-            access: open.level,
+            access: level,
             readers,
             responses: responses.collect(),
-            steps: possible_steps(open.kind, open.state, open.level),
-            problems: problems(open).into_iter().chain(self.doubt(&open.id)).collect(),
-            heads: access.heads(Plane::Control).chain(access.heads(Plane::Content)).collect(),
-            forks: access
-                .forks()
+            problems: said.problems.into_iter().chain(self.doubt(id)).collect(),
+            heads: access.heads(Plane::Control).chain(said.heads).collect(),
+            forks: said
+                .forks
+                .iter()
                 .map(|(one, other)| format!("one author signed two entries for one place: {one} and {other}; ask it why"))
                 .collect(),
-            annexes: self.annex_lines(Whole::Document(open.id))?,
+            annexes: self.annex_lines(Whole::Document(*id))?,
             sealed: false,
         })
     }
@@ -341,6 +363,23 @@ fn why_not(access: &Access, open: &Open, id: &EntryId, counts: bool) -> Option<S
     } else {
         "its author's right was taken back, and whoever took it did not keep this entry".to_owned()
     })
+}
+
+impl Said {
+    /// What an open document says, by its graph.
+    pub(super) fn by(open: &Open, access: &Access) -> Self {
+        Self {
+            kind: open.kind.name.to_owned(),
+            title: title(open),
+            state: open.state.to_owned(),
+            marking: open.snapshot.marking,
+            fields: open.snapshot.fields.as_map().clone(),
+            responses: open.opened.responses.iter().map(Response::from).collect(),
+            problems: problems(open),
+            forks: access.forks().collect(),
+            heads: access.heads(Plane::Content).collect(),
+        }
+    }
 }
 
 fn problems(open: &Open) -> Vec<String> {

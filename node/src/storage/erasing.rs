@@ -7,7 +7,7 @@
 
 use super::column::ms;
 use super::error::Fault;
-use super::{Storage, StorageError, meta};
+use super::{Storage, StorageError, meta, views};
 use csu_protocol::id::DocumentId;
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -54,8 +54,9 @@ impl Storage {
     }
 }
 
-/// Removes the parts of a document's content.
+/// Removes the parts of a document's content, and what was kept of it.
 pub(super) fn destroy_parts(db: &Connection, document: &DocumentId, at: Timestamp) -> Result<(), Fault> {
+    views::remove(db, document)?;
     db.prepare_cached(
         "UPDATE entry SET payload = NULL, wraps = NULL
          WHERE document = (SELECT key FROM document WHERE id = ?1) AND plane = 1 AND (payload IS NOT NULL OR wraps IS NOT NULL)",

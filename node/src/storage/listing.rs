@@ -3,6 +3,7 @@
 use super::column::{Cells, ms};
 use super::error::Fault;
 use super::search::{self, SearchText};
+use super::views;
 use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -109,6 +110,7 @@ pub(super) fn put(db: &Connection, line: &Listed) -> Result<(), Fault> {
 /// Removes a document's line.
 pub(super) fn remove(db: &Connection, document: &DocumentId) -> Result<(), Fault> {
     search::put(db, document, None)?;
+    views::remove(db, document)?;
     db.prepare_cached("DELETE FROM listing WHERE document = ?1")?.execute([document.as_bytes()])?;
     Ok(())
 }

@@ -4,10 +4,10 @@
 //! Every write goes to the open group and is durable after [`Storage::commit`].
 
 use super::{
-    Cursor, Draft, DraftContent, DraftNumber, Kept, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine, OwnDates,
-    Page, Storage, StorageError,
+    Cursor, Draft, DraftContent, DraftNumber, Kept, KeptView, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine,
+    OwnDates, Page, Storage, StorageError,
 };
-use super::{Words, annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention, search, stale};
+use super::{Words, annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention, search, stale, views};
 use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
 
@@ -182,6 +182,42 @@ impl Storage {
     /// When storage fails.
     pub fn counts(&self) -> Result<Counts, StorageError> {
         self.read(|db| Ok(Counts { documents: entries::count(db)?, drafts: drafts::count(db)?, unread: listing::count_unread(db)? }))
+    }
+}
+
+/// What is kept of long documents.
+impl Storage {
+    /// Replaces what is kept of a document, unless it is longer than [`VIEW_BYTES`](super::VIEW_BYTES). What was kept first goes
+    /// when there is too much of it.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_view(&mut self, document: &DocumentId, view: &KeptView) -> Result<(), StorageError> {
+        self.write(|db| views::put(db, document, view))
+    }
+
+    /// What is kept of a document, whether or not that is what it says now.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn view(&self, document: &DocumentId) -> Result<Option<KeptView>, StorageError> {
+        self.read(|db| views::get(db, document))
+    }
+
+    /// What that was made of.
+    ///
+    /// # Errors
+    /// When storage fails or the row does not decode.
+    pub fn view_version(&self, document: &DocumentId) -> Result<Option<Hash>, StorageError> {
+        self.read(|db| views::version(db, document))
+    }
+
+    /// Removes what is kept of a document.
+    ///
+    /// # Errors
+    /// When the disk fails. The caller rolls back.
+    pub fn remove_view(&mut self, document: &DocumentId) -> Result<(), StorageError> {
+        self.write(|db| views::remove(db, document))
     }
 }
 

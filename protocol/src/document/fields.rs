@@ -19,6 +19,12 @@ impl Fields {
         Self(map)
     }
 
+    /// Values that were checked before they were put into the node's own store.
+    #[must_use]
+    pub const fn stored(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+
     /// The values as a JSON object.
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
