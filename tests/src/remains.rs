@@ -16,14 +16,16 @@ pub fn database(node: &Node) -> Connection {
     Connection::open_with_flags(node.data().join("node.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database")
 }
 
-/// Every sealed payload and all wrapped keys that a node stores of a document.
+/// Every sealed payload and all wrapped keys that a node stores of a document, and what it keeps of it to show it soon.
 ///
 /// # Panics
 /// When its database cannot be read.
 #[must_use]
 pub fn sealed(node: &Node, id: &str) -> BTreeSet<Vec<u8>> {
     let database = database(node);
-    let query = "SELECT payload, wraps FROM entry JOIN document ON document.key = entry.document WHERE lower(hex(document.id)) = ?1";
+    let query = "SELECT payload, wraps FROM entry JOIN document ON document.key = entry.document WHERE lower(hex(document.id)) = ?1
+                 UNION ALL
+                 SELECT sealed, NULL FROM document_view JOIN document ON document.key = document_view.document WHERE lower(hex(document.id)) = ?1";
     let mut statement = database.prepare(query).expect("a table of entries");
     let rows = statement.query_map([id], |row| Ok([row.get::<_, Option<Vec<u8>>>(0)?, row.get(1)?])).expect("rows");
     rows.flat_map(|row| row.expect("a row")).flatten().flat_map(without_names).collect()

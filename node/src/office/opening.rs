@@ -94,6 +94,8 @@ pub(super) struct Lately {
     open: VecDeque<(State, Rc<Open>)>,
     /// Changes that were made here since the last commit: they need not be checked like those of others.
     made: BTreeMap<EntryId, Change>,
+    /// Of which what they say is to be kept.
+    wanted: BTreeSet<DocumentId>,
 }
 
 impl Lately {
@@ -123,6 +125,21 @@ impl Lately {
     /// Whether a document is open, as it is or was.
     pub(super) fn has(&self, id: &DocumentId) -> bool {
         self.open.iter().any(|(_, open)| open.id == *id)
+    }
+
+    /// What a document says is to be kept.
+    pub(super) fn want_kept(&mut self, id: DocumentId) {
+        self.wanted.insert(id);
+    }
+
+    /// The same of all that are open.
+    pub(super) fn want_all_kept(&mut self) {
+        self.wanted.extend(self.open.iter().map(|(_, open)| open.id));
+    }
+
+    /// Of which documents what they say is to be kept.
+    pub(super) fn take_wanted(&mut self) -> BTreeSet<DocumentId> {
+        std::mem::take(&mut self.wanted)
     }
 
     /// Closes a document.
@@ -250,13 +267,9 @@ impl Office {
         }
     }
 
-    /// The documents that are open as they are now.
-    pub(super) fn open_now(&self) -> Result<Vec<Rc<Open>>, Problem> {
-        let mut now = Vec::new();
-        for (_, open) in &self.lately.open {
-            now.extend(self.lately.get(&open.id, &self.state_of(&open.id, &*self.access_of(&open.id)?)));
-        }
-        Ok(now)
+    /// A document that is open as it is now.
+    pub(super) fn open_now(&self, id: &DocumentId, access: &Access) -> Option<Rc<Open>> {
+        self.lately.get(id, &self.state_of(id, access))
     }
 
     /// Opens a document that was opened lately, with what came since. None if there is none, or what came changes what came of
@@ -325,6 +338,12 @@ impl Eyes {
             return Err(Box::new(open));
         }
         Ok(self.see(&open.id, access, open.opened, open.came.and(newer)))
+    }
+
+    /// Those of somebody with these secrets.
+    #[cfg(test)]
+    pub(super) fn with_secrets(self, secrets: BTreeMap<u64, CardSecret>) -> Self {
+        Self { secrets: Arc::new(secrets), ..self }
     }
 
     /// The key of what is kept for these eyes alone: another one when they see more.

@@ -21,6 +21,7 @@ use csu_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use zeroize::Zeroizing;
 
 /// Changes with [`Said`], and with how it is made of the same entries.
 const FORMAT: u8 = 1;
@@ -94,20 +95,25 @@ fn version(document: &DocumentId, control: Option<Hash>, content: Option<Hash>) 
     Hash::new(*hasher.finalize().as_bytes())
 }
 
-/// What to keep of an open document by its graph: nothing of one that is not long, that is sealed apart, or that cannot be read.
+const fn is_long(open: &Open) -> bool {
+    open.came.count() >= LONG || open.came.bytes() >= LONG_BYTES
+}
+
+/// What to keep of an open document by its graph, if it is a long one.
 pub(super) fn keep(eyes: &Eyes, open: &Open, access: &Access) -> Option<KeptView> {
-    let is_long = open.came.count() >= LONG || open.came.bytes() >= LONG_BYTES;
+    if is_long(open) { seal(eyes, open, access) } else { None }
+}
+
+/// What to keep of it: nothing if it is a sealed part, if this program does not know its kind, or if that would be too long.
+fn seal(eyes: &Eyes, open: &Open, access: &Access) -> Option<KeptView> {
     let is_whole = open.came.count() == access.len() && access.document() == Some(open.id);
     let may_be = open.kind.sealed.is_none() && kind::find(open.kind.name).is_some();
-    if !is_long || !is_whole || !may_be {
-        return None;
-    }
     let control: BTreeSet<EntryId> = access.entries(Plane::Control).take(CONTROLS.saturating_add(1)).collect();
-    if control.len() > CONTROLS {
+    if !is_whole || !may_be || control.len() > CONTROLS {
         return None;
     }
     let kept = Kept { control, said: Said::by(open, access) };
-    let plain = serde_json::to_vec(&kept).ok()?;
+    let plain = Zeroizing::new(serde_json::to_vec(&kept).ok()?);
     // A number that JSON does not bring back would be another.
     if serde_json::from_slice::<Kept>(&plain).ok()? != kept {
         return None;
@@ -145,28 +151,52 @@ impl Office {
         Some((said, graph(&stored).ok()?))
     }
 
-    /// Keeps what a document says that was just opened, unless that is kept.
-    pub(super) fn keep_view(&mut self, open: &Open) -> Result<(), Problem> {
-        if self.is_gone(&open.id) || self.is_silent(&open.id) {
+    /// Has it kept, once nobody waits for anything, what an open document says.
+    pub(super) fn want_kept(&mut self, open: &Open) {
+        if is_long(open) {
+            self.lately.want_kept(open.id);
+        }
+    }
+
+    /// Keeps what documents say for which that is wanted, in a group of writes of its own: one that fails, such as on a full disk,
+    /// fails nothing else.
+    pub(super) fn keep_wanted(&mut self) -> Result<(), StorageError> {
+        if self.is_tainted() {
             return Ok(());
         }
-        let access = self.access_of(&open.id)?;
-        let now = version(&open.id, access.item(Plane::Control), access.item(Plane::Content));
-        // What cannot even be read is left alone.
-        if !self.storage.view_version(&open.id).is_ok_and(|kept| kept != Some(now)) {
-            return Ok(());
-        }
-        if let Some(view) = keep(&self.eyes(), open, &access) {
-            self.storage.put_view(&open.id, &view)?;
+        for document in self.lately.take_wanted() {
+            if let Err(problem) = self.keep_view(&document).and_then(|()| Ok(self.storage.commit()?)) {
+                tracing::debug!(document = %document.short(), %problem, "what a long document says was not kept");
+                self.storage.rollback()?;
+            }
         }
         Ok(())
     }
 
-    /// Keeps, as the node stops, what the documents say that are open.
-    pub(super) fn keep_views(&mut self) {
-        let kept = self.open_now().and_then(|open| open.iter().try_for_each(|open| self.keep_view(open)));
-        if let Err(problem) = kept.and_then(|()| Ok(self.storage.commit()?)) {
-            tracing::debug!(%problem, "what long documents say was not kept; it is found again");
+    /// Keeps what a document says that is open, unless that is kept.
+    fn keep_view(&mut self, document: &DocumentId) -> Result<(), Problem> {
+        if self.is_gone(document) || self.is_silent(document) {
+            return Ok(());
         }
+        let access = self.access_of(document)?;
+        let Some(open) = self.open_now(document, &access) else { return Ok(()) };
+        let now = version(document, access.item(Plane::Control), access.item(Plane::Content));
+        // What cannot even be read is left alone.
+        if self.storage.view_version(document).is_ok_and(|kept| kept != Some(now))
+            && let Some(view) = keep(&self.eyes(), &open, &access)
+        {
+            self.storage.put_view(document, &view)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Office {
+    /// Keeps what a document says, however short it is; whether there is anything to keep.
+    pub(super) fn keep_short(&mut self, document: &DocumentId) -> bool {
+        let open = self.open_document(document).unwrap();
+        let view = seal(&self.eyes(), &open, &self.access_of(document).unwrap());
+        view.is_some_and(|view| self.storage.put_view(document, &view).is_ok())
     }
 }

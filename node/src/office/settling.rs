@@ -27,7 +27,8 @@ impl Office {
                 if is_older {
                     self.begin_put_back()?;
                 }
-                confirmed
+                confirmed?;
+                Ok(self.keep_wanted()?)
             }
             Err(error) => {
                 self.rebuild()?;
@@ -204,6 +205,7 @@ impl Office {
                 // What was asked is on disk; whatever comes of this is no answer to it.
                 let confirmed = self.confirm_or_rebuild();
                 reply(Ok(()));
+                self.keep_wanted()?;
                 match confirmed {
                     Err(OfficeError::Storage(error)) => {
                         tracing::warn!(%error, "an erasure was not confirmed");
@@ -233,7 +235,8 @@ impl Office {
     /// When storage fails; everything acknowledged is on disk nevertheless.
     pub fn close(mut self) -> Result<(), OfficeError> {
         self.settle()?;
-        self.keep_views();
+        self.lately.want_all_kept();
+        self.keep_wanted()?;
         Ok(self.storage.close()?)
     }
 }

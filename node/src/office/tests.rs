@@ -25,6 +25,7 @@ mod barring;
 mod erasing;
 mod narrowing;
 mod opening;
+mod recalling;
 mod showing;
 mod silence;
 

@@ -116,7 +116,7 @@ impl Office {
                 self.refuse_sealed(&open, "was not shown")?;
                 self.log_act(actor, LogVerb::Consultation, Some(document), None, "read it")?;
                 self.mark_read(&document)?;
-                self.keep_view(&open)?;
+                self.want_kept(&open);
                 self.document_view(&open, draft.as_ref())
             }
         }
@@ -194,7 +194,7 @@ impl Office {
     }
 
     /// A document that says so. Of its graph the control plane is enough.
-    fn view(&self, id: &DocumentId, said: Said, access: &Access, draft: Option<&Draft>) -> Result<Document, Problem> {
+    pub(super) fn view(&self, id: &DocumentId, said: Said, access: &Access, draft: Option<&Draft>) -> Result<Document, Problem> {
         let rows: Vec<Row> = access.rows().into_iter().filter(|row| row.is_live(now())).collect();
         let withdrawal = access.withdrawal();
         let dated = rows.iter().map(|row| row.entry).chain(withdrawal.map(|(entry, ..)| entry)).collect();

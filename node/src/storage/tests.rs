@@ -6,6 +6,7 @@ mod erasing;
 mod put_back;
 mod records;
 mod search;
+mod views;
 
 use super::*;
 use csu_protocol::access::{Access, Insertion};

@@ -51,7 +51,7 @@ fn open(office: &mut Office, reference: &str, reason: &str) -> Result<Document, 
 }
 
 /// A bulletin that was issued to the police, with an annex that was, too: both references.
-fn issued(office: &mut Office) -> (Document, Document) {
+pub(super) fn issued(office: &mut Office) -> (Document, Document) {
     let draft = bulletin(office);
     let annex = annex_of(office, &draft.reference).unwrap();
     let bulletin = office.step(&Actor::default(), &draft.reference, "issue", StepRequest::default()).unwrap();

@@ -5,7 +5,7 @@ use crate::desk::{GrantRequest, RevocationRequest};
 use csu_protocol::document::{ChangeHash, Marking, Wanted};
 use csu_protocol::store::Read;
 
-fn issued(office: &mut Office) -> DocumentId {
+pub(super) fn issued(office: &mut Office) -> DocumentId {
     let words = ["headline=Van seen", "event=Theft", "category=Security", "severity=Minor", "urgency=Past", "certainty=Observed"];
     let assign = words.iter().map(|word| (*word).to_owned()).collect();
     let request = DraftRequest { kind: "bulletin".to_owned(), assign, to: to("Police"), ..DraftRequest::default() };
@@ -15,14 +15,14 @@ fn issued(office: &mut Office) -> DocumentId {
     issued.id.unwrap()
 }
 
-fn update(office: &mut Office, document: &DocumentId, word: &str) {
+pub(super) fn update(office: &mut Office, document: &DocumentId, word: &str) {
     let request = StepRequest { assign: vec![word.to_owned()], ..StepRequest::default() };
     office.step(&Actor::default(), &document.short(), "update", request).unwrap();
     office.settle().unwrap();
 }
 
 /// A revision by somebody who has seen no more than `base`.
-fn revise_at(office: &mut Office, document: &DocumentId, base: &[ChangeHash], word: &str) {
+pub(super) fn revise_at(office: &mut Office, document: &DocumentId, base: &[ChangeHash], word: &str) {
     let open = office.open_document(document).unwrap();
     let mut fields = open.opened.content.snapshot_at(base).unwrap().fields;
     open.kind.assign_all(&mut fields, [word]).unwrap();
@@ -35,7 +35,7 @@ fn revise_at(office: &mut Office, document: &DocumentId, base: &[ChangeHash], wo
     office.settle().unwrap();
 }
 
-fn heads(office: &mut Office, document: &DocumentId) -> Vec<ChangeHash> {
+pub(super) fn heads(office: &mut Office, document: &DocumentId) -> Vec<ChangeHash> {
     office.open_document(document).unwrap().opened.content.heads().iter().copied().collect()
 }
 

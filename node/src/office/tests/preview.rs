@@ -8,24 +8,24 @@ use std::collections::BTreeMap;
 
 const HISTORIES: u64 = 500;
 
-struct Dice(Entropy);
+pub(super) struct Dice(pub(super) Entropy);
 
 impl Dice {
-    fn of(seed: u64) -> Self {
+    pub(super) fn of(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self(Entropy::from_seed(bytes))
     }
 
-    fn below(&mut self, most: usize) -> usize {
+    pub(super) fn below(&mut self, most: usize) -> usize {
         usize::from(u16::from_le_bytes(self.0.bytes())) % most
     }
 }
 
 /// Everybody who has to do with a document: this node, those whose keys the test has, and one whose name alone is known.
-struct Cast {
-    actors: Vec<(OrganisationId, DeviceKey)>,
-    stranger: OrganisationId,
+pub(super) struct Cast {
+    pub(super) actors: Vec<(OrganisationId, DeviceKey)>,
+    pub(super) stranger: OrganisationId,
 }
 
 impl Cast {
@@ -39,7 +39,7 @@ impl Cast {
 }
 
 /// One random act by somebody, perhaps on a view that it has outgrown. Whatever breaks a rule is refused and does nothing.
-fn act(office: &mut Office, cast: &Cast, document: DocumentId, old: &mut csu_protocol::access::Access, dice: &mut Dice) {
+pub(super) fn act(office: &mut Office, cast: &Cast, document: DocumentId, old: &mut csu_protocol::access::Access, dice: &mut Dice) {
     let (who, key) = &cast.actors[dice.below(cast.actors.len())];
     let signer = if *who == office.machine.organisation() { Signer::Device(office.keys.device()) } else { Signer::Device(key) };
     let access = office.access_of(&document).unwrap();

@@ -45,7 +45,7 @@ fn found(office: &mut Office, search: &str) -> Vec<String> {
     titles
 }
 
-fn work(office: &mut Office) {
+pub(super) fn work(office: &mut Office) {
     while let Some(work) = office.next_work(1).unwrap() {
         office.take_made(work.run());
         office.settle().unwrap();
