@@ -5,7 +5,7 @@ use super::preview::{Cast, Dice, act};
 use super::showing::work;
 use super::*;
 use crate::desk::{Document, DraftChange, ErasureRequest};
-use crate::storage::{FILE, KeptView};
+use crate::storage::{FILE, KeptView, Opened};
 use csu_protocol::entry::{Reason, seal_payload};
 use csu_protocol::id::{DocumentId, Hash};
 use csu_protocol::identity::CardSecret;
@@ -117,6 +117,19 @@ fn a_long_document_is_shown_after_a_start_without_being_opened_and_anew_when_the
     let mut office = started_again(&folder);
     assert_eq!(consult(&mut office, &document), shown);
     assert!(!office.lately.has(&document), "who looked at it did not keep it");
+}
+
+#[test]
+fn where_there_is_no_room_to_keep_it_a_long_document_is_shown_and_all_else_goes_on() {
+    let (folder, mut office, document) = long();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON document_view BEGIN SELECT RAISE(FAIL, 'full'); END";
+    rusqlite::Connection::open(folder.path().join(FILE)).unwrap().execute_batch(full).unwrap();
+    let shown = consult(&mut office, &document);
+    update(&mut office, &document, "note=newest");
+    assert_ne!(consult(&mut office, &document), shown);
+    office.close().unwrap();
+    let Opened { storage, clean, .. } = Storage::open(folder.path(), Options::default()).unwrap();
+    assert!(clean && storage.view(&document).unwrap().is_none());
 }
 
 #[test]
