@@ -179,6 +179,46 @@ fn check_erased(node: &Node, id: &str) {
     node.csu(&["access", id]).good();
 }
 
+/// The beginning of what a node keeps of long documents to show them soon.
+fn kept(node: &Node) -> BTreeSet<Vec<u8>> {
+    let database = database(node);
+    let mut views = database.prepare("SELECT substr(sealed, 1, 256) FROM document_view").unwrap();
+    views.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn what_nodes_keep_of_a_long_document_to_show_it_soon_goes_with_it() {
+    const COMMENTS: usize = 130;
+    let nodes = town::two();
+    let [owner, peer] = &nodes;
+    let id = bulletin(owner, &[peer]);
+    for number in 0..COMMENTS {
+        let said = json!({ "remark": "comment", "text": format!("Seen {number} times.") });
+        let _shown: Document = peer.post(&format!("/documents/{id}/responses"), &said).unwrap();
+    }
+    let mut shown = Vec::new();
+    for node in &nodes {
+        node.until_document(&id, "got all that is said", |document| document.responses.len() == COMMENTS + 1);
+        node.until("keeps it", |node| (!kept(node).is_empty()).then_some(()));
+        assert!(node.terminate().success());
+        node.up();
+        let before = kept(node);
+        shown.push((node.document(&id).unwrap(), before, kept(node)));
+    }
+    town::until_connected(owner, peer);
+    for (node, (document, before, now)) in nodes.iter().zip(&shown) {
+        assert_eq!(before, now, "{} opened it anew", node.name());
+        assert!(document.responses.len() == COMMENTS + 1 && document.draft.is_some());
+    }
+    let views: BTreeSet<Vec<u8>> = shown.into_iter().flat_map(|(_, _, kept)| kept).collect();
+    assert!(views.len() == 2 && !left(peer, &[], &views).is_empty());
+    owner.csu(&["erase", &id, "--why", "legal", "--yes"]).good();
+    owner.until("heard", |node| (status(node, &id).outstanding == 0).then_some(()));
+    for node in &nodes {
+        assert_eq!((kept(node), left(node, &WORDS, &views)), (BTreeSet::new(), BTreeSet::new()), "left at {}", node.name());
+    }
+}
+
 #[test]
 fn a_node_whose_operator_wants_a_time_of_grace_hides_at_once_and_confirms_when_it_has_destroyed() {
     let nodes = town::two();
