@@ -25,7 +25,8 @@ pub fn sealed(node: &Node, id: &str) -> BTreeSet<Vec<u8>> {
     let database = database(node);
     let query = "SELECT payload, wraps FROM entry JOIN document ON document.key = entry.document WHERE lower(hex(document.id)) = ?1
                  UNION ALL
-                 SELECT sealed, NULL FROM document_view JOIN document ON document.key = document_view.document WHERE lower(hex(document.id)) = ?1";
+                 SELECT sealed, NULL FROM document_view JOIN document ON document.key = document_view.document
+                 WHERE lower(hex(document.id)) = ?1";
     let mut statement = database.prepare(query).expect("a table of entries");
     let rows = statement.query_map([id], |row| Ok([row.get::<_, Option<Vec<u8>>>(0)?, row.get(1)?])).expect("rows");
     rows.flat_map(|row| row.expect("a row")).flatten().flat_map(without_names).collect()
