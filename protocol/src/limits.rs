@@ -83,6 +83,11 @@ pub const NEEDS: usize = 256;
 pub const ROUND_NEEDS: usize = 1 << 18;
 /// How long after the beginning of one round the next may begin, in milliseconds.
 pub const ROUND_EVERY_MS: u64 = 1000;
+/// How long the first round of one session waits at most for that of another, whose peer brings what this one would bring again,
+/// in milliseconds.
+pub const FIRST_ROUND_WAITS_MS: u64 = 10_000;
+/// How often it is looked meanwhile whether that is over, in milliseconds.
+pub const FIRST_ROUND_LOOKS_MS: u64 = 100;
 /// Bytes of entries gathered into one message, unless one entry alone is longer.
 pub const ENTRIES_BYTES: usize = 256 * 1024;
 /// Frames under way to one peer that its connection has not yet taken.

@@ -41,14 +41,16 @@ impl Machine {
         if step.is_empty() {
             return self.fault_and_end(device, Fault::OutOfTurn("a wish for a round"));
         }
+        let Some(session) = self.sessions.get(&device) else { return };
+        // A round costs us a look at every document: the peer does not say how often.
+        let is_early = session.answer.is_none() && (session.is_early(now) || self.puts_off_round(now, &device));
         let Some(session) = self.sessions.get_mut(&device) else { return };
         session.progress = now;
         if session.answer.is_none() {
             if session.early.is_some() {
                 return self.fault_and_end(device, Fault::OutOfTurn("a step of reconciliation"));
             }
-            if session.is_early(now) {
-                // A round costs us a look at every document: the peer does not say how often.
+            if is_early {
                 session.early = Some(step);
                 return;
             }
@@ -114,6 +116,8 @@ impl Machine {
         let lacking = if self.declines(&organisation, place) { Vec::new() } else { lacking };
         if let Some(session) = self.sessions.get_mut(&device) {
             session.has((plane, document), shown.into_iter());
+            // The answer is all that it lacks.
+            session.unknown.remove(&(plane, document));
             if let Some(answer) = session.answer.as_mut() {
                 answer.had.insert(place);
             }

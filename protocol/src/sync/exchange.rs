@@ -100,8 +100,10 @@ impl Machine {
             }
             self.unnamed.entry(document).or_default().insert(device);
         }
+        let mut is_known_after_all = false;
         if let Some(session) = self.sessions.get_mut(&device) {
             session.has((plane, document), entries.iter().map(VerifiedEntry::id));
+            is_known_after_all = session.is_known_after_all((plane, document));
         }
         self.keep_needed_cards(device, organisation, &entries);
         let bringer = Some(Bringer { device, organisation });
@@ -131,6 +133,9 @@ impl Machine {
         }
         if receipt.waiting {
             self.ask_for_past(now, device, place, read)?;
+        }
+        if is_known_after_all {
+            self.proceed(now, device, read)?;
         }
         Ok(())
     }
@@ -268,6 +273,9 @@ impl Machine {
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
             let Some(session) = self.sessions.get_mut(&device) else { continue };
+            if session.is_before_first_round() && accepted.iter().all(|accepted| accepted.bringer.is_some()) {
+                continue;
+            }
             // All of it is on its way, or comes once its control has.
             if [Plane::Control, plane].iter().any(|of| session.unknown.contains(&(*of, document))) {
                 session.unknown.insert((plane, document));

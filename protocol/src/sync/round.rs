@@ -84,6 +84,9 @@ impl Machine {
         }
         let idle = |session: &&Session| session.round_due && matches!(session.round, Round::Idle) && !session.is_early(now);
         let Some(organisation) = self.sessions.get(&device).filter(idle).and_then(|session| session.organisation) else { return };
+        if self.puts_off_round(now, &device) {
+            return;
+        }
         let shown = self.enter_round(now, device, &organisation);
         let members = shown.members();
         let (asking, first) = Asking::begin(shown);
@@ -92,6 +95,19 @@ impl Machine {
         session.progress = now;
         session.round = Round::Comparing { asking: Box::new(asking), members };
         self.queue(device, &Message::Reconcile(first));
+    }
+
+    /// Whether the first round with a device waits for that with another peer, which is bringing what this one would bring again.
+    /// It does not wait long, nor for one that brings nothing.
+    pub(super) fn puts_off_round(&mut self, now: Timestamp, device: &DeviceId) -> bool {
+        let has_nothing = self.documents.iter().next().is_none();
+        let mut others = self.sessions.values().filter(|session| session.device != *device);
+        let is_brought = others.any(|session| session.is_bringing(now, has_nothing));
+        let Some(session) = self.sessions.get_mut(device).filter(|session| !session.settled) else { return false };
+        let since = *session.put_off.get_or_insert(now);
+        let waits = is_brought && since <= now && now < since.plus_ms(limits::FIRST_ROUND_WAITS_MS);
+        session.look_again = waits.then(|| now.plus_ms(limits::FIRST_ROUND_LOOKS_MS));
+        waits
     }
 
     /// Whether a plane of a document is exchanged with an organisation: both may hold it, its owner answers for it or is
@@ -175,8 +191,8 @@ impl Machine {
             Ok(None) => {
                 let place = |item: &[u8; 32]| self.documents.place_of(members, &Hash::new(*item));
                 let ours = asking.ours.iter().filter_map(place).map(|(document, plane)| (plane, document));
-                // A peer that has nothing need not be asked what it lacks.
-                if asking.is_alone() {
+                // A peer that has nothing need not be asked what it lacks. One that says so again was sent all of it, or tried to.
+                if asking.is_alone() && !session.settled {
                     session.unknown = ours.collect();
                 } else {
                     session.wanted.extend(ours);

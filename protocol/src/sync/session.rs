@@ -157,6 +157,10 @@ pub(super) struct Session {
     pub(super) round_asked: bool,
     /// The first round is over.
     pub(super) settled: bool,
+    /// Since when the first round waits for that of another session.
+    pub(super) put_off: Option<Timestamp>,
+    /// When it is looked again whether it still has to.
+    pub(super) look_again: Option<Timestamp>,
     /// Something the peer sent was forgotten for lack of room, since the last round.
     pub(super) lost: bool,
     /// Entries came in the first round before what they build on.
@@ -211,6 +215,8 @@ impl Session {
             round_due: false,
             round_asked: false,
             settled: false,
+            put_off: None,
+            look_again: None,
             lost: false,
             past_due: false,
             gained: false,
@@ -400,6 +406,29 @@ impl Session {
         self.round_began.is_some_and(|began| began <= now && now < began.plus_ms(limits::ROUND_EVERY_MS))
     }
 
+    /// Whether what the peer has is being found out and fetched for the first time.
+    fn is_in_first_round(&self) -> bool {
+        self.is_live() && !self.settled && (self.answer.is_some() || !matches!(self.round, Round::Idle))
+    }
+
+    /// Whether others may bring again what this session's first round is bringing: it brought something just now, or has just begun
+    /// and is to bring to a node that has nothing. A peer that says much and sends nothing holds no other up.
+    pub(super) fn is_bringing(&self, now: Timestamp, to_one_with_nothing: bool) -> bool {
+        let since = if self.gained { Some(self.progress) } else { self.round_began.filter(|_| to_one_with_nothing) };
+        self.is_in_first_round() && since.is_some_and(|since| since <= now && now < since.plus_ms(limits::ROUND_EVERY_MS))
+    }
+
+    /// Whether what comes from others need not be sent ahead of the first round: that has not begun, and compares it too.
+    pub(super) fn is_before_first_round(&self) -> bool {
+        !self.settled && self.round_began.is_none()
+    }
+
+    /// The peer showed that it has something of a plane: what it lacks of it is asked for, instead of sending all. Whether that
+    /// was to be sent.
+    pub(super) fn is_known_after_all(&mut self, slot: Slot) -> bool {
+        self.unknown.remove(&slot) && self.wanted.insert(slot)
+    }
+
     /// When the session is given up unless the peer gets on.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let waits = match self.phase {
@@ -415,7 +444,8 @@ impl Session {
     /// When the session wants to be woken: to begin or answer a round that had to wait, or to offer something.
     pub(super) fn wake(&self) -> Option<Timestamp> {
         let waits = self.early.is_some() || (self.round_due && matches!(self.round, Round::Idle));
-        let round = self.round_began.filter(|_| waits && self.is_live()).map(|began| began.plus_ms(limits::ROUND_EVERY_MS));
+        let round = self.round_began.map(|began| began.plus_ms(limits::ROUND_EVERY_MS)).max(self.look_again);
+        let round = round.filter(|_| waits && self.is_live());
         round.into_iter().chain(self.later.values().map(|later| later.due)).min()
     }
 }

@@ -11,10 +11,11 @@ use crate::identity::{Address, DeviceKey, Name, OrganisationKind, RootKey, Signe
 use crate::store::Memory;
 use crate::time::Timestamp;
 use crate::wire::Message;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 mod documents;
 mod erasing;
+mod fresh;
 mod hostile;
 mod recovery;
 mod rounds;
@@ -126,11 +127,14 @@ struct Net {
     wires: VecDeque<(usize, usize, Vec<u8>)>,
     /// What was delivered: of which plane, what, how many bytes.
     delivered: Vec<(Option<Plane>, &'static str, usize)>,
+    /// How many entries went from whom to whom.
+    entries: BTreeMap<(usize, usize), usize>,
 }
 
 impl Net {
     fn new(count: u8) -> Self {
-        Self { now: NOW, nodes: (1..=count).map(Node::new).collect(), links: Vec::new(), wires: VecDeque::new(), delivered: Vec::new() }
+        let nodes = (1..=count).map(Node::new).collect();
+        Self { now: NOW, nodes, links: Vec::new(), wires: VecDeque::new(), delivered: Vec::new(), entries: BTreeMap::new() }
     }
 
     fn at(&self, device: &DeviceId) -> usize {
@@ -197,6 +201,9 @@ impl Net {
         self.nodes[from].handle(self.now, Input::Sent(receiver, 1));
         let message = Message::receive(frame).unwrap();
         self.delivered.push((plane_of(&message), message.name(), frame.len()));
+        if let Message::Entries { entries, .. } = &message {
+            *self.entries.entry((from, to)).or_default() += entries.len();
+        }
         self.nodes[to].handle(self.now, Input::Received(sender, Box::new(message)));
     }
 

@@ -16,7 +16,7 @@ impl Net {
         self.connect(a, b);
     }
 
-    fn agree(&self, document: &DocumentId) -> bool {
+    pub(super) fn agree(&self, document: &DocumentId) -> bool {
         let versions = |node: &Node| {
             let access = node.machine.access(document, &node.store).unwrap();
             Plane::ALL.map(|plane| access.as_ref().map(|access| access.version(plane)))
@@ -31,7 +31,7 @@ impl Net {
     }
 
     /// The node that begins rounds, and the other.
-    fn sides(&self) -> (usize, usize) {
+    pub(super) fn sides(&self) -> (usize, usize) {
         if self.nodes[0].key.device() < self.nodes[1].key.device() { (0, 1) } else { (1, 0) }
     }
 
