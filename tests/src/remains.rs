@@ -3,9 +3,10 @@
 use crate::node::{Node, files};
 use crate::stranger::Needles;
 use csu_protocol::codec::Canonical;
-use csu_protocol::entry::Wraps;
+use csu_protocol::entry::{Header, Wraps};
+use csu_protocol::id::DocumentId;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node's database, to look at.
 ///
@@ -14,6 +15,23 @@ use std::collections::BTreeSet;
 #[must_use]
 pub fn database(node: &Node) -> Connection {
     Connection::open_with_flags(node.data().join("node.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database")
+}
+
+/// The headers of all entries in a node's database, by the numbers of their rows.
+///
+/// # Panics
+/// When the database cannot be read.
+#[must_use]
+pub fn headers(database: &Connection) -> BTreeMap<i64, Vec<u8>> {
+    let query =
+        "SELECT entry.key, id, bytes, header FROM entry JOIN document ON document.key = document LEFT JOIN author ON author.key = author";
+    let mut statement = database.prepare(query).expect("a table of entries");
+    let whole = |id: [u8; 32], author: Option<Vec<u8>>, kept: Vec<u8>| match author {
+        Some(author) => [Header::document_bytes(&DocumentId::new(id)), author, kept].concat(),
+        None => kept,
+    };
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, whole(row.get(1)?, row.get(2)?, row.get(3)?)))).expect("rows");
+    rows.map(|row| row.expect("a row")).collect()
 }
 
 /// Every sealed payload and all wrapped keys that a node stores of a document, and what it keeps of it to show it soon.

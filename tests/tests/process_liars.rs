@@ -13,6 +13,7 @@ use csu_protocol::limits;
 use csu_protocol::wire::Message;
 use csu_tests::liar::{self, Lie, Needs, Stage, Verdict};
 use csu_tests::node::Node;
+use csu_tests::remains::headers;
 use csu_tests::stranger::{Needles, Stranger, ticket};
 use csu_tests::town::{self, first};
 use rusqlite::{Connection, OpenFlags};
@@ -71,10 +72,7 @@ fn card_of(node: &Node, other: &Node) -> SignedCard {
 
 /// How many entries of an organisation a node stores.
 fn stored(node: &Node, organisation: OrganisationId) -> usize {
-    let database = database(node);
-    let mut statement = database.prepare("SELECT header FROM entry").unwrap();
-    let headers = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
-    headers.filter(|header| Header::from_canonical(header.as_ref().unwrap()).unwrap().organisation == organisation).count()
+    headers(&database(node)).values().filter(|header| Header::from_canonical(header).unwrap().organisation == organisation).count()
 }
 
 /// How many cards a node stores that somebody brought, or its own.

@@ -3,6 +3,7 @@
 use csu_node::desk::{Check, ErasureView, LogHead, LogLine, LogVerb, Moment};
 use csu_protocol::time::Timestamp;
 use csu_tests::node::Node;
+use csu_tests::remains::headers;
 use csu_tests::town::{self, issue};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -106,6 +107,7 @@ fn a_log_whose_end_was_cut_off_is_told_from_a_head_that_was_kept() {
 
 /// Keeps entries as the first versions did. Those of one node alone: nobody brought any.
 fn put_ids_beside_entries(db: &rusqlite::Connection) {
+    let headers = headers(db);
     db.execute_batch(
         "DROP INDEX entry_of_document;
          ALTER TABLE entry RENAME TO entry_now;
@@ -117,17 +119,15 @@ fn put_ids_beside_entries(db: &rusqlite::Connection) {
          CREATE INDEX entry_of_document ON entry (document);",
     )
     .unwrap();
-    let mut entries = db.prepare("SELECT key, header FROM entry_now").unwrap();
-    let entries: Vec<(i64, Vec<u8>)> = entries.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
-    for (key, header) in entries {
+    for (key, header) in headers {
         let id = csu_protocol::id::Hash::of(&header);
         db.execute(
-            "INSERT INTO entry SELECT key, document, ?2, plane, header, signature, payload, wraps, NULL, received FROM entry_now WHERE key = ?1",
-            rusqlite::params![key, id.as_bytes()],
+            "INSERT INTO entry SELECT key, document, ?2, plane, ?3, signature, payload, wraps, NULL, received FROM entry_now WHERE key = ?1",
+            rusqlite::params![key, id.as_bytes(), header],
         )
         .unwrap();
     }
-    db.execute_batch("DROP TABLE entry_now; DROP TABLE bringer").unwrap();
+    db.execute_batch("DROP TABLE entry_now; DROP TABLE author; DROP TABLE bringer").unwrap();
 }
 
 #[test]

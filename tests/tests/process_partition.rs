@@ -5,6 +5,7 @@ use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Body, Header};
 use csu_protocol::id::EntryId;
 use csu_tests::node::Node;
+use csu_tests::remains::{database, headers};
 use csu_tests::town::{self, first};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,11 +27,8 @@ fn join(one: &Node, other: &Node) {
 
 /// The entries of content in a node's database, decoded.
 fn content(node: &Node, document: &str) -> Vec<Header> {
-    let database =
-        rusqlite::Connection::open_with_flags(node.data().join("node.sqlite"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let mut statement = database.prepare("SELECT header FROM entry").unwrap();
-    let headers: Vec<Vec<u8>> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let all = headers.iter().map(|header| Header::from_canonical(header).unwrap());
+    let headers = headers(&database(node));
+    let all = headers.values().map(|header| Header::from_canonical(header).unwrap());
     all.filter(|header| header.document.is_some_and(|of| of.to_string() == document) && matches!(header.body, Body::Revision { .. }))
         .collect()
 }

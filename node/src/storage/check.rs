@@ -7,7 +7,7 @@ use super::log::chain::{self, LogHead, LogWalk};
 use super::{entries, open};
 use csu_protocol::codec::Canonical;
 use csu_protocol::entry::{Header, Part};
-use csu_protocol::id::Hash;
+use csu_protocol::id::{DocumentId, Hash};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, params};
 use std::path::Path;
@@ -18,6 +18,8 @@ const FINDINGS: usize = 100;
 const STEP: i64 = 256;
 /// The first version whose entries do not have their ids beside them.
 const WITH_SHORT_IDS: i64 = 9;
+/// The first version in which headers may be kept without what they have in common with others.
+const WITH_AUTHORS: i64 = 11;
 /// Lines of the log in one step.
 const LOG_STEP: u32 = 10_000;
 
@@ -116,8 +118,11 @@ fn all_entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault>
         2.. => "plane = 1 AND (SELECT destroyed FROM document WHERE document.key = entry.document) IS NOT NULL",
     };
     let id = if version < WITH_SHORT_IDS { "substr(id, 1, 8)" } else { "short" };
-    let mut statement =
-        db.prepare(&format!("SELECT key, {id}, header, payload, wraps, {destroyed} FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2"))?;
+    let author = if version < WITH_AUTHORS { "NULL" } else { entries::AUTHOR_BYTES };
+    let mut statement = db.prepare(&format!(
+        "SELECT key, {id}, header, payload, wraps, {destroyed}, (SELECT id FROM document WHERE document.key = entry.document), {author}
+         FROM entry WHERE key > ?1 ORDER BY key LIMIT ?2"
+    ))?;
     let mut last = i64::MIN;
     loop {
         let mut rows = statement.query(params![last, STEP])?;
@@ -125,7 +130,9 @@ fn all_entries(db: &Connection, findings: &mut Vec<String>) -> Result<(), Fault>
         while let Some(row) = rows.next()? {
             count += 1;
             last = row.get(0)?;
-            let header: Vec<u8> = row.get(2)?;
+            // One whose document is not there was found above.
+            let document = row.get::<_, Option<[u8; 32]>>(6)?.map_or_else(|| DocumentId::new([0; 32]), DocumentId::new);
+            let header = entries::whole(&document, row.get::<_, Option<Vec<u8>>>(7)?.as_deref(), row.get(2)?);
             let short = match row.get_ref(1)? {
                 ValueRef::Integer(short) => short,
                 ValueRef::Blob(bytes) => bytes.first_chunk().map_or(0, |beginning| i64::from_be_bytes(*beginning)),

@@ -49,7 +49,16 @@ impl<'r> Cells<'r> {
 
     /// What stands in `column`.
     pub(super) fn get<T: FromSql>(&self, column: &'static str) -> Result<T, Fault> {
-        self.row.get(column).map_err(|error| match error.sqlite_error_code() {
+        self.found(column, self.row.get(column))
+    }
+
+    /// The same by its place, without a search for the name: for rows of which there are many.
+    pub(super) fn at<T: FromSql>(&self, place: usize, column: &'static str) -> Result<T, Fault> {
+        self.found(column, self.row.get(place))
+    }
+
+    fn found<T>(&self, column: &'static str, found: rusqlite::Result<T>) -> Result<T, Fault> {
+        found.map_err(|error| match error.sqlite_error_code() {
             // SQLite itself could not read on: not this row's fault alone.
             Some(_) => Fault::Sql(error),
             None => self.wrong(format_args!("{column}: {error}")),

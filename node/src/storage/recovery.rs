@@ -1,6 +1,7 @@
 //! The mark that the node is being restored, and what is done to a database that comes from a backup.
 
 use super::column::Cells;
+use super::entries::{self, AUTHOR_BYTES};
 use super::error::Fault;
 use super::{Storage, StorageError, meta, neighbours, open};
 use csu_protocol::codec::Canonical;
@@ -65,16 +66,18 @@ impl Storage {
         self.read(|db| {
             let mut found = BTreeMap::new();
             let Some(ends) = meta::get(db, BACKUP_ENDS)?.and_then(|key| key.parse::<i64>().ok()) else { return Ok(found) };
-            let mut statement = db.prepare(
-                "SELECT entry.key, document.id, entry.header FROM entry JOIN document ON document.key = entry.document
-                 WHERE entry.key > ?1",
-            )?;
+            let mut statement = db.prepare(&format!(
+                "SELECT entry.key, document.id, entry.header, {AUTHOR_BYTES} FROM entry JOIN document ON document.key = entry.document
+                 WHERE entry.key > ?1"
+            ))?;
             let mut rows = statement.query([ends])?;
             while let Some(row) = rows.next()? {
                 let cells = Cells::new("entry", row)?;
-                let header = Header::from_canonical(&cells.get::<Vec<u8>>("header")?).map_err(|error| cells.wrong(error))?;
+                let document = cells.id("id", DocumentId::new)?;
+                let header = entries::whole(&document, cells.get::<Option<Vec<u8>>>("author_bytes")?.as_deref(), cells.get("header")?);
+                let header = Header::from_canonical(&header).map_err(|error| cells.wrong(error))?;
                 if matches!(header.author, Author::Device(device) if devices.contains(&device)) {
-                    let count: &mut usize = found.entry(cells.id("id", DocumentId::new)?).or_default();
+                    let count: &mut usize = found.entry(document).or_default();
                     *count = count.saturating_add(1);
                 }
             }

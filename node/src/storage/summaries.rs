@@ -15,12 +15,16 @@ pub(super) fn put(db: &Connection, document: &DocumentId, summary: &Summary) -> 
     let key: i64 = db.prepare_cached("SELECT key FROM document WHERE id = ?1")?.query_row([document.as_bytes()], |row| row.get(0))?;
     let before = db.prepare_cached("SELECT sharing FROM summary WHERE document = ?1")?.query_row([key], |row| row.get(0)).optional()?;
     let sharing = sharing_key(db, &summary.sharing)?;
-    db.prepare_cached(
-        "INSERT INTO summary (document, sharing, control, content) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (document) DO UPDATE SET sharing = excluded.sharing, control = excluded.control, content = excluded.content",
-    )?
-    .execute(params![key, sharing, summary.control.as_ref().map(Hash::as_bytes), summary.content.as_ref().map(Hash::as_bytes)])?;
+    let (control, content) = (summary.control.as_ref().map(Hash::as_bytes), summary.content.as_ref().map(Hash::as_bytes));
+    // For a statement that does one or the other, SQLite would keep a copy of each page that it changes, to take it back.
+    if before.is_some() {
+        db.prepare_cached("UPDATE summary SET control = ?2, content = ?3 WHERE document = ?1")?.execute(params![key, control, content])?;
+    } else {
+        db.prepare_cached("INSERT INTO summary (document, sharing, control, content) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![key, sharing, control, content])?;
+    }
     if let Some(before) = before.filter(|before: &i64| *before != sharing) {
+        db.prepare_cached("UPDATE summary SET sharing = ?2 WHERE document = ?1")?.execute([key, sharing])?;
         db.prepare_cached("DELETE FROM sharing WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM summary WHERE sharing = ?1)")?
             .execute([before])?;
     }

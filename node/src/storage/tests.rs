@@ -297,8 +297,9 @@ fn a_header_in_the_tests_is_one_the_protocol_would_take() {
 fn documents_and_lists_are_read_in_order_from_an_index_without_sorting() {
     let folder = folder();
     let storage = open(folder.path());
+    let of_document = format!("SELECT * FROM entry WHERE {} ORDER BY key", entries::OF_DOCUMENT);
     for (query, index) in [
-        ("SELECT * FROM entry WHERE document = (SELECT key FROM document WHERE id = ?1) ORDER BY key", "entry_of_document"),
+        (of_document.as_str(), "entry_of_document"),
         ("SELECT * FROM listing WHERE updated <= ?1 AND (updated < ?1 OR document > ?2) ORDER BY updated DESC, document", "listing_newest"),
         ("SELECT key, id FROM document WHERE id BETWEEN ?1 AND ?2 ORDER BY id", "sqlite_autoindex_document_1"),
         ("SELECT * FROM log WHERE TRUE AND document = ? ORDER BY key DESC", "log_of_document"),

@@ -95,6 +95,27 @@ impl Header {
         EntryId::new(*Hash::of(&self.to_canonical()).as_bytes())
     }
 
+    /// What the bytes of every header of a document begin with, but for that of its genesis. For whoever keeps many of them.
+    #[must_use]
+    pub fn document_bytes(document: &DocumentId) -> Vec<u8> {
+        let mut writer = Writer::default();
+        write_document(&mut writer, Some(document));
+        writer.into_bytes()
+    }
+
+    /// What follows in the bytes of a header: its organisation and author.
+    #[must_use]
+    pub fn author_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        self.write_author(&mut writer);
+        writer.into_bytes()
+    }
+
+    fn write_author(&self, w: &mut Writer) {
+        w.bytes(self.organisation.as_bytes());
+        self.author.write(w);
+    }
+
     /// What the sealed payload is bound to: the header without the payload's own hash and length.
     #[must_use]
     pub fn associated_data(&self) -> Vec<u8> {
@@ -196,6 +217,12 @@ impl Header {
     }
 }
 
+fn write_document(w: &mut Writer, document: Option<&DocumentId>) {
+    w.array(11);
+    w.uint(0);
+    w.option(document, |w, id| w.bytes(id.as_bytes()));
+}
+
 fn write_part(w: &mut Writer, part: &Part) {
     w.array(2);
     w.bytes(part.hash.as_bytes());
@@ -212,11 +239,8 @@ impl Canonical for Header {
     const LIMIT: usize = limits::HEADER_BYTES;
 
     fn write(&self, w: &mut Writer) {
-        w.array(11);
-        w.uint(0);
-        w.option(self.document.as_ref(), |w, id| w.bytes(id.as_bytes()));
-        w.bytes(self.organisation.as_bytes());
-        self.author.write(w);
+        write_document(w, self.document.as_ref());
+        self.write_author(w);
         w.option(self.under.as_ref(), write_entry_id);
         w.uint(self.seq);
         w.option(self.previous.as_ref(), write_entry_id);

@@ -259,6 +259,17 @@ fn entries_of_a_database_that_kept_their_ids_beside_them_are_taken_over_as_they_
         let last: BTreeSet<EntryId> = ids.last().copied().into_iter().collect();
         assert_eq!((ids.len(), storage.entries(id, &last).unwrap().len()), (writes.len(), 1));
     }
+    // Those stay as they were; what comes is kept without what its document and author say of it already.
+    let authors = |storage: &Storage| {
+        let query = "SELECT count(author) || ' of ' || count(*) FROM entry";
+        storage.db.query_row(query, [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    assert_eq!(authors(&storage), "0 of 7");
+    let (id, new) = document(3, 2, 100);
+    for write in new.iter().chain(&new) {
+        storage.apply(write).unwrap();
+    }
+    assert_eq!((storage.document(&id).unwrap(), authors(&storage).as_str()), (stored(&new), "2 of 10"));
     storage.commit().unwrap();
     assert_eq!(storage.db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0)), Ok(8192));
     storage.close().unwrap();
