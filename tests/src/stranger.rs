@@ -218,6 +218,18 @@ impl Stranger {
         }
     }
 
+    /// Listens, answering nothing, until a node compares with it what both have, if it is the node that begins with that. From then
+    /// on it is told of what comes.
+    ///
+    /// # Panics
+    /// When the node never begins.
+    pub async fn until_compared(&mut self, node: &Node) {
+        if ticket(node).device < self.device.device() {
+            let is_step = |message: Message| matches!(message, Message::Reconcile(_)).then_some(());
+            self.listen_until("was compared", |peer| peer.record().messages().find_map(is_step)).await;
+        }
+    }
+
     /// Listens, answering nothing, until it has heard this or so long. Whether it has.
     pub async fn listen_for(&mut self, wait: Duration, enough: impl Fn(&Self) -> bool) -> bool {
         let until = Instant::now() + wait;

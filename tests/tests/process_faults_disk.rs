@@ -162,10 +162,13 @@ fn full_disk(make: &mut dyn FnMut(&Path) -> Disk) {
 fn fill(node: &Node, id: &str) -> usize {
     let mut dice = Dice::new("fill", 1);
     let mut kept = 0;
-    let refused: Ran = loop {
-        // What compression does not help with.
+    // What compression does not help with.
+    let mut update = |begins: &str| {
         let text: String = (0..4000).map(|_| char::from(b'a' + u8::try_from(dice.below(26)).expect("a letter"))).collect();
-        let ran = node.csu(&["bulletin", "update", id, &format!("description={} {text}", kept + 1)]);
+        node.csu(&["bulletin", "update", id, &format!("description={begins} {text}")])
+    };
+    let refused: Ran = loop {
+        let ran = update(&(kept + 1).to_string());
         if ran.code != Some(0) {
             break ran;
         }
@@ -174,8 +177,7 @@ fn fill(node: &Node, id: &str) -> usize {
     };
     refused.refused(&["no room is left", "free space", "nothing of this step was kept"]);
     for _ in 0..3 {
-        node.csu(&["bulletin", "update", id, &format!("description=never {}", "x y z ".repeat(2000))])
-            .refused(&["no room is left", "free space"]);
+        update("never").refused(&["no room is left", "free space"]);
     }
     kept
 }

@@ -168,6 +168,9 @@ async fn nobody_reads_what_they_may_not_whatever_they_received_and_put_together(
         peer.pair(&owner).await;
         peers.push(peer);
     }
+    for peer in &mut peers {
+        peer.until_compared(&owner).await;
+    }
     let [live, holder, former, outsider] = &mut peers[..] else { panic!() };
 
     // Issued, answered, one reader's role revoked, revised.

@@ -273,7 +273,7 @@ impl Machine {
             let is_theirs = |accepted: &Accepted| accepted.bringer.is_some_and(|bringer| bringer.device == device);
             let new = !before.contains(&(device, plane));
             let Some(session) = self.sessions.get_mut(&device) else { continue };
-            if session.is_before_first_round() && accepted.iter().all(|accepted| accepted.bringer.is_some()) {
+            if session.awaits_first_round() && accepted.iter().all(|accepted| accepted.bringer.is_some()) {
                 continue;
             }
             // All of it is on its way, or comes once its control has.

@@ -418,9 +418,9 @@ impl Session {
         self.is_in_first_round() && since.is_some_and(|since| since <= now && now < since.plus_ms(limits::ROUND_EVERY_MS))
     }
 
-    /// Whether what comes from others need not be sent ahead of the first round: that has not begun, and compares it too.
-    pub(super) fn is_before_first_round(&self) -> bool {
-        !self.settled && self.round_began.is_none()
+    /// Whether what comes from others need not be sent ahead of the first round: that is put off, and compares it too.
+    pub(super) const fn awaits_first_round(&self) -> bool {
+        self.put_off.is_some() && self.round_began.is_none() && !self.settled
     }
 
     /// The peer showed that it has something of a plane: what it lacks of it is asked for, instead of sending all. Whether that
