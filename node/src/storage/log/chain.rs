@@ -196,6 +196,8 @@ pub(in super::super) fn append(db: &Connection, cells: &Cells<'_>) -> Result<(),
 /// Walks at most `limit` lines behind the line `after` (0: from the first), whose own hash is taken as
 /// it stands, and looks for the line that has the hash `sought`.
 pub(in super::super) fn walk(db: &Connection, after: u64, limit: u32, sought: Option<&Hash>) -> Result<LogWalk, Fault> {
+    // Asked before the lines are read: a line that a running node adds in between is then one more, never one too few.
+    let written = written(db)?;
     let mut walk = LogWalk { to: after, more: false, broken: None, sought: None };
     let mut expected = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
     let mut previous = BEFORE;
@@ -234,7 +236,6 @@ pub(in super::super) fn walk(db: &Connection, after: u64, limit: u32, sought: Op
         }
     }
     walk.more = limit > 0 && count == limit;
-    let written = written(db)?;
     if !walk.more && written >= expected {
         let what = format!("the log ends at line {}, and {written} were written: its end was cut off", walk.to);
         walk.broken = Some(LogBreak { line: number(expected), at: None, what });

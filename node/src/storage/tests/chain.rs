@@ -271,6 +271,26 @@ fn of_version_1(lines: u64) -> TempDir {
 }
 
 #[test]
+fn a_check_beside_a_node_that_writes_takes_no_new_line_for_a_missing_one() {
+    let folder = folder();
+    let mut storage = open(folder.path());
+    let writing = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..=200 {
+                storage.append_log(&line(n)).unwrap();
+                storage.commit().unwrap();
+            }
+            writing.store(false, std::sync::atomic::Ordering::SeqCst);
+        });
+        while writing.load(std::sync::atomic::Ordering::SeqCst) {
+            assert_eq!(walked(folder.path(), None).broken, None);
+        }
+    });
+    assert_eq!(walked(folder.path(), None).to, 200);
+}
+
+#[test]
 fn the_log_of_an_older_version_becomes_a_chain_when_it_is_opened_and_loses_nothing() {
     for lines in [0, 1, 40] {
         let folder = of_version_1(lines);
