@@ -53,9 +53,11 @@ pub(super) fn put_brought(db: &Connection, bringer: &OrganisationId, owner: &Org
 /// Every document, with its summary: none where there is none, or one that another version of this program wrote.
 pub(super) fn all(db: &Connection) -> Result<BTreeMap<DocumentId, Option<Summary>>, Fault> {
     let sharings = sharings(db)?;
+    // In the order in which both tables lie on the disk. By its index of ids SQLite would go through the one in order and jump about in
+    // the other, which takes twice as long.
     let mut statement = db.prepare_cached(
         "SELECT document.key, document.id, summary.sharing, summary.control, summary.content
-         FROM document LEFT JOIN summary ON summary.document = document.key",
+         FROM document NOT INDEXED LEFT JOIN summary ON summary.document = document.key",
     )?;
     let mut rows = statement.query([])?;
     let mut documents = Vec::new();
