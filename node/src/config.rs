@@ -13,6 +13,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The longest path a Unix socket may have, with room for the private folder it is made in.
@@ -31,6 +32,10 @@ const ERASURE_GRACE_MOST_HOURS: u64 = 720;
 pub const FILE: &str = "csu.toml";
 /// Variables that are not settings: where settings are, and what is logged.
 const OTHER_VARIABLES: [&str; 3] = ["CSU_DATA", "CSU_CONFIG", "CSU_LOG"];
+/// Where browsers reach the pages if nobody says.
+const WEB: &str = "127.0.0.1:4821";
+/// The word for no pages at all.
+const WEB_OFF: &str = "off";
 /// Where a node listens if nobody says.
 const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/4820/quic-v1", "/ip4/0.0.0.0/tcp/4820"];
 
@@ -145,6 +150,7 @@ struct Settings {
     mdns: bool,
     socket: Option<PathBuf>,
     socket_group: Option<String>,
+    web: String,
     person: Option<String>,
     passphrase_file: Option<PathBuf>,
     keep_mib: u64,
@@ -156,13 +162,14 @@ struct Settings {
 }
 
 impl Settings {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "data",
         "listen",
         "announce",
         "mdns",
         "socket",
         "socket_group",
+        "web",
         "person",
         "passphrase_file",
         "keep_mib",
@@ -202,6 +209,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// A group whose members may use the socket, besides the owner.
     pub socket_group: Option<String>,
+    /// Where browsers reach the pages, on this computer; none: there are no pages.
+    pub web: Option<SocketAddr>,
     /// Who acts if a command does not say.
     pub person: Option<String>,
     /// A file that holds the passphrase of the keys, if they are sealed and nobody is there to type it.
@@ -247,6 +256,7 @@ impl Config {
         let mut figment = Figment::from(Serialized::default("listen", LISTEN))
             .merge(Serialized::default("announce", Vec::<String>::new()))
             .merge(Serialized::default("mdns", true))
+            .merge(Serialized::default("web", WEB))
             .merge(Serialized::default("keep_mib", KEEP_MIB))
             .merge(Serialized::default("keep_strangers_mib", KEEP_STRANGERS_MIB))
             .merge(Serialized::default("erasure_grace_hours", 0))
@@ -292,6 +302,7 @@ impl Config {
             });
         }
         let retention = retention(&settings.retention)?;
+        let web = web(&settings.web)?;
         let socket = data.join(settings.socket.unwrap_or_else(|| PathBuf::from("csu.sock")));
         let found = socket.as_os_str().len();
         if found > SOCKET_PATH_BYTES {
@@ -304,6 +315,7 @@ impl Config {
             mdns: settings.mdns,
             socket,
             socket_group: settings.socket_group,
+            web,
             person: settings.person,
             passphrase_file: settings.passphrase_file,
             keep_mib: settings.keep_mib,
@@ -332,6 +344,20 @@ impl Config {
     pub fn actor(&self) -> Actor {
         self.person.as_deref().and_then(|person| Actor::named(person).ok()).unwrap_or_default()
     }
+}
+
+/// Where the pages are offered.
+fn web(found: &str) -> Result<Option<SocketAddr>, ConfigError> {
+    if found == WEB_OFF {
+        return Ok(None);
+    }
+    let refused = |why: &str| ConfigError::Value { name: "web", found: shorten(found), why: why.to_owned() };
+    let address: SocketAddr =
+        found.parse().map_err(|_| refused("is no address and port: write one such as \"127.0.0.1:4821\", or \"off\" for no pages"))?;
+    if !address.ip().is_loopback() {
+        return Err(refused("is reached by other computers, and what is typed would cross the network in clear: write 127.0.0.1 or [::1]"));
+    }
+    Ok(Some(address))
 }
 
 /// The retention of every kind: what the settings say, else what the kind says for itself.

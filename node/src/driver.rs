@@ -12,6 +12,7 @@ use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
 use crate::restoring::Recovery;
 use crate::storage::{self, LogHead, LogWalk, Options, PutBack, Storage, StorageError, check_log_now, check_now};
+use crate::web::{self, WebError, WebListener};
 use csu_protocol::identity::{RootKey, Verifier};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
@@ -21,7 +22,7 @@ use rustix::thread::gettid;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -72,6 +73,9 @@ pub enum DriverError {
     /// The API's socket could not be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The pages could not be offered.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// The office had to stop.
     #[error(transparent)]
     Office(#[from] OfficeError),
@@ -87,6 +91,8 @@ pub struct Running {
     pub desk: DeskHandle,
     /// Where it listens.
     pub listening: Vec<String>,
+    /// Where browsers reach its pages, if it has any.
+    pub pages: Option<String>,
     ended: oneshot::Receiver<Result<(), DriverError>>,
     stop: mpsc::Sender<()>,
 }
@@ -160,11 +166,16 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
     let listening = network.listening().to_vec();
     let (desk, jobs) = DeskHandle::channel(JOBS);
     let socket = ApiSocket::bind(&config.socket, config.socket_group.as_deref()).await?;
-    let (close_api, api_closed) = oneshot::channel::<()>();
-    let api = tokio::spawn(http::serve(socket, http::router(desk.clone()), async move {
-        // Dropped or sent: either way the API is to close.
-        api_closed.await.ok();
-    }));
+    let (close, closed) = watch::channel(());
+    let mut api = JoinSet::new();
+    api.spawn(http::serve(socket, http::router(desk.clone()), until_closed(closed.clone())));
+    let mut pages = None;
+    if let Some(address) = config.web {
+        let listener = WebListener::bind(address).await?;
+        pages = Some(listener.url());
+        let router = web::router(desk.clone(), keys.card().card().name.as_str(), &listener);
+        api.spawn(web::serve(listener, router, until_closed(closed)));
+    }
     let (stop, stopped) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
@@ -178,8 +189,8 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
                 let check = check_beside(data, opened.clean)?;
                 let office = work(office, jobs, events, stopped, Some(check)).await?;
                 // Nobody is let in any more; requests that wait are told that the node is stopping.
-                drop(close_api);
-                if tokio::time::timeout(GRACE, api).await.is_err() {
+                drop(close);
+                if tokio::time::timeout(GRACE, api.join_all()).await.is_err() {
                     tracing::debug!("a client of the API kept its connection open");
                 }
                 network.shutdown().await;
@@ -192,7 +203,13 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
         end.send(result).ok();
     };
     std::thread::Builder::new().name("office".to_owned()).spawn(work).map_err(|_| DriverError::Ended("the node's thread"))?;
-    Ok(Running { desk, listening, ended, stop })
+    Ok(Running { desk, listening, pages, ended, stop })
+}
+
+/// Waits until nobody is to be let in any more.
+async fn until_closed(mut closed: watch::Receiver<()>) {
+    // Nothing is ever sent: it ends when the other side is dropped.
+    while closed.changed().await.is_ok() {}
 }
 
 /// What the checks beside a running node found.

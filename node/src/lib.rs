@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!   csu commands, pages, integrators          neighbours' nodes
-//!            │ HTTP on a Unix socket                 │ libp2p: one session a neighbour
-//!          http ──► desk ──► jobs ─┐      ┌─ arrivals ◄── network
+//!            │ HTTP: Unix socket, or browser         │ libp2p: one session a neighbour
+//!     http, web ──► desk ──► jobs ─┐      ┌─ arrivals ◄── network
 //!                                  ▼      ▼               ▲  signatures are checked on the way,
 //!                                 office (one thread)     │  several frames at once
 //!                       protocol's machine │ storage      │
@@ -26,6 +26,7 @@
 //! | [`desk`] | what may be asked of a node, as a trait and as the API's JSON |
 //! | [`office`] | the answers: drafting, steps, sharing, pairing, exports, the log |
 //! | [`http`] | the API on a Unix socket |
+//! | [`web`] | the pages that people see in a browser |
 //! | [`log_verb`] | what the access log records |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
 //! | [`backup`], [`restoring`] | the node's data in one sealed file; a data folder from that file or the phrase alone |
@@ -49,3 +50,4 @@ pub mod office;
 pub mod personal;
 pub mod restoring;
 pub mod storage;
+pub mod web;

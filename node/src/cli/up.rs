@@ -19,6 +19,9 @@ pub async fn up(config: Config, passphrase: Option<Passphrase>) -> anyhow::Resul
     let mut terminated = signal(SignalKind::terminate())?;
     let running = driver::start(config, Options { max_pages }, passphrase).await?;
     println!("The node is up. Commands reach it at {}.", socket.display());
+    if let Some(pages) = &running.pages {
+        println!("Its pages are at {pages}");
+    }
     for address in &running.listening {
         println!("Neighbours reach it at {address}");
     }

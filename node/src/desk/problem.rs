@@ -187,6 +187,12 @@ impl Problem {
         self.0.status
     }
 
+    /// What sort of problem it is, in a few words.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+
     /// What is wrong.
     #[must_use]
     pub fn detail(&self) -> &str {
