@@ -52,6 +52,8 @@ fn command_of(program: impl AsRef<std::ffi::OsStr>) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSU_")) {
         command.env_remove(name);
     }
+    // Nodes of tests have no pages unless they want some: all would want the same port.
+    command.env("CSU_WEB", "off");
     command.env_remove("VISUAL").env("USER", "tester").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

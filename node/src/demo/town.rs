@@ -90,7 +90,8 @@ fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CSU_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).kill_on_drop(true);
+    // Any port that is free: an operator may run a node of their own on the usual one.
+    command.env("CSU_WEB", "127.0.0.1:0").stdin(Stdio::null()).kill_on_drop(true);
 }
 
 impl Node {
