@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// The address cannot be listened on.
-    #[error("the pages cannot be offered at {address} ({why}): set another `web`, such as web = \"127.0.0.1:4822\", in csu.toml, or web = \"off\"")]
+    #[error(
+        "the pages cannot be offered at {address} ({why}): set another `web`, such as web = \"127.0.0.1:4822\", in csu.toml, or web = \"off\""
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
