@@ -44,6 +44,26 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// Where npm installed what `tests/interop/package-lock.json` names, this package among it: `CSU_TEST_NODE_MODULES`, as `tests/run`
+/// sets it, or the folder that it makes beside the programs under test.
+///
+/// # Panics
+/// When the package is not there.
+#[must_use]
+pub fn node_modules(package: &str) -> PathBuf {
+    let named = std::env::var_os("CSU_TEST_NODE_MODULES").map(PathBuf::from);
+    let test = std::env::current_exe().unwrap_or_default();
+    let folder = named.unwrap_or_else(|| test.ancestors().nth(3).unwrap_or(Path::new("")).join("interop-npm/node_modules"));
+    assert!(
+        folder.join(package).join("package.json").is_file(),
+        "{} holds no {package}: run the suite by `tests/run`, or type\n  npm ci --prefix {}\nwith tests/interop/package.json and \
+         package-lock.json copied there",
+        folder.display(),
+        folder.parent().unwrap_or(&folder).display(),
+    );
+    folder
+}
+
 /// Runs a program to its end, without input.
 ///
 /// # Panics

@@ -12,29 +12,13 @@ use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::reading::{self, Opened, Reader};
 use csu_protocol::store::Read;
 use csu_tests::node::Node;
-use csu_tests::programs::printed;
+use csu_tests::programs::{node_modules, printed};
 use csu_tests::town;
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-/// Where npm installed what `tests/interop/package-lock.json` names: `CSU_TEST_NODE_MODULES`, as `tests/run` sets it, or the
-/// folder that it makes beside the programs under test.
-fn node_modules() -> PathBuf {
-    let named = std::env::var_os("CSU_TEST_NODE_MODULES").map(PathBuf::from);
-    let test = std::env::current_exe().unwrap();
-    let folder = named.unwrap_or_else(|| test.ancestors().nth(3).unwrap().join("interop-npm/node_modules"));
-    assert!(
-        folder.join("@automerge/automerge/package.json").is_file(),
-        "{} holds no @automerge/automerge: run the suite by `tests/run process_interop`, or type\n  npm ci --prefix {}\nwith \
-         tests/interop/package.json and package-lock.json copied there",
-        folder.display(),
-        folder.parent().unwrap_or(&folder).display(),
-    );
-    folder
-}
 
 /// Exports a document by the command, and what JavaScript makes of the file.
 fn exported(node: &Node, id: &str) -> Value {
@@ -43,7 +27,7 @@ fn exported(node: &Node, id: &str) -> Value {
     std::fs::remove_file(&file).ok();
     node.csu(&["export", id, "--format", "automerge", "--output", file.to_str().unwrap()]).good();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/automerge.mjs");
-    let output = Command::new("node").arg(script).arg(&file).env("CSU_TEST_NODE_MODULES", node_modules()).output();
+    let output = Command::new("node").arg(script).arg(&file).env("CSU_TEST_NODE_MODULES", node_modules("@automerge/automerge")).output();
     let output = output.unwrap_or_else(|why| panic!("node cannot be run ({why}): run the suite by `tests/run process_interop`"));
     serde_json::from_str(&printed(&output)).unwrap()
 }
