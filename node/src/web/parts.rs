@@ -6,8 +6,8 @@
 mod inputs;
 mod typed;
 
-pub(super) use inputs::{Ask, Choice};
-pub(super) use typed::{Errors, Typed};
+pub(super) use inputs::{Ask, Choice, id_of};
+pub(super) use typed::{Errors, Typed, problem_text};
 
 use crate::cli::screen::{is_misleading, visible};
 use crate::desk::{Moment, Party};

@@ -8,7 +8,7 @@ const MANY_CHOICES: usize = 8;
 const DATE_PARTS: [(&str, &str, &str); 3] = [("day", "Day", "2"), ("month", "Month", "2"), ("year", "Year", "4")];
 
 /// What an element of this name is called in the page: names may hold brackets and dots.
-pub(super) fn id_of(name: &str) -> String {
+pub(in crate::web) fn id_of(name: &str) -> String {
     let mut id = String::with_capacity(name.len());
     for c in name.chars() {
         if c.is_ascii_alphanumeric() {

@@ -64,6 +64,11 @@ impl Errors {
         self.0.push((name.into(), message.into()));
     }
 
+    /// The same with other names. One that begins with a slash is the address of a page where the input is.
+    pub(in crate::web) fn map_names(self, other: impl Fn(&str) -> String) -> Self {
+        Self(self.0.into_iter().map(|(name, message)| (other(&name), message)).collect())
+    }
+
     /// What is wrong with the input of this name.
     pub(in crate::web) fn of(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, message)| message.as_str())
@@ -90,7 +95,13 @@ impl Errors {
                             ul class="govuk-list govuk-error-summary__list" {
                                 @for (name, message) in &self.0 {
                                     li {
-                                        @if name.is_empty() { (message) } @else { a href={ "#" (super::inputs::id_of(name)) } { (message) } }
+                                        @if name.is_empty() {
+                                            (message)
+                                        } @else if name.starts_with('/') {
+                                            a href=(name) { (message) }
+                                        } @else {
+                                            a href={ "#" (super::inputs::id_of(name)) } { (message) }
+                                        }
                                     }
                                 }
                             }
