@@ -10,6 +10,9 @@ mod search;
 mod steps;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use super::Site;
 use super::layout::{Frame, Section, page};
 use super::visitor::Visitor;

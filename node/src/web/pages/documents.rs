@@ -258,16 +258,10 @@ fn discarding(site: &Site, visitor: &Visitor, document: &Document, errors: &Erro
 
 /// Throws a draft away.
 pub(super) async fn discard(State(site): State<Site>, visitor: Visitor, Path(reference): Path<String>) -> Result<Response, Refusal> {
+    let (actor, named) = (visitor.actor.clone(), reference.clone());
+    let document = site.desk.ask(move |desk| desk.document(&actor, &named)).await?;
     let actor = visitor.actor.clone();
-    let (document, outcome) = site
-        .desk
-        .ask(move |desk| {
-            let document = desk.document(&actor, &reference)?;
-            let outcome = desk.discard(&actor, &reference);
-            Ok((document, outcome))
-        })
-        .await?;
-    match outcome {
+    match site.desk.ask(move |desk| desk.discard(&actor, &reference)).await {
         Err(problem) => {
             let page = discarding(&site, &visitor, &document, &Errors::from(&problem));
             Ok((StatusCode::CONFLICT, page).into_response())

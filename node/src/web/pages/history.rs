@@ -12,15 +12,10 @@ use maud::{Markup, html};
 
 /// The history, newest first.
 pub(super) async fn history(State(site): State<Site>, visitor: Visitor, Path(reference): Path<String>) -> Result<Markup, Refusal> {
+    let (actor, named) = (visitor.actor.clone(), reference.clone());
+    let document = site.desk.ask(move |desk| desk.document(&actor, &named)).await?;
     let actor = visitor.actor.clone();
-    let (document, lines) = site
-        .desk
-        .ask(move |desk| {
-            let document = desk.document(&actor, &reference)?;
-            let lines = desk.history(&actor, &reference)?;
-            Ok((document, lines))
-        })
-        .await?;
+    let lines = site.desk.ask(move |desk| desk.history(&actor, &reference)).await?;
     let described = kind::find(&document.kind);
     let body = html! {
         (back(&documents::address(&document.kind, &document.reference), "Back"))

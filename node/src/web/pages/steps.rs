@@ -9,7 +9,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::Visitor;
 use super::writing::known;
 use super::{documents, reading, section_of};
-use crate::desk::{Actor, Circle, Desk, Document, Problem, RevocationEffect, StepRequest};
+use crate::desk::{Circle, Document, Problem, RevocationEffect, StepRequest};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -30,21 +30,25 @@ struct Before {
 }
 
 impl Before {
-    fn look(desk: &mut dyn Desk, actor: &Actor, reference: &str, verb: &str) -> Result<Self, Problem> {
-        let document = desk.document(actor, reference)?;
+    async fn look(site: &Site, visitor: &Visitor, reference: &str, verb: &str) -> Result<Self, Problem> {
+        let (actor, named) = (visitor.actor.clone(), reference.to_owned());
+        let document = site.desk.ask(move |desk| desk.document(&actor, &named)).await?;
         let kind = known(&document.kind)?;
         let step = kind.step(verb).filter(|_| document.steps.iter().any(|known| known == verb));
         let step = step.ok_or_else(|| {
-            let state = kind.state(&document.state).map_or(document.state.as_str(), |state| state.label);
-            let label = kind.label.to_lowercase();
-            Problem::conflict(format!("this {label} is {}, and that cannot be done with it now", state.to_lowercase()), "go back to it and see what can be done")
+            let state = kind.state(&document.state).map_or(document.state.as_str(), |state| state.label).to_lowercase();
+            let detail = format!("this {} is {state}, and that cannot be done with it now", kind.label.to_lowercase());
+            Problem::conflict(detail, "go back to it and see what can be done")
         })?;
-        let effect = if step.means == Means::Revision && document.id.is_some() {
-            desk.preview_step(actor, reference, verb, StepRequest::default())
-        } else {
-            Ok(RevocationEffect::default())
-        };
-        let circles = if step.means == Means::Revision { desk.circles(actor)? } else { Vec::new() };
+        let (mut effect, mut circles) = (Ok(RevocationEffect::default()), Vec::new());
+        if step.means == Means::Revision {
+            if document.id.is_some() {
+                let (actor, named) = (visitor.actor.clone(), document.reference.clone());
+                effect = site.desk.ask(move |desk| desk.preview_step(&actor, &named, step.verb, StepRequest::default())).await;
+            }
+            let actor = visitor.actor.clone();
+            circles = site.desk.ask(move |desk| desk.circles(&actor)).await?;
+        }
         Ok(Self { document, kind, step, circles, effect })
     }
 
@@ -68,8 +72,7 @@ pub(super) async fn ask(
     visitor: Visitor,
     Path((reference, verb)): Path<(String, String)>,
 ) -> Result<Markup, Refusal> {
-    let actor = visitor.actor.clone();
-    let before = site.desk.ask(move |desk| Before::look(desk, &actor, &reference, &verb)).await?;
+    let before = Before::look(&site, &visitor, &reference, &verb).await?;
     Ok(show(&site, &visitor, &before, &Typed::default(), &Errors::default()))
 }
 
@@ -146,8 +149,7 @@ pub(super) async fn take(
     Path((reference, verb)): Path<(String, String)>,
     typed: Typed,
 ) -> Result<Response, Refusal> {
-    let (actor, named, wanted) = (visitor.actor.clone(), reference.clone(), verb.clone());
-    let before = site.desk.ask(move |desk| Before::look(desk, &actor, &named, &wanted)).await?;
+    let before = Before::look(&site, &visitor, &reference, &verb).await?;
     if before.step.means == Means::Revision {
         return checking::take(&site, &visitor, before, &typed).await;
     }

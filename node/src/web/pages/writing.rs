@@ -246,6 +246,7 @@ pub(super) async fn save(
             let mut begun = Begun::of(desk.document(&actor, &reference)?)?;
             let asked = Asked::by(desk, &actor, &asking.slug)?;
             begun.names = asked.names();
+            // What can be known to be wrong is not asked for: the reading was noted, and a refusal would take that back.
             let outcome = match read(&begun, &asking, &sent) {
                 Err(errors) => Err(errors),
                 Ok(change) => desk.edit(&actor, &reference, change).map_err(|problem| refusal_of(begun.kind, &problem)),
@@ -282,9 +283,17 @@ fn filled(begun: &Begun, page: &Page, asked: &Asked) -> Result<Typed, Problem> {
 
 /// What a page that was sent changes, or what is wrong with it.
 fn read(begun: &Begun, page: &Page, typed: &Typed) -> Result<DraftChange, Errors> {
-    if let Some(sheet) = sheets::sheet(begun.kind, &page.slug) {
-        return sheets::read(sheet, begun, typed);
+    let change = match sheets::sheet(begun.kind, &page.slug) {
+        Some(sheet) => sheets::read(sheet, begun, typed)?,
+        None => read_others(begun, page, typed)?,
+    };
+    match begun.kind.check(change.fields.as_ref().unwrap_or(&begun.fields)) {
+        Ok(_) => Ok(change),
+        Err(error) => Err(refusal_of(begun.kind, &Problem::invalid("fields", error.to_string(), ""))),
     }
+}
+
+fn read_others(begun: &Begun, page: &Page, typed: &Typed) -> Result<DraftChange, Errors> {
     let mut errors = Errors::default();
     if page.slug != OTHER || values::block_fields(begun.kind, &page.at).is_none() {
         errors.add("", problem_text(&no_page()));
