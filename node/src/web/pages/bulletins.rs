@@ -2,7 +2,9 @@
 
 use super::super::Site;
 use super::super::layout::Section;
-use super::super::parts::{Ask, Choice, Errors, Weight, button, details, emergency, link_button, marking_tag, pagination, problem_text, said, state_tag, time};
+use super::super::parts::{
+    Ask, Choice, Errors, Weight, button, details, emergency, link_button, marking_tag, pagination, problem_text, said, state_tag, time,
+};
 use super::super::refusal::Refusal;
 use super::super::visitor::Visitor;
 use super::documents::{self, DoneQuery};

@@ -185,7 +185,8 @@ pub(super) fn draft_notice(document: &Document) -> Markup {
     let Some(draft) = &document.draft else { return html! {} };
     let kind = kind::find(&document.kind);
     let home = format!("/documents/{}", document.reference);
-    let step = kind.and_then(|kind| super::main_step(kind, &document.state)).filter(|step| document.steps.iter().any(|verb| verb == step.verb));
+    let step =
+        kind.and_then(|kind| super::main_step(kind, &document.state)).filter(|step| document.steps.iter().any(|verb| verb == step.verb));
     inset(&html! {
         p class="govuk-body" {
             @if document.id.is_some() {

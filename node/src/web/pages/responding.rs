@@ -1,7 +1,9 @@
 //! What readers say about a document, and saying something.
 
 use super::super::Site;
-use super::super::parts::{Ask, Choice, Errors, Typed, Weight, back, button, details, emergency, inset, problem_text, said, said_lines, time};
+use super::super::parts::{
+    Ask, Choice, Errors, Typed, Weight, back, button, details, emergency, inset, problem_text, said, said_lines, time,
+};
 use super::super::refusal::Refusal;
 use super::super::visitor::Visitor;
 use super::{documents, section_of};
@@ -23,14 +25,10 @@ const REMARKS: [(Remark, &str, &str); 5] = [
     (Remark::Endorse, "We stand behind it", "stand behind it"),
 ];
 
+/// A remark as it is counted.
 fn done(remark: Remark) -> &'static str {
-    REMARKS.iter().find(|(known, ..)| *known == remark).map_or(
-        match remark {
-            Remark::Opened => "opened it",
-            _ => "took a step",
-        },
-        |(_, _, done)| done,
-    )
+    let said = REMARKS.iter().find(|(known, ..)| *known == remark).map(|(_, _, done)| *done);
+    said.unwrap_or(if remark == Remark::Opened { "opened it" } else { "took a step" })
 }
 
 /// The responses of a document with how many said what, and a way to respond.

@@ -173,7 +173,9 @@ pub(super) async fn take(
         match site.desk.ask(move |desk| desk.step(&actor, &reference, &verb, request)).await {
             Ok(document) => {
                 let done = if before.step.means == Means::Withdraw { "withdrawn" } else { "responded" };
-                return Ok(Redirect::to(&format!("{}?done={done}", documents::address(&document.kind, &document.reference))).into_response());
+                return Ok(
+                    Redirect::to(&format!("{}?done={done}", documents::address(&document.kind, &document.reference))).into_response()
+                );
             }
             Err(problem) if !problem.findings().is_empty() => {
                 errors.add("text", "This looks as if it held personal data: take it out, or say why it may stay");

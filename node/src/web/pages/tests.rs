@@ -87,7 +87,10 @@ impl Browser {
     }
 
     /// Asks the desk itself.
-    pub(super) async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut dyn Desk) -> Result<T, crate::desk::Problem> + Send + 'static) -> T {
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn Desk) -> Result<T, crate::desk::Problem> + Send + 'static,
+    ) -> T {
         self.desk.ask(question).await.unwrap()
     }
 }
@@ -136,8 +139,12 @@ pub(super) const WHAT: [(&str, &str); 9] = [
 ];
 
 /// The page of how serious it is, filled.
-pub(super) const ADVICE: [(&str, &str); 4] =
-    [("info[0].severity", "Minor"), ("info[0].urgency", "Past"), ("info[0].certainty", "Observed"), ("info[0].instruction", "Mark your bicycle.")];
+pub(super) const ADVICE: [(&str, &str); 4] = [
+    ("info[0].severity", "Minor"),
+    ("info[0].urgency", "Past"),
+    ("info[0].certainty", "Observed"),
+    ("info[0].instruction", "Mark your bicycle."),
+];
 
 impl Browser {
     /// A bulletin that only the police read; its reference.

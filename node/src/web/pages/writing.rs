@@ -13,9 +13,7 @@ pub(super) use sheets::{demand, place_of};
 pub(super) use values::{bare, get as value_at};
 
 use super::super::Site;
-use super::super::parts::{
-    Errors, Typed, Weight, back, button_group, button_saying, emergency, inset, link_button, problem_text,
-};
+use super::super::parts::{Errors, Typed, Weight, back, button_group, button_saying, emergency, inset, link_button, problem_text};
 use super::super::refusal::Refusal;
 use super::super::visitor::Visitor;
 use super::{main_step, section_of};
@@ -419,7 +417,9 @@ fn caption(begun: &Begun) -> String {
     match (&begun.reference, &begun.shared) {
         (None, _) => format!("New {}", begun.label()),
         (Some(reference), None) => format!("Draft {reference}, on this node only"),
-        (Some(_), Some(document)) => format!("Next version of “{}”; nobody sees it before you share it", crate::cli::screen::visible(&document.title)),
+        (Some(_), Some(document)) => {
+            format!("Next version of “{}”; nobody sees it before you share it", crate::cli::screen::visible(&document.title))
+        }
     }
 }
 

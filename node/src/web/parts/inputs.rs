@@ -57,15 +57,12 @@ pub(in crate::web) struct Ask<'a> {
     autocomplete: Option<&'a str>,
     /// The type of an `input`.
     kind: &'a str,
-    /// In characters, of a short one: 2, 3, 4, 5, 10 or 20.
-    width: Option<u8>,
-    is_heading: bool,
 }
 
 impl<'a> Ask<'a> {
     /// Asks for a value of this name under this label.
     pub(in crate::web) const fn new(name: &'a str, label: &'a str) -> Self {
-        Self { name, label, hint: "", error: None, autocomplete: None, kind: "text", width: None, is_heading: false }
+        Self { name, label, hint: "", error: None, autocomplete: None, kind: "text" }
     }
 
     /// The same with a sentence that helps.
@@ -88,16 +85,6 @@ impl<'a> Ask<'a> {
         Self { kind, ..self }
     }
 
-    /// The same for so many characters: 2, 3, 4, 5, 10 or 20.
-    pub(in crate::web) const fn width(self, characters: u8) -> Self {
-        Self { width: Some(characters), ..self }
-    }
-
-    /// The same on a page that asks for this alone: its label is the heading of the page.
-    pub(in crate::web) const fn heading(self) -> Self {
-        Self { is_heading: true, ..self }
-    }
-
     fn id(&self) -> String {
         id_of(self.name)
     }
@@ -116,13 +103,7 @@ impl<'a> Ask<'a> {
     }
 
     fn label(&self) -> Markup {
-        html! {
-            @if self.is_heading {
-                h1 class="govuk-label-wrapper" { label class="govuk-label govuk-label--l" for=(self.id()) { (self.label) } }
-            } @else {
-                label class="govuk-label govuk-label--s" for=(self.id()) { (self.label) }
-            }
-        }
+        html! { label class="govuk-label govuk-label--s" for=(self.id()) { (self.label) } }
     }
 
     fn notes(&self) -> Markup {
@@ -142,14 +123,13 @@ impl<'a> Ask<'a> {
 
     /// One line.
     pub(in crate::web) fn line(&self, value: &str) -> Markup {
-        let width = self.width.map(|width| format!(" govuk-input--width-{width}")).unwrap_or_default();
         let error = if self.error.is_some() { " govuk-input--error" } else { "" };
         self.group(
             "",
             &html! {
                 (self.label())
                 (self.notes())
-                input class={ "govuk-input" (width) (error) } id=(self.id()) name=(self.name) type=(self.kind) value=(value)
+                input class={ "govuk-input" (error) } id=(self.id()) name=(self.name) type=(self.kind) value=(value)
                     aria-describedby=[self.described_by(&[])] autocomplete=[self.autocomplete];
             },
         )
@@ -195,14 +175,11 @@ impl<'a> Ask<'a> {
 
     /// Inputs that belong together.
     pub(in crate::web) fn fieldset(&self, content: &Markup) -> Markup {
-        let (size, inner) = if self.is_heading { ("l", true) } else { ("s", false) };
         self.group(
             "",
             &html! {
                 fieldset class="govuk-fieldset" aria-describedby=[self.described_by(&[])] {
-                    legend class={ "govuk-fieldset__legend govuk-fieldset__legend--" (size) } {
-                        @if inner { h1 class="govuk-fieldset__heading" { (self.label) } } @else { (self.label) }
-                    }
+                    legend class="govuk-fieldset__legend govuk-fieldset__legend--s" { (self.label) }
                     (self.notes())
                     (content)
                 }

@@ -1,8 +1,8 @@
 //! What looks like personal data in a draft: each is moved to a sealed annex, or stays for a reason.
 
 use super::super::super::Site;
-use super::super::super::parts::{Ask, Choice, Errors, Typed, Weight, button, button_group, inset, said};
 use super::super::super::parts::problem_text;
+use super::super::super::parts::{Ask, Choice, Errors, Typed, Weight, button, button_group, inset, said};
 use super::super::super::refusal::Refusal;
 use super::super::super::visitor::Visitor;
 use super::super::reading;
@@ -108,7 +108,12 @@ pub(super) fn show(site: &Site, visitor: &Visitor, before: &Before, found: &[Fou
 }
 
 /// Does what was decided: moves words to the draft of an annex. The reason for what stays, if anything does; or what is wrong.
-pub(super) async fn sort(site: &Site, visitor: &Visitor, before: &Before, typed: &Typed) -> Result<Result<Option<String>, Errors>, Refusal> {
+pub(super) async fn sort(
+    site: &Site,
+    visitor: &Visitor,
+    before: &Before,
+    typed: &Typed,
+) -> Result<Result<Option<String>, Errors>, Refusal> {
     let (mut errors, mut moved, mut stays) = (Errors::default(), Vec::new(), false);
     for (at, found) in found_again(typed).into_iter().enumerate() {
         let name = input("found", at);

@@ -22,7 +22,12 @@ async fn what_names_somebody_is_moved_to_a_sealed_annex_and_the_rest_stays_for_a
     let (name, number) = (at(NAME), at("020 7946 0123"));
     let (words_of_name, words_of_number) = (format!("words-{name}"), format!("words-{number}"));
     let (choice_of_name, choice_of_number) = (format!("found-{name}"), format!("found-{number}"));
-    let mut form = vec![("sorted", "yes"), (words_of_name.as_str(), NAME), (words_of_number.as_str(), "020 7946 0123"), (choice_of_name.as_str(), "move")];
+    let mut form = vec![
+        ("sorted", "yes"),
+        (words_of_name.as_str(), NAME),
+        (words_of_number.as_str(), "020 7946 0123"),
+        (choice_of_name.as_str(), "move"),
+    ];
     // Each must be decided on, and what stays needs a reason.
     let refused = browser.post(&issue, &form).await;
     assert!(refused.html.contains("Choose what becomes of “020 7946 0123”"), "{}", refused.html);
@@ -43,7 +48,13 @@ async fn what_names_somebody_is_moved_to_a_sealed_annex_and_the_rest_stays_for_a
     let sealed = sealed.split('?').next().unwrap().to_owned();
     // From now on it is shut.
     assert_eq!(browser.get(&sealed).await.to, Some(format!("{sealed}/open")));
-    for address in ["/bulletins", "/search?q=Quillon", "/search?q=Byron", home.as_str(), &format!("{}/history", home.split('?').next().unwrap().replace("bulletins", "documents"))] {
+    for address in [
+        "/bulletins",
+        "/search?q=Quillon",
+        "/search?q=Byron",
+        home.as_str(),
+        &format!("{}/history", home.split('?').next().unwrap().replace("bulletins", "documents")),
+    ] {
         let shown = browser.page(address).await;
         assert!(!shown.replace("value=\"Quillon\"", "").replace("value=\"Byron\"", "").contains("Quillon"), "{address}: {shown}");
     }

@@ -22,7 +22,14 @@ async fn a_bulletin_is_written_issued_answered_changed_and_withdrawn_by_forms_al
     let next = browser.sent(&next, &[("marking", "AMBER+STRICT"), ("to", &police), (&format!("role-{police}"), "write")]).await;
     assert_eq!(next, "/documents/d1/steps/issue");
     let page = browser.page(&next).await;
-    for part in ["Somebody cut the lock", "Clothes above the waist: green jacket", "E05014095", "can read and change it", "Bicycle theft", "November 2026"] {
+    for part in [
+        "Somebody cut the lock",
+        "Clothes above the waist: green jacket",
+        "E05014095",
+        "can read and change it",
+        "Bicycle theft",
+        "November 2026",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
     // Going back shows what was saved.
@@ -72,7 +79,15 @@ async fn what_is_wrong_is_said_beside_the_input_and_what_was_typed_stays() {
     wrong[2].1 = "2";
     let refused = browser.post("/bulletins/new", &wrong).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for part in ["There is a problem", "href=\"#info-0-onset\"", "real date", "value=\"31\"", "value=\"9:30pm\"", "Somebody cut the lock", "<title>Error: "] {
+    for part in [
+        "There is a problem",
+        "href=\"#info-0-onset\"",
+        "real date",
+        "value=\"31\"",
+        "value=\"9:30pm\"",
+        "Somebody cut the lock",
+        "<title>Error: ",
+    ] {
         assert!(refused.html.contains(part), "{part}: {}", refused.html);
     }
     // Nothing was begun.
@@ -104,7 +119,9 @@ async fn a_draft_that_lacks_something_says_what_and_leads_there() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     // What the export would refuse is said with the way to it too.
     let draft = browser.drafted(&WHAT).await;
-    browser.sent(&format!("/documents/{draft}/edit/place"), &[("info[0].area[0].areaDesc", "x"), ("info[0].area[0].polygon", "1,1 2,2 3,3")]).await;
+    browser
+        .sent(&format!("/documents/{draft}/edit/place"), &[("info[0].area[0].areaDesc", "x"), ("info[0].area[0].polygon", "1,1 2,2 3,3")])
+        .await;
     let refused = browser.post(&format!("/documents/{draft}/steps/issue"), &[]).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.html.contains(&format!("/documents/{draft}/edit/place#info-0-area-0-polygon")), "{}", refused.html);
@@ -122,7 +139,12 @@ async fn every_field_can_be_written_blocks_among_them() {
     assert!(page.contains("name=\"info[1].headline\""), "{page}");
     let back = browser.sent(&format!("{other}?at=info[1]"), &[("info[1].headline", "Lladradau beiciau"), ("info[1].language", "cy")]).await;
     assert_eq!(back, format!("{other}?at="));
-    browser.sent(&format!("{other}?at=info[0].resource[0]"), &[("info[0].resource[0].uri", "https://a.example/x.jpg"), ("info[0].resource[0].size", "12")]).await;
+    browser
+        .sent(
+            &format!("{other}?at=info[0].resource[0]"),
+            &[("info[0].resource[0].uri", "https://a.example/x.jpg"), ("info[0].resource[0].size", "12")],
+        )
+        .await;
     let page = browser.page(&format!("/bulletins/{draft}")).await;
     for part in ["Lladradau beiciau", "CRN 2", "<a class=\"govuk-link\" href=\"https://a.example/x.jpg\"", "Exercise"] {
         assert!(page.contains(part), "{part}: {page}");
@@ -148,7 +170,10 @@ async fn a_note_and_a_guide_are_written_and_stepped_by_pages_made_of_the_same_pi
     let page = browser.page(&home).await;
     assert!(page.contains("Liaison note") && page.contains("Who mends them?") && page.contains("/steps/close"), "{page}");
     let guide = browser.sent("/documents/new/guide", &[("title", "Gates"), ("url", "javascript:alert(1)")]).await;
-    assert!(browser.page(&guide.replace("/edit/sharing", "")).await.contains("<bdi>javascript:alert(1)</bdi>") || guide.contains("d2"), "{guide}");
+    assert!(
+        browser.page(&guide.replace("/edit/sharing", "")).await.contains("<bdi>javascript:alert(1)</bdi>") || guide.contains("d2"),
+        "{guide}"
+    );
     assert_eq!(browser.get("/documents/new/nothing").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -190,9 +215,16 @@ async fn a_list_goes_on_by_cursor_keeps_its_filters_and_says_what_to_do_when_it_
         what[5].1 = &headline;
         let request = crate::desk::DraftRequest {
             kind: "bulletin".into(),
-            assign: ["event=x", "category=Security", "severity=Minor", "urgency=Past", "certainty=Observed", &format!("headline={headline}")]
-                .map(str::to_owned)
-                .to_vec(),
+            assign: [
+                "event=x",
+                "category=Security",
+                "severity=Minor",
+                "urgency=Past",
+                "certainty=Observed",
+                &format!("headline={headline}"),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             ..Default::default()
         };
         browser
@@ -203,7 +235,8 @@ async fn a_list_goes_on_by_cursor_keeps_its_filters_and_says_what_to_do_when_it_
             .await;
     }
     let page = browser.page("/bulletins?q=Theft&state=issued").await;
-    let next = page.split("rel=\"next\"").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let next =
+        page.split("rel=\"next\"").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap().replace("&amp;", "&");
     assert!(next.starts_with("/bulletins?q=Theft&state=issued&cursor="), "{next}");
     let page = browser.page(&next).await;
     assert!(page.contains("First page") && !page.contains("Next page"), "{page}");

@@ -115,7 +115,8 @@ pub(super) fn read(begun: &Begun, typed: &Typed) -> Vec<Recipient> {
     for value in typed.every(TO) {
         let role = Role::ALL.into_iter().find(|role| role.as_str() == typed.one(&role_name(value)));
         // A role that was to end still does, if whoever has it was named by the name that the draft has.
-        let until = begun.to.iter().find(|known| known.who == value || Some(&known.who) == begun.names.get(value)).and_then(|known| known.until);
+        let until =
+            begun.to.iter().find(|known| known.who == value || Some(&known.who) == begun.names.get(value)).and_then(|known| known.until);
         to.push(Recipient { who: value.to_owned(), role: if value == ANYONE { None } else { role }, until });
     }
     to

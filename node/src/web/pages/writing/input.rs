@@ -100,7 +100,9 @@ impl Input {
             },
             Form::Time => self.read_moment(typed, stored)?,
             Form::List(Form::Choice(_)) => Value::Array(typed.every(name).map(Value::from).collect()),
-            Form::List(_) => Value::Array(typed.one(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(Value::from).collect()),
+            Form::List(_) => {
+                Value::Array(typed.one(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(Value::from).collect())
+            }
             Form::Records(_) => stored.cloned().unwrap_or(Value::Null),
         };
         check(kind, name, &value)?;
@@ -131,7 +133,8 @@ impl Input {
 pub(super) fn check(kind: &Kind, path: &str, value: &Value) -> Result<(), String> {
     let mut alone = Map::new();
     // As the first of its blocks, wherever it is to stand.
-    let first: Vec<String> = path.split('.').map(|part| part.split_once('[').map_or(part.to_owned(), |(name, _)| format!("{name}[0]"))).collect();
+    let first: Vec<String> =
+        path.split('.').map(|part| part.split_once('[').map_or(part.to_owned(), |(name, _)| format!("{name}[0]"))).collect();
     put(&mut alone, &first.join("."), value.clone());
     kind.check(&alone).map(drop).map_err(|error| {
         let text = error.to_string();
@@ -194,8 +197,13 @@ mod tests {
 
     #[test]
     fn a_time_is_read_as_people_write_it_and_one_that_was_not_touched_stays_as_it_was() {
-        for (text, wanted) in [("21:30", Some((21, 30))), ("9.05", Some((9, 5))), ("9:30pm", Some((21, 30))), ("12am", Some((0, 0))), ("12 pm", Some((12, 0)))]
-        {
+        for (text, wanted) in [
+            ("21:30", Some((21, 30))),
+            ("9.05", Some((9, 5))),
+            ("9:30pm", Some((21, 30))),
+            ("12am", Some((0, 0))),
+            ("12 pm", Some((12, 0))),
+        ] {
             assert_eq!(clock(text).map(|time| (time.hour(), time.minute())), wanted, "{text}");
         }
         for text in ["", "9", "25:00", "13pm", "0pm", "9:60", "noon"] {

@@ -3,10 +3,10 @@
 //! For bulletins a small table: what was done comes first, then how those looked who did it, then where, then what readers
 //! should do, then for whom it is. Every kind has a page of its other fields beside, so that none is out of reach.
 
+use super::super::super::parts::{Ask, Choice, Errors, Typed, id_of, marking_meaning};
 use super::descriptors::{self, TRAITS};
 use super::input::{Input, check};
 use super::values::{block_fields, get, inside, put};
-use super::super::super::parts::{Ask, Choice, Errors, Typed, id_of, marking_meaning};
 use super::{Asked, Begun, audience};
 use crate::desk::DraftChange;
 use csu_protocol::document::{Form, Kind, Marking};
@@ -76,7 +76,10 @@ const BULLETIN: &[Sheet] = &[
         questions: &[
             Field("info[0].area[0].areaDesc", Some("The street, ward or postcode district, such as: Mill Road, SW9.")),
             Wards,
-            Field("info[0].area[0].circle", Some("Latitude,longitude, a space, and the radius in kilometres, such as: 51.4613,-0.1156 0.3.")),
+            Field(
+                "info[0].area[0].circle",
+                Some("Latitude,longitude, a space, and the radius in kilometres, such as: 51.4613,-0.1156 0.3."),
+            ),
             Field("info[0].area[0].polygon", None),
         ],
     },
@@ -320,10 +323,8 @@ pub(super) fn missing(sheet: &Sheet, begun: &Begun) -> Errors {
 
 /// The message for a field that must be filled.
 pub(in crate::web) fn demand(field: &csu_protocol::document::Field) -> String {
-    let verb = match field.form {
-        Form::Choice(_) | Form::List(Form::Choice(_)) => "Choose",
-        _ => "Enter",
-    };
+    let chooses = matches!(field.form, Form::Choice(_) | Form::List(Form::Choice(_)));
+    let verb = if chooses { "Choose" } else { "Enter" };
     format!("{verb}: {}", field.label.to_lowercase())
 }
 
@@ -355,9 +356,10 @@ mod tests {
     /// Every field that is no block, by its path in the first blocks.
     fn every_path(fields: &[csu_protocol::document::Field], at: &str, paths: &mut Vec<String>) {
         for field in fields {
-            match field.form {
-                Form::Records(inner) => every_path(inner, &format!("{}[0]", inside(at, field.name)), paths),
-                _ => paths.push(inside(at, field.name)),
+            if let Form::Records(inner) = field.form {
+                every_path(inner, &format!("{}[0]", inside(at, field.name)), paths);
+            } else {
+                paths.push(inside(at, field.name));
             }
         }
     }

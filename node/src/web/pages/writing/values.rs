@@ -27,7 +27,11 @@ pub(in crate::web) fn get<'a>(map: &'a Map<String, Value>, path: &str) -> Option
 /// Sets the value at a path; null takes it away. A block is added where one more is named than there are.
 pub(super) fn put(map: &mut Map<String, Value>, path: &str, value: Value) {
     let Some((head, rest)) = path.split_once('.') else {
-        if value.is_null() { map.remove(path) } else { map.insert(path.to_owned(), value) };
+        if value.is_null() {
+            map.remove(path)
+        } else {
+            map.insert(path.to_owned(), value)
+        };
         return;
     };
     let Some((name, at)) = split(head) else { return };
@@ -81,10 +85,8 @@ pub(super) fn block_fields(kind: &'static Kind, at: &str) -> Option<&'static [Fi
         return Some(kind.fields);
     }
     let positions = at.split('.').all(|part| part.ends_with(']') && split(part).is_some());
-    match kind.field(at)?.form {
-        Form::Records(inner) if positions => Some(inner),
-        _ => None,
-    }
+    let Form::Records(inner) = kind.field(at)?.form else { return None };
+    positions.then_some(inner)
 }
 
 #[cfg(test)]
@@ -99,7 +101,10 @@ mod tests {
         put(&mut map, "info[0].area[0].areaDesc", json!("Mill Road"));
         put(&mut map, "info[7].headline", json!("second"));
         put(&mut map, "status", json!("Actual"));
-        assert_eq!(Value::Object(map.clone()), json!({"status": "Actual", "info": [{"area": [{"areaDesc": "Mill Road"}]}, {"headline": "second"}]}));
+        assert_eq!(
+            Value::Object(map.clone()),
+            json!({"status": "Actual", "info": [{"area": [{"areaDesc": "Mill Road"}]}, {"headline": "second"}]})
+        );
         assert_eq!(get(&map, "info[0].area[0].areaDesc"), Some(&json!("Mill Road")));
         assert_eq!(get(&map, "info[1]"), Some(&json!({"headline": "second"})));
         assert_eq!(get(&map, "info[2].headline"), None);
