@@ -8,6 +8,7 @@ mod reading;
 mod responding;
 mod search;
 mod steps;
+mod words;
 mod writing;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 use super::Site;
 use super::layout::{Frame, Section, page};
 use super::visitor::Visitor;
+use crate::cli::screen::visible;
 use axum::Router;
 use axum::routing::get;
 use csu_protocol::document::{Kind, Means, Step};
@@ -40,9 +42,9 @@ pub(super) fn routes() -> Router<Site> {
 }
 
 impl Site {
-    /// A page for somebody who has signed in.
+    /// A page for somebody who has signed in. Its title may be a document's.
     fn page(&self, visitor: &Visitor, section: Section, title: &str, body: &Markup) -> Markup {
-        page(Frame { organisation: &self.organisation, person: visitor.actor.person() }, section, title, body)
+        page(Frame { organisation: &self.organisation, person: visitor.actor.person() }, section, &visible(title), body)
     }
 }
 

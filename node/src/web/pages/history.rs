@@ -84,13 +84,6 @@ fn changed(kind: Option<&Kind>, change: &ValueChange) -> Markup {
     };
     row(
         &reading::label(kind, &change.path),
-        &html! {
-            @if let Some(before) = &change.before {
-                del class="csu-before" { span class="govuk-visually-hidden" { "Before: " } (value(before)) }
-            }
-            @if let Some(after) = &change.after {
-                ins class="csu-after" { span class="govuk-visually-hidden" { "After: " } (value(after)) }
-            } @else { p class="govuk-body-s" { "Taken out." } }
-        },
+        &reading::before_and_after(change.before.as_ref().map(value).as_ref(), change.after.as_ref().map(value).as_ref(), "Taken out."),
     )
 }

@@ -3,6 +3,7 @@
 use super::super::parts::{
     civil, inset, marking_meaning, marking_tag, may, party, row, said, said_lines, state_tag, summary_list, time, warning, web_link,
 };
+use super::words;
 use crate::desk::{AccessLevel, AnnexLine, Document, Withdrawal};
 use csu_protocol::document::{Field, Form, Kind, kind};
 use csu_protocol::entry::Reason;
@@ -17,24 +18,47 @@ pub(super) fn fields(kind: Option<&Kind>, values: &Map<String, Value>) -> Markup
     record(kind.map_or(&[], |kind| kind.fields), values)
 }
 
+/// The fields of a block in the order of its kind: rows, and between them the blocks inside.
 fn record(fields: &[Field], values: &Map<String, Value>) -> Markup {
-    let flat = || fields.iter().filter(|field| !matches!(field.form, Form::Records(_)));
-    let unknown = || values.iter().filter(|(name, _)| !fields.iter().any(|field| field.name == name.as_str()));
-    let any_flat = flat().any(|field| values.contains_key(field.name)) || unknown().next().is_some();
-    html! {
-        // The blocks come first: what happened stands in one.
-        @for field in fields {
-            @if let (Form::Records(inner), Some(Value::Array(blocks))) = (field.form, values.get(field.name)) {
-                @for (at, block) in blocks.iter().enumerate() {
-                    (titled(field.label, at, blocks.len(), &block.as_object().map_or_else(|| plain(block), |block| record(inner, block))))
-                }
+    let (mut parts, mut rows) = (Vec::new(), Vec::new());
+    for field in fields {
+        let Some(value) = values.get(field.name) else { continue };
+        match (field.form, value) {
+            (Form::Records(inner), Value::Array(blocks)) if !is_pair(inner) => {
+                close_rows(&mut rows, &mut parts);
+                parts.push(blocks_of(field, inner, blocks));
             }
+            (_, value) => rows.push(row(field.label, &shown(field, value))),
         }
-        @if any_flat {
-            (summary_list(&html! {
-                @for field in flat() { @if let Some(value) = values.get(field.name) { (row(field.label, &shown(field, value))) } }
-                @for (name, value) in unknown() { (row(&crate::cli::screen::visible(name), &plain(value))) }
-            }))
+    }
+    let unknown = values.iter().filter(|(name, _)| !fields.iter().any(|field| field.name == name.as_str()));
+    rows.extend(unknown.map(|(name, value)| row(&crate::cli::screen::visible(name), &plain(value))));
+    close_rows(&mut rows, &mut parts);
+    html! { @for part in &parts { (part) } }
+}
+
+fn close_rows(rows: &mut Vec<Markup>, parts: &mut Vec<Markup>) {
+    if !rows.is_empty() {
+        parts.push(summary_list(&html! { @for row in rows.drain(..) { (row) } }));
+    }
+}
+
+/// Whether a block is a name and a value, as CAP has codes and parameters.
+fn is_pair(fields: &[Field]) -> bool {
+    matches!(fields, [name, value] if name.name == "valueName" && value.name == "value")
+}
+
+fn pairs(blocks: &[Value]) -> Markup {
+    let part = |block: &Value, name: &str| block.get(name).map(plain).unwrap_or_default();
+    html! {
+        ul class="govuk-list csu-pairs" { @for block in blocks { li { (part(block, "valueName")) ": " (part(block, "value")) } } }
+    }
+}
+
+fn blocks_of(field: &Field, inner: &[Field], blocks: &[Value]) -> Markup {
+    html! {
+        @for (at, block) in blocks.iter().enumerate() {
+            (titled(field.label, at, blocks.len(), &block.as_object().map_or_else(|| plain(block), |block| record(inner, block))))
         }
     }
 }
@@ -58,11 +82,13 @@ pub(super) fn shown(field: &Field, value: &Value) -> Markup {
             Err(_) => said(text),
         },
         (Form::Line, Value::String(text)) if ADDRESSES.contains(&field.name) => web_link(text),
-        (Form::Records(inner), Value::Array(blocks)) => html! {
-            @for (at, block) in blocks.iter().enumerate() {
-                (titled(field.label, at, blocks.len(), &block.as_object().map_or_else(|| plain(block), |block| record(inner, block))))
-            }
-        },
+        (Form::Records(inner), Value::Array(blocks)) if is_pair(inner) => pairs(blocks),
+        (Form::Records(inner), Value::Array(blocks)) => blocks_of(field, inner, blocks),
+        (Form::Choice(_), Value::String(choice)) => said(words::choice(field.name, choice)),
+        (Form::List(Form::Choice(_)), Value::Array(choices)) => {
+            let choices = choices.iter().filter_map(Value::as_str).map(|choice| words::choice(field.name, choice));
+            said(&choices.collect::<Vec<_>>().join(", "))
+        }
         (Form::Records(inner), Value::Object(block)) => record(inner, block),
         (_, value) => plain(value),
     }
@@ -213,6 +239,17 @@ pub(super) fn first_page(kind: &str) -> &'static str {
 pub(super) fn changed(kind: Option<&Kind>, paths: &[String]) -> String {
     let labels = paths.iter().map(|path| label(kind, path)).collect::<Vec<_>>();
     labels.join(", ")
+}
+
+/// What stood somewhere and what stands there now, each said in words.
+pub(super) fn before_and_after(before: Option<&Markup>, after: Option<&Markup>, taken_out: &str) -> Markup {
+    html! {
+        @if let Some(before) = before { del class="csu-before" { span class="csu-when" { "Before: " } (before) } }
+        @match after {
+            Some(after) => ins class="csu-after" { @if before.is_some() { span class="csu-when" { "Now: " } } (after) },
+            None => p class="govuk-body-s" { (taken_out) },
+        }
+    }
 }
 
 /// The label of what a path names.

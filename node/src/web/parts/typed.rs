@@ -1,6 +1,7 @@
 //! What somebody typed into a form, and what is wrong with it.
 
 use super::super::refusal::Refusal;
+use crate::cli::screen::visible;
 use crate::desk::Problem;
 use axum::extract::{Form, FromRequest, Request};
 use maud::{Markup, html};
@@ -61,7 +62,8 @@ pub(in crate::web) struct Errors(Vec<(String, String)>);
 impl Errors {
     /// Adds what is wrong with the input of this name; an empty name for the form as a whole.
     pub(in crate::web) fn add(&mut self, name: impl Into<String>, message: impl Into<String>) {
-        self.0.push((name.into(), message.into()));
+        // Some repeat what was typed, or what a neighbour wrote.
+        self.0.push((name.into(), visible(&message.into())));
     }
 
     /// The same with other names. One that begins with a slash is the address of a page where the input is.

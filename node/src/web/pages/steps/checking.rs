@@ -135,14 +135,11 @@ fn changes(before: &Before) -> Markup {
                 @for path in changed {
                     (row_with(
                         &reading::label(Some(before.kind), path),
-                        &html! {
-                            @if let Some(old) = shown(&document.fields, path) {
-                                del class="csu-before" { span class="govuk-visually-hidden" { "Before: " } (old) }
-                            }
-                            @if let Some(new) = shown(fields(before), path) {
-                                ins class="csu-after" { span class="govuk-visually-hidden" { "After: " } (new) }
-                            } @else { p class="govuk-body-s" { "Taken out. It stays in the history." } }
-                        },
+                        &reading::before_and_after(
+                            shown(&document.fields, path).as_ref(),
+                            shown(fields(before), path).as_ref(),
+                            "Taken out. It stays in the history.",
+                        ),
                         &edit(before, &place_of(before.kind, path)),
                         &bare(path),
                     ))

@@ -2,7 +2,7 @@
 
 use super::super::super::Site;
 use super::super::super::parts::problem_text;
-use super::super::super::parts::{Ask, Choice, Errors, Typed, Weight, button, button_group, inset, said};
+use super::super::super::parts::{Ask, Choice, Errors, Typed, Weight, button, button_group, inset};
 use super::super::super::refusal::Refusal;
 use super::super::super::visitor::Visitor;
 use super::super::reading;
@@ -102,7 +102,6 @@ pub(super) fn show(site: &Site, visitor: &Visitor, before: &Before, found: &[Fou
                 }
             }))
         }
-        p class="govuk-body" { "This is about “" (said(&before.document.title)) "”." }
     };
     page(site, visitor, before, title, errors, &content)
 }

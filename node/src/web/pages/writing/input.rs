@@ -1,6 +1,7 @@
 //! One field of a kind as an input of a form: shown, filled with what is stored, and read back.
 
 use super::super::super::parts::{Ask, Choice, Errors, Typed};
+use super::super::words;
 use super::values::put;
 use csu_protocol::document::{Field, Form, Kind};
 use jiff::civil::{Date, Time};
@@ -34,7 +35,9 @@ impl Input {
 
     /// The input, with what was typed.
     pub(super) fn show(&self, typed: &Typed, errors: &Errors) -> Markup {
-        let label = if self.needed { self.field.label.to_owned() } else { format!("{} (optional)", self.field.label) };
+        let label = words::label(&self.path, self.field.label);
+        let label = if self.needed { label.to_owned() } else { format!("{label} (optional)") };
+        let choice = |value: &'static str| Choice::new(value, words::choice(self.field.name, value));
         let mut hint = self.hint.unwrap_or(self.field.hint).to_owned();
         if let Form::List(Form::Line) = self.field.form {
             hint.push_str(" One on each line.");
@@ -48,11 +51,11 @@ impl Input {
             Form::Time => ask.moment(|part| typed.one(&format!("{name}-{part}")).to_owned()),
             Form::List(Form::Choice(choices)) => {
                 let chosen: Vec<&str> = typed.every(name).collect();
-                ask.checkboxes(&choices.iter().map(|choice| Choice::new(*choice, *choice)).collect::<Vec<_>>(), &chosen)
+                ask.checkboxes(&words::in_order(choices).into_iter().map(choice).collect::<Vec<_>>(), &chosen)
             }
             Form::List(_) => ask.lines(typed.one(name), 3, None),
             Form::Choice(choices) => {
-                let mut all: Vec<Choice> = choices.iter().map(|choice| Choice::new(*choice, *choice)).collect();
+                let mut all: Vec<Choice> = choices.iter().copied().map(choice).collect();
                 let many = choices.len() >= MANY_CHOICES;
                 if many {
                     all.insert(0, Choice::new(NONE, "Choose one"));
