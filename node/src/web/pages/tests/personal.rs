@@ -95,3 +95,23 @@ async fn a_response_with_personal_data_is_sent_for_a_reason_alone() {
     assert!(refused.html.contains("say why it may stay") && refused.html.contains("Mr Quillon Byron did it"), "{}", refused.html);
     browser.sent(&address, &[said[0], said[1], ("why", "he is the warden and signs so")]).await;
 }
+
+#[tokio::test]
+async fn an_annex_is_written_where_its_document_is_read_and_belongs_to_it() {
+    let browser = Browser::open();
+    let reference = browser.issued(&WHAT).await;
+    let page = browser.page(&format!("/bulletins/{reference}")).await;
+    let address = format!("/documents/new/annex?of={reference}");
+    assert!(page.contains(&format!("href=\"{address}\"")), "{page}");
+    let page = browser.page(&address).await;
+    assert!(page.contains(&format!("action=\"{address}\"")) && !page.contains("isPartOf"), "{page}");
+    let next = browser.sent(&address, &[("persons", NAME)]).await;
+    let annex = next.strip_suffix("/edit/sharing").unwrap();
+    assert!(!browser.page(&next).await.contains("TLP:GREEN"));
+    assert!(browser.page(annex).await.contains(NAME));
+    assert!(browser.page(&format!("/bulletins/{reference}")).await.contains("a draft that is on this node only"));
+    // Without what it belongs to there is none.
+    let refused = browser.post("/documents/new/annex", &[("persons", NAME)]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.html.contains(NAME), "{}", refused.html);
+}
