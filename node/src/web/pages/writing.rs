@@ -97,6 +97,20 @@ impl Begun {
         }
     }
 
+    /// What the desk refused, with ways to inputs that are on other pages of the form.
+    fn leading(&self, page: &Page, errors: Errors) -> Errors {
+        let here = if page.at.is_empty() { page.slug.clone() } else { format!("{}?at={}", page.slug, page.at) };
+        errors.map_names(|name| {
+            let place = place_of(self.kind, name);
+            match &self.reference {
+                _ if !matches!(name, "marking" | "to") && self.kind.field(name).is_none() => String::new(),
+                _ if place.split('#').next() == Some(here.as_str()) => name.to_owned(),
+                Some(_) => self.address(&place),
+                None => String::new(),
+            }
+        })
+    }
+
     /// Where its document is read.
     fn home(&self) -> String {
         self.reference.as_ref().map_or_else(|| "/".to_owned(), |reference| format!("/documents/{reference}"))
@@ -194,7 +208,7 @@ pub(super) async fn begin(
             let request = DraftRequest { kind: begun.kind.name.to_owned(), fields, of, ..DraftRequest::default() };
             match site.desk.ask(move |desk| desk.draft(&actor, request)).await {
                 Ok(document) => return Ok(onwards(&Begun::of(document)?, &page, &typed).into_response()),
-                Err(problem) => refusal_of(begun.kind, &problem),
+                Err(problem) => begun.leading(&page, refusal_of(begun.kind, &problem)),
             }
         }
     };
@@ -247,7 +261,9 @@ pub(super) async fn save(
             // What can be known to be wrong is not asked for: the reading was noted, and a refusal would take that back.
             let outcome = match read(&begun, &asking, &sent) {
                 Err(errors) => Err(errors),
-                Ok(change) => desk.edit(&actor, &reference, change).map_err(|problem| refusal_of(begun.kind, &problem)),
+                Ok(change) => {
+                    desk.edit(&actor, &reference, change).map_err(|problem| begun.leading(&asking, refusal_of(begun.kind, &problem)))
+                }
             };
             Ok((begun, asked, outcome))
         })
@@ -287,7 +303,7 @@ fn read(begun: &Begun, page: &Page, typed: &Typed) -> Result<DraftChange, Errors
     };
     match begun.kind.check(change.fields.as_ref().unwrap_or(&begun.fields)) {
         Ok(_) => Ok(change),
-        Err(error) => Err(refusal_of(begun.kind, &Problem::invalid("fields", error.to_string(), ""))),
+        Err(error) => Err(begun.leading(page, refusal_of(begun.kind, &Problem::invalid("fields", error.to_string(), "")))),
     }
 }
 
