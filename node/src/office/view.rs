@@ -454,3 +454,19 @@ pub(super) fn possible_steps(kind: &Kind, state: &str, level: AccessLevel) -> Ve
     };
     kind.steps_from(state).filter(may).map(|step| step.verb.to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_that_changed_what_lies_around_the_change_is_told() {
+        let before = Value::from(format!("{}old{}", "é".repeat(5000), "z".repeat(5000)));
+        let after = Value::from(format!("{}new{}", "é".repeat(5000), "z".repeat(5000)));
+        let (Some(Value::String(one)), Some(Value::String(other))) = around_change(Some(&before), Some(&after)) else { panic!("no texts") };
+        assert!(one.contains("éold") && other.contains("énew") && one.starts_with("… ") && one.ends_with(" …"), "{one}");
+        assert_eq!(one.chars().count(), ValueChange::MOST_CHARACTERS + 4);
+        let short = Value::from("short");
+        assert_eq!(around_change(None, Some(&short)), (None, Some(short)));
+    }
+}

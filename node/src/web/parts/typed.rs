@@ -3,8 +3,13 @@
 use super::super::refusal::Refusal;
 use crate::cli::screen::visible;
 use crate::desk::Problem;
+use axum::body::{Body, Bytes};
 use axum::extract::{Form, FromRequest, Request};
+use axum::http::StatusCode;
 use maud::{Markup, html};
+
+/// The most values of one form: no page of ours asks for a tenth of it.
+const MOST_VALUES: usize = 5000;
 
 /// What a form says: values by name, in order, a name as often as it has values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,18 +46,23 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        match Form::<Vec<(String, String)>>::from_request(request, state).await {
-            Ok(Form(values)) => Ok(Self(values)),
-            Err(rejection) => {
-                let status = rejection.status().as_u16();
-                let (title, remedy) = match status {
-                    413 => ("Too long", "go back, shorten what you typed, and send it again"),
-                    _ => ("Cannot be taken", "go back and send the form again"),
-                };
-                Err(Problem::of_http(status, title, rejection.body_text(), remedy).into())
-            }
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|rejection| refused(rejection.status(), rejection.body_text()))?;
+        if bytes.iter().filter(|byte| **byte == b'&').count() >= MOST_VALUES {
+            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, format!("a form has at most {MOST_VALUES} values")));
         }
+        let form = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, Body::from(bytes)), state).await;
+        form.map(|Form(values)| Self(values)).map_err(|rejection| refused(rejection.status(), rejection.body_text()))
     }
+}
+
+fn refused(status: StatusCode, why: String) -> Refusal {
+    let (title, remedy) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ("Too long", "go back, shorten what you typed, and send it again"),
+        _ => ("Cannot be taken", "go back and send the form again"),
+    };
+    Problem::of_http(status.as_u16(), title, why, remedy).into()
 }
 
 /// What is wrong with a form: for each a message, and the name of the input that it is about, or nothing.

@@ -111,6 +111,15 @@ async fn what_visitors_type_into_addresses_and_forms_comes_back_as_text() {
 }
 
 #[tokio::test]
+async fn a_form_of_too_many_values_is_refused() {
+    let browser = Browser::open();
+    let many = vec![("x", "y"); 5001];
+    let refused = browser.post("/bulletins/new", &many).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(refused.html.contains("at most 5000 values"), "{}", refused.html);
+}
+
+#[tokio::test]
 async fn a_document_that_is_not_there_is_not_found_by_any_page_and_nothing_is_shown_without_signing_in() {
     let browser = Browser::open();
     for address in [
