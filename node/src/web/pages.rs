@@ -1,12 +1,21 @@
 //! The pages, one module for each part of the site.
 
+mod access;
 mod bulletins;
+mod circles;
 mod documents;
+mod guides;
 mod history;
 mod home;
+mod liaison;
+mod lists;
+mod log;
+mod pairing;
+mod partners;
 mod reading;
 mod responding;
 mod search;
+mod shared;
 mod steps;
 mod words;
 mod writing;
@@ -22,10 +31,10 @@ use axum::Router;
 use axum::routing::get;
 use csu_protocol::document::{Kind, Means, Step};
 use maud::Markup;
+use serde::Deserialize;
 
 pub(super) fn routes() -> Router<Site> {
     Router::new()
-        .route("/", get(home::home))
         .route("/search", get(search::search))
         .route("/bulletins", get(bulletins::list))
         .route("/bulletins/new", get(writing::new_bulletin).post(writing::begin_bulletin))
@@ -39,6 +48,13 @@ pub(super) fn routes() -> Router<Site> {
         .route("/documents/{ref}/edit/{sheet}", get(writing::edit).post(writing::save))
         .route("/documents/{ref}/discard", get(documents::ask_discard).post(documents::discard))
         .route("/documents/{ref}/steps/{verb}", get(steps::ask).post(steps::take))
+        .merge(home::routes())
+        .merge(partners::routes())
+        .merge(access::routes())
+        .merge(circles::routes())
+        .merge(log::routes())
+        .merge(guides::routes())
+        .merge(liaison::routes())
 }
 
 impl Site {
@@ -61,4 +77,17 @@ const fn section_of(kind: &str) -> (Section, &'static str) {
 /// The step that shares what a draft says, from a state.
 fn main_step(kind: &'static Kind, state: &str) -> Option<&'static Step> {
     kind.steps_from(state).find(|step| step.means == Means::Revision)
+}
+
+/// What was done before a page was shown: a word that the page knows a sentence for.
+#[derive(Debug, Default, Deserialize)]
+struct Done {
+    #[serde(default)]
+    done: Option<String>,
+}
+
+impl Done {
+    fn what(&self) -> &str {
+        self.done.as_deref().unwrap_or_default()
+    }
 }

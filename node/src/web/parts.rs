@@ -100,12 +100,17 @@ pub(super) fn said_lines(text: &str) -> Markup {
 
 /// A link to a web page that somebody named; plain text if it is no address of the web.
 pub(super) fn web_link(address: &str) -> Markup {
-    let lower = address.to_ascii_lowercase();
-    let is_web = ["http://", "https://"].iter().any(|scheme| lower.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-    if !is_web || address.chars().any(|c| c.is_whitespace() || is_misleading(c)) {
+    if !is_web(address) {
         return said(address);
     }
     html! { a class="govuk-link" href=(address) rel="noreferrer noopener nofollow" { bdi { (address) } } }
+}
+
+/// Whether this is an address of the web, with nothing in it that misleads.
+pub(super) fn is_web(address: &str) -> bool {
+    let lower = address.to_ascii_lowercase();
+    let is_web = ["http://", "https://"].iter().any(|scheme| lower.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    is_web && !address.chars().any(|c| c.is_whitespace() || is_misleading(c))
 }
 
 /// Rows of keys and values.

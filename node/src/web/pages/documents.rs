@@ -46,7 +46,10 @@ impl DoneQuery {
 
 /// Where a document of a kind is read.
 pub(super) fn address(kind: &str, reference: &str) -> String {
-    if kind == "bulletin" { format!("/bulletins/{reference}") } else { format!("/documents/{reference}") }
+    match section_of(kind) {
+        (Section::Elsewhere, _) => format!("/documents/{reference}"),
+        (_, list) => format!("{list}/{reference}"),
+    }
 }
 
 /// A document by its reference; a bulletin has a page of its own, and one that is sealed is opened for a reason.
@@ -58,7 +61,7 @@ pub(super) async fn one(
 ) -> Result<Response, Refusal> {
     let (actor, named) = (visitor.actor.clone(), reference.clone());
     match site.desk.ask(move |desk| desk.document(&actor, &named)).await {
-        Ok(document) if document.kind == "bulletin" => {
+        Ok(document) if section_of(&document.kind).0 != Section::Elsewhere => {
             let done = query.done.as_ref().map(|done| format!("?done={}", crate::cli::client::segment(done))).unwrap_or_default();
             Ok(Redirect::to(&format!("{}{done}", address(&document.kind, &document.reference))).into_response())
         }
@@ -92,7 +95,13 @@ pub(super) fn whole(site: &Site, visitor: &Visitor, document: &Document, banner:
         (steps(document))
         h2 class="govuk-heading-m" { "What it says" }
         @match says {
-            Some(fields) if !fields.is_empty() => (reading::fields(described, fields)),
+            Some(fields) if !fields.is_empty() => {
+                @match document.kind.as_str() {
+                    "guide" => (super::guides::says(fields)),
+                    "note" => (super::liaison::says(document, fields)),
+                    _ => (reading::fields(described, fields)),
+                }
+            },
             _ => p class="govuk-body" { "Nothing that can be read here." },
         }
         (reading::annexes(document))

@@ -1,7 +1,11 @@
 //! The pages over a real office, by forms alone: no script runs here.
 
 mod hostile;
+mod partners;
 mod personal;
+mod prose;
+mod record;
+mod sharing;
 mod walks;
 
 use super::*;
@@ -32,10 +36,15 @@ pub(super) struct Answer {
 impl Browser {
     /// Asha at Brixton's node, which knows the police and the council.
     pub(super) fn open() -> Self {
+        Self::of("Asha", &["Police", "Council"])
+    }
+
+    /// Somebody at Brixton's node, which knows others of these names.
+    pub(super) fn of(person: &str, names: &'static [&'static str]) -> Self {
         let (desk, mut jobs) = DeskHandle::channel(8);
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let (_folder, mut office, others) = office_that_knows(&["Police", "Council"]);
+            let (_folder, mut office, others) = office_that_knows(names);
             tell.send(others).unwrap();
             while let Some(job) = jobs.blocking_recv() {
                 office.answer(job).unwrap();
@@ -43,7 +52,7 @@ impl Browser {
             }
         });
         let others = told.recv().unwrap();
-        let visitor = Visitor { actor: Actor::named("Asha").unwrap() };
+        let visitor = Visitor { actor: Actor::named(person).unwrap() };
         let site = Site { desk: desk.clone(), organisation: "Brixton".into() };
         Self { router: routes().with_state(site).layer(axum::Extension(visitor)), desk, others }
     }
@@ -69,14 +78,18 @@ impl Browser {
     }
 
     pub(super) async fn post(&self, address: &str, form: &[(&str, &str)]) -> Answer {
-        let encode = crate::cli::client::segment;
-        let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        let request = Request::post(address).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = self.send(request.body(Body::from(body.join("&"))).unwrap()).await;
+        let answer = self.send(posting(address, form)).await;
         if answer.to.is_none() {
             sound(&answer.html);
         }
         answer
+    }
+
+    /// Posts a form that a file answers; its text.
+    pub(super) async fn post_for_file(&self, address: &str, form: &[(&str, &str)]) -> String {
+        let answer = self.send(posting(address, form)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.html);
+        answer.html
     }
 
     /// Posts a form that is taken, and where it leads.
@@ -93,6 +106,13 @@ impl Browser {
     ) -> T {
         self.desk.ask(question).await.unwrap()
     }
+}
+
+fn posting(address: &str, form: &[(&str, &str)]) -> Request<Body> {
+    let encode = crate::cli::client::segment;
+    let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let request = Request::post(address).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    request.body(Body::from(body.join("&"))).unwrap()
 }
 
 /// What holds of every page: one heading of the first level, a label for every input, no id twice, links of errors that lead

@@ -171,7 +171,7 @@ async fn a_note_and_a_guide_are_written_and_stepped_by_pages_made_of_the_same_pi
     assert!(page.contains("Liaison note") && page.contains("Who mends them?") && page.contains("/steps/close"), "{page}");
     let guide = browser.sent("/documents/new/guide", &[("title", "Gates"), ("url", "javascript:alert(1)")]).await;
     assert_eq!(guide, "/documents/d2/edit/sharing");
-    let page = browser.page("/documents/d2").await;
+    let page = browser.page("/guides/d2").await;
     assert!(page.contains("<bdi>javascript:alert(1)</bdi>") && page.contains("/documents/d2/steps/publish"), "{page}");
     let page = browser.page("/documents/d2/steps/publish").await;
     assert!(page.contains("href=\"/documents/d2/edit/other\">Enter: problem"), "{page}");
