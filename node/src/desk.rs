@@ -40,7 +40,7 @@ pub use circles::{
 pub use documents::{
     AccessLevel, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind, ExportFormat,
     Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
-    Withdrawal,
+    ValueChange, Withdrawal,
 };
 pub use erasure::{Erased, ErasureRequest, ErasureView, Holder};
 pub use handle::{DeskHandle, Job, Jobs, Reply};

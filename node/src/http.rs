@@ -17,6 +17,7 @@ mod table;
 pub use kinds::KindView;
 pub use routes::{OPERATIONS, Operation};
 pub use socket::{ApiSocket, SocketError};
+pub(crate) use table::of_log as log_table;
 
 use crate::desk::DeskHandle;
 use axum::Router;

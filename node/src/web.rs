@@ -8,12 +8,15 @@
 //! Left out: how anything is done, and the API.
 
 mod assets;
+mod dates;
 mod guard;
 mod layout;
 mod listener;
+mod markdown;
 mod pages;
 mod parts;
 mod refusal;
+mod sentences;
 mod visitor;
 
 pub use listener::{WebError, WebListener};

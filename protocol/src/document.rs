@@ -25,6 +25,6 @@ mod marking;
 
 pub use check::FieldError;
 pub use content::{Change, ChangeError, ChangeHash, Content, LeftOut, Problem, ReviseError, Snapshot, Wanted};
-pub use fields::Fields;
+pub use fields::{FieldChange, Fields};
 pub use kind::{Field, Form, Kind, Means, Parties, Readers, Sealed, Side, Splitting, State, Step};
 pub use marking::{Marking, UnknownMarking};

@@ -425,11 +425,35 @@ pub struct HistoryLine {
     /// The paths of the fields that it changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
+    /// The same with what stood there before and after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ValueChange>,
     /// Whether it counts: whether whoever signed it was allowed to, as seen now.
     pub counts: bool,
     /// Why it does not, or what it does in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+/// How a revision changed one field. Long values are shortened to what lies around the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueChange {
+    /// The path of the field; `state` and `marking` are none of the kind's.
+    pub path: String,
+    /// What stood there, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What stands there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
+impl ValueChange {
+    /// The longest that a text in it is shown, in characters.
+    pub const MOST_CHARACTERS: usize = 600;
+    /// The most fields of one revision whose values are told.
+    pub const MOST: usize = 100;
 }
 
 /// The formats that a document can leave in.

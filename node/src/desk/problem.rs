@@ -60,6 +60,9 @@ impl Blame {
 /// The type of the one conflict that a program can take as done.
 const ALREADY_PAIRED: &str = "tag:csu-link,2026:already-paired";
 
+/// The type of the one denial that a reason overcomes.
+const SEALED: &str = "tag:csu-link,2026:sealed";
+
 /// A refusal or a failure, as `application/problem+json` (RFC 9457) carries it.
 ///
 /// It always says what to do next. It never quotes what a document says, for it may be logged; what it found of personal data
@@ -123,6 +126,14 @@ impl Problem {
         Self::new(Blame::Denied, detail, who_could, None)
     }
 
+    /// What was asked for is sealed, and shown only for a reason. Of a type of its own, so that a page can ask for one.
+    #[must_use]
+    pub fn sealed(detail: impl Into<String>, how: impl Into<String>) -> Self {
+        let mut problem = Self::denied(detail, how);
+        SEALED.clone_into(&mut problem.0.address);
+        problem
+    }
+
     /// It does not fit the present state.
     #[must_use]
     pub fn conflict(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -170,6 +181,9 @@ impl Problem {
         if self.is_already_paired() {
             return Some(Blame::Conflict);
         }
+        if self.is_sealed() {
+            return Some(Blame::Denied);
+        }
         [Blame::NotFound, Blame::Invalid, Blame::Denied, Blame::Conflict, Blame::Storage, Blame::Unavailable]
             .into_iter()
             .find(|blame| blame.address() == self.0.address)
@@ -179,6 +193,12 @@ impl Problem {
     #[must_use]
     pub fn is_already_paired(&self) -> bool {
         self.0.address == ALREADY_PAIRED
+    }
+
+    /// Whether it is [`Self::sealed`].
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.0.address == SEALED
     }
 
     /// The HTTP status.

@@ -86,7 +86,7 @@ impl Place {
 ///
 /// # Errors
 /// What the desk refuses. If it fails later on, the body breaks off, so that nobody takes it for whole.
-pub(super) async fn of_log(desk: DeskHandle, actor: Actor, query: LogQuery) -> Result<Body, Problem> {
+pub(crate) async fn of_log(desk: DeskHandle, actor: Actor, query: LogQuery) -> Result<Body, Problem> {
     let (by, asked) = (actor.clone(), query.clone());
     let newest = desk.ask(move |desk| desk.export_log(&by, &asked)).await?;
     let before = query.before.map_or(newest, |before| before.min(newest));

@@ -334,7 +334,7 @@ impl Office {
         } else {
             format!("{owner}, its owner, is told who opened it, when and why")
         };
-        Err(Problem::denied(
+        Err(Problem::sealed(
             format!("this is sealed, and {what}; it is opened for a reason, every time"),
             format!("say why with `csu annex show {name} --reason \"WHY\"`; {told}"),
         ))

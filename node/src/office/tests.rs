@@ -54,7 +54,7 @@ fn office() -> (tempfile::TempDir, Office, [OrganisationId; 2]) {
 }
 
 /// The same that knows others of these names. The keys of the first are of 3s, of the next of 4s, and so on.
-fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<OrganisationId>) {
+pub(crate) fn office_that_knows(names: &[&str]) -> (tempfile::TempDir, Office, Vec<OrganisationId>) {
     let folder = tempfile::tempdir().unwrap();
     let name = |text| Name::new(text).unwrap();
     let mut storage = Storage::open(folder.path(), Options::default()).unwrap().storage;

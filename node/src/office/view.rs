@@ -8,7 +8,7 @@ use super::recalling::{Response, Said};
 use super::{Office, now};
 use crate::desk::{
     AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine,
-    Problem, Reader, Recipient, ResponseLine, Withdrawal,
+    Problem, Reader, Recipient, ResponseLine, ValueChange, Withdrawal,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
@@ -20,6 +20,7 @@ use csu_protocol::id::{DocumentId, EntryId};
 use csu_protocol::reading::{OpenResponse, OpenRevision};
 use csu_protocol::store::Read;
 use csu_protocol::time::Timestamp;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Office {
@@ -285,6 +286,7 @@ impl Office {
                 received: stored.received.into(),
                 state: None,
                 changed: Vec::new(),
+                changes: Vec::new(),
                 counts,
                 why: why_not(&access, &open, &id, counts),
             };
@@ -332,6 +334,10 @@ impl<'o> Walk<'o> {
         let Some(before) = self.step(revision, deps) else { return };
         line.state = self.shown.state.map(str::to_owned);
         line.changed = before.changed_paths(&self.shown);
+        if self.open.kind.sealed.is_none() {
+            // What is sealed is shown for a reason alone, what it said before too.
+            line.changes = value_changes(&before, &self.shown);
+        }
     }
 
     /// Goes on to a revision; what the document said before it. None if it has no part in the content.
@@ -351,6 +357,47 @@ impl<'o> Walk<'o> {
         self.shown = self.content.snapshot();
         Some(before)
     }
+}
+
+/// What a revision changed, before and after.
+fn value_changes(before: &Snapshot, after: &Snapshot) -> Vec<ValueChange> {
+    let words = [
+        ("marking", before.marking.map(|marking| marking.to_string()), after.marking.map(|marking| marking.to_string())),
+        ("state", before.state.map(str::to_owned), after.state.map(str::to_owned)),
+    ];
+    let words = words.into_iter().filter(|(_, before, after)| before != after).map(|(path, before, after)| ValueChange {
+        path: path.to_owned(),
+        before: before.map(Value::from),
+        after: after.map(Value::from),
+    });
+    let fields = before.fields.changes(&after.fields).into_iter().map(|change| {
+        let (before, after) = around_change(change.before, change.after);
+        ValueChange { path: change.path, before, after }
+    });
+    words.chain(fields).take(ValueChange::MOST).collect()
+}
+
+/// Two values; of long ones what lies around the first difference, or as many of their parts as fit.
+fn around_change(before: Option<&Value>, after: Option<&Value>) -> (Option<Value>, Option<Value>) {
+    let most = ValueChange::MOST_CHARACTERS;
+    let is_long = |value: Option<&Value>| value.is_some_and(|value| value.to_string().len() > most);
+    if !is_long(before) && !is_long(after) {
+        return (before.cloned(), after.cloned());
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let (before, after) = (before.map(text), after.map(text));
+    let same = before.iter().flat_map(|text| text.chars()).zip(after.iter().flat_map(|text| text.chars()));
+    // With some of what stands before it, so that a reader finds the place.
+    let from = same.take_while(|(one, other)| one == other).count().saturating_sub(most / 6);
+    let part = |text: String| {
+        let mut part: String = if from > 0 { "… ".to_owned() } else { String::new() };
+        part.extend(text.chars().skip(from).take(most));
+        if text.chars().nth(from.saturating_add(most)).is_some() {
+            part.push_str(" …");
+        }
+        Value::from(part)
+    };
+    (before.map(part), after.map(part))
 }
 
 fn why_not(access: &Access, open: &Open, id: &EntryId, counts: bool) -> Option<String> {
@@ -406,4 +453,20 @@ pub(super) fn possible_steps(kind: &Kind, state: &str, level: AccessLevel) -> Ve
         (Side::OtherReader, _) => matches!(level, AccessLevel::Admin | AccessLevel::Write | AccessLevel::Read),
     };
     kind.steps_from(state).filter(may).map(|step| step.verb.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_that_changed_what_lies_around_the_change_is_told() {
+        let before = Value::from(format!("{}old{}", "é".repeat(5000), "z".repeat(5000)));
+        let after = Value::from(format!("{}new{}", "é".repeat(5000), "z".repeat(5000)));
+        let (Some(Value::String(one)), Some(Value::String(other))) = around_change(Some(&before), Some(&after)) else { panic!("no texts") };
+        assert!(one.contains("éold") && other.contains("énew") && one.starts_with("… ") && one.ends_with(" …"), "{one}");
+        assert_eq!(one.chars().count(), ValueChange::MOST_CHARACTERS + 4);
+        let short = Value::from("short");
+        assert_eq!(around_change(None, Some(&short)), (None, Some(short)));
+    }
 }

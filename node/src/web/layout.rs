@@ -1,6 +1,7 @@
 //! The frame of every page.
 
 use super::assets;
+use super::parts::said;
 use maud::{DOCTYPE, Markup, html};
 
 /// Where in the site a page stands.
@@ -49,7 +50,7 @@ pub(super) fn page(frame: Frame<'_>, section: Section, title: &str, body: &Marku
                 script defer src=(assets::url("htmx.min.js")) {}
             }
             body class="govuk-template__body" {
-                a href="#main-content" class="govuk-skip-link" data-module="govuk-skip-link" { "Skip to main content" }
+                a href="#main-content" class="govuk-skip-link csu-no-print" data-module="govuk-skip-link" { "Skip to main content" }
                 (navigation(frame, section))
                 div class="govuk-width-container" {
                     main class="govuk-main-wrapper" id="main-content" { (body) }
@@ -69,7 +70,7 @@ fn navigation(frame: Frame<'_>, section: Section) -> Markup {
                         a href="/" class="govuk-service-navigation__link" { (frame.organisation) }
                     }
                     @if let Some(person) = frame.person {
-                        nav aria-label="Menu" class="govuk-service-navigation__wrapper" {
+                        nav aria-label="Menu" class="govuk-service-navigation__wrapper csu-no-print" {
                             button type="button" class="govuk-service-navigation__toggle govuk-js-service-navigation-toggle"
                                 aria-controls="navigation" hidden { "Menu" }
                             ul class="govuk-service-navigation__list" id="navigation" {
@@ -89,8 +90,15 @@ fn navigation(frame: Frame<'_>, section: Section) -> Markup {
                                         }
                                     }
                                 }
+                                li class="govuk-service-navigation__item csu-navigation-person" {
+                                    a href="/account" class="govuk-service-navigation__link" {
+                                        span class="govuk-visually-hidden" { "Your account: " } (said(person))
+                                    }
+                                }
                                 li class="govuk-service-navigation__item" {
-                                    a href="/account" class="govuk-service-navigation__link" { (person) }
+                                    form method="post" action="/sign-out" {
+                                        button type="submit" class="csu-link-button" { "Sign out" }
+                                    }
                                 }
                             }
                         }

@@ -1,6 +1,7 @@
 //! Every refusal is a page that says what to do next.
 
 use super::layout::{Frame, Section, page};
+use super::parts::said;
 use crate::desk::Problem;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -27,8 +28,8 @@ pub(super) fn bare(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = html! {
         h1 class="govuk-heading-l" { (problem.title()) }
-        p class="govuk-body" { (problem.detail()) }
-        p class="govuk-body" { "What to do: " (problem.remedy()) }
+        p class="govuk-body" { (said(problem.detail())) }
+        p class="govuk-body" { "What to do: " (said(problem.remedy())) }
         p class="govuk-body" { a class="govuk-link" href="/" { "Go to the first page" } }
     };
     let frame = Frame { organisation: "CSU Link", person: None };

@@ -72,10 +72,27 @@ impl Fields {
     /// position in `newer`; a removed record is named by its position here.
     #[must_use]
     pub fn changed_paths(&self, newer: &Self) -> Vec<String> {
-        let mut paths = Vec::new();
-        compare_maps(&self.0, &newer.0, "", &mut paths);
-        paths
+        self.changes(newer).into_iter().map(|change| change.path).collect()
     }
+
+    /// The same with the values before and after.
+    #[must_use]
+    pub fn changes<'a>(&'a self, newer: &'a Self) -> Vec<FieldChange<'a>> {
+        let mut changes = Vec::new();
+        compare_maps(&self.0, &newer.0, "", &mut changes);
+        changes
+    }
+}
+
+/// One field that differs between two versions of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange<'a> {
+    /// The path of the field, or of a whole record.
+    pub path: String,
+    /// What stood there, if anything did.
+    pub before: Option<&'a Value>,
+    /// What stands there now.
+    pub after: Option<&'a Value>,
 }
 
 fn at(value: &Value, position: Option<usize>) -> Option<&Value> {
@@ -103,7 +120,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn compare_maps(old: &Map<String, Value>, new: &Map<String, Value>, path: &str, paths: &mut Vec<String>) {
+fn compare_maps<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>, path: &str, changes: &mut Vec<FieldChange<'a>>) {
     let mut names: Vec<&String> = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))).collect();
     names.sort();
     for name in names {
@@ -111,22 +128,23 @@ fn compare_maps(old: &Map<String, Value>, new: &Map<String, Value>, path: &str, 
         match (old.get(name), new.get(name)) {
             (old, new) if old == new => {}
             (Some(Value::Array(old)), Some(Value::Array(new))) if old.iter().chain(new).all(Value::is_object) => {
-                compare_records(old, new, &path, paths);
+                compare_records(old, new, &path, changes);
             }
-            _ => paths.push(path),
+            (before, after) => changes.push(FieldChange { path, before, after }),
         }
     }
 }
 
-fn compare_records(old: &[Value], new: &[Value], path: &str, paths: &mut Vec<String>) {
+fn compare_records<'a>(old: &'a [Value], new: &'a [Value], path: &str, changes: &mut Vec<FieldChange<'a>>) {
     for edit in align(old, new) {
         match edit {
             Edit::Pair { old: old_at, new: new_at } => {
                 if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old.get(old_at), new.get(new_at)) {
-                    compare_maps(old, new, &format!("{path}[{new_at}]"), paths);
+                    compare_maps(old, new, &format!("{path}[{new_at}]"), changes);
                 }
             }
-            Edit::Remove { old: at } | Edit::Insert { new: at } => paths.push(format!("{path}[{at}]")),
+            Edit::Remove { old: at } => changes.push(FieldChange { path: format!("{path}[{at}]"), before: old.get(at), after: None }),
+            Edit::Insert { new: at } => changes.push(FieldChange { path: format!("{path}[{at}]"), before: None, after: new.get(at) }),
         }
     }
 }
@@ -161,5 +179,9 @@ mod tests {
         let new = fields(json!({"info": [{"headline": "a", "severity": "Severe"}], "note": "n"}));
         assert_eq!(old.changed_paths(&new), ["info[0].severity", "info[1]", "note", "status"]);
         assert!(old.changed_paths(&old).is_empty());
+        let changes = old.changes(&new);
+        assert_eq!((changes[0].before, changes[0].after), (Some(&json!("Minor")), Some(&json!("Severe"))));
+        assert_eq!((changes[1].before, changes[1].after), (Some(&json!({"headline": "b"})), None));
+        assert_eq!((changes[2].before, changes[2].after), (None, Some(&json!("n"))));
     }
 }
