@@ -39,9 +39,9 @@ const ORDER: [&[&str]; 10] = [
 const APART: [&str; 3] = ["storage", "network", "http"];
 
 /// Modules of the node that import no other module of the node.
-const LEAVES: [&str; 4] = ["cap", "desk", "log_verb", "personal"];
+const LEAVES: [&str; 5] = ["cap", "desk", "log_verb", "personal", "roles"];
 /// What leaves and those that stand apart may share, themselves leaves: plain words, and what follows from a text alone.
-const SHARED: [&str; 2] = ["log_verb", "personal"];
+const SHARED: [&str; 3] = ["log_verb", "personal", "roles"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
