@@ -8,6 +8,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or failed, 2 wrongly typed.
 
+pub mod account;
 pub mod args;
 pub mod asking;
 pub mod backup;
@@ -137,6 +138,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Export(_)
         | Verb::Grant(_)
         | Verb::Circle(_)
+        | Verb::Account(_)
         | Verb::Access(_)
         | Verb::Erase(_)
         | Verb::Release(_)
@@ -248,6 +250,16 @@ mod tests {
             (vec!["erase", "status", "3fa9"], true, None),
             // What this desk gives is no backup: it is looked through before it gets its name.
             (vec!["backup", backup.to_str().unwrap()], false, Some("jo: backup")),
+            (vec!["account", "list"], true, None),
+            (
+                vec!["account", "add", "Amina Okafor", "--role", "editor", "--role", "issuer"],
+                true,
+                Some("jo: account Amina Okafor reader, editor, issuer"),
+            ),
+            (vec!["account", "roles", "Amina/é?", "--role", "reader"], true, Some("jo: roles Amina/é? reader")),
+            (vec!["account", "disable", "Amina"], true, Some("jo: disable Amina true")),
+            (vec!["account", "enable", "Amina"], true, Some("jo: disable Amina false")),
+            (vec!["account", "reset", "Amina"], true, Some("jo: link Amina")),
             (vec!["down"], true, Some("jo: shutdown")),
         ] {
             for json in [false, true] {
@@ -294,6 +306,8 @@ mod tests {
             (vec!["grant", "revoke", "x"], 2),
             (vec!["grant", "add", "x", "y", "--circle", "z"], 2),
             (vec!["circle", "add", "x"], 2),
+            (vec!["account", "roles", "x"], 2),
+            (vec!["account", "add", "x", "--role", "king"], 2),
             (vec!["erase"], 2),
             (vec!["erase", "3fa9"], 2),
             (vec!["erase", "3fa9", "--why", "spite"], 2),

@@ -7,6 +7,7 @@
 //! Who acts is the text of the header `csu-person`, believed because only the owner of the node reaches
 //! the socket. Left out: pages, accounts and anything over a network.
 
+mod accounts;
 mod answers;
 mod kinds;
 mod routes;

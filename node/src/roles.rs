@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 /// One role. Each is for one sort of work; whoever does several has several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,7 +55,9 @@ impl AccountRole {
         match self {
             Self::Reader => "Reads what is here. Everybody with an account does.",
             Self::Editor => "Writes drafts, which stay on this node until somebody issues them.",
-            Self::Issuer => "Issues, updates, withdraws and answers for the organisation, grants and takes back, and opens annexes for a reason.",
+            Self::Issuer => {
+                "Issues, updates, withdraws and answers for the organisation, grants and takes back, and opens annexes for a reason."
+            }
             Self::DataProtectionLead => {
                 "Exports the access log, has documents erased, sets how long they are kept, releases what came back from a backup, and opens annexes for a reason."
             }
@@ -107,6 +110,13 @@ impl AccountKey {
     pub const fn number(self) -> i64 {
         self.0
     }
+}
+
+/// A name as it is compared: the same in whatever case, width and spacing it is typed (RFC 8265, section 3.3).
+#[must_use]
+pub fn folded_name(name: &str) -> String {
+    let name: String = name.nfkc().collect::<String>().to_lowercase().nfkc().collect();
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Roles that somebody has. Reading is always among them. In JSON it is the list of their words.
@@ -177,7 +187,10 @@ mod tests {
             assert_eq!(role.as_str().parse(), Ok(role));
             let alone: Roles = [role].into_iter().collect();
             assert!(alone.has(AccountRole::Reader) && alone.has(role));
-            assert_eq!(AccountRole::ALL.into_iter().filter(|other| alone.has(*other)).count(), if role == AccountRole::Reader { 1 } else { 2 });
+            assert_eq!(
+                AccountRole::ALL.into_iter().filter(|other| alone.has(*other)).count(),
+                if role == AccountRole::Reader { 1 } else { 2 }
+            );
         }
         assert!("owner".parse::<AccountRole>().unwrap_err().contains("data-protection-lead"));
         let json = serde_json::to_string(&Roles::every()).unwrap();

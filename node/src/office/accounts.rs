@@ -109,7 +109,10 @@ impl Office {
             ));
         }
         if self.storage.count_accounts()? >= Account::MOST {
-            return Err(Problem::conflict(format!("this node has {} accounts, and more are not kept", Account::MOST), "share one node less"));
+            return Err(Problem::conflict(
+                format!("this node has {} accounts, and more are not kept", Account::MOST),
+                "share one node less",
+            ));
         }
         Ok(name)
     }
@@ -157,7 +160,10 @@ impl Office {
     fn keep_an_administrator(&self, actor: &Actor, row: &AccountRow) -> Result<(), Problem> {
         let keeps = |row: &AccountRow| row.disabled.is_none() && row.password.is_some() && row.roles.has(AccountRole::Administrator);
         let accounts = self.storage.accounts()?;
-        if actor.is_owner() || !row.roles.has(AccountRole::Administrator) || accounts.iter().any(|other| other.key != row.key && keeps(other)) {
+        if actor.is_owner()
+            || !row.roles.has(AccountRole::Administrator)
+            || accounts.iter().any(|other| other.key != row.key && keeps(other))
+        {
             return Ok(());
         }
         Err(Problem::conflict(

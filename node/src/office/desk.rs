@@ -3,10 +3,11 @@
 
 use super::{Office, now};
 use crate::desk::{
-    AccessView, Account, AccountLink, AccountRequest, AccountRole, AccountsDesk, Actor, Applied, ApplyRequest, BackupWork, Check, Circle, CircleRequest, ConfirmRequest, Credentials, Desk, DisableRequest, Document, DocumentQuery,
-    DocumentsPage, DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine,
-    ImportRequest, Imported, Invitation, InvitationRequest, JoinRequest, LinkChoice, LinkPurpose, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery,
-    MembersRequest, OpeningRequest, PasswordHash, PauseRequest, Peer, PendingPage, PendingQuery, Presence, Problem, Recovery, RecoveryStep, ReleaseRequest,
+    AccessView, Account, AccountLink, AccountRequest, AccountRole, AccountsDesk, Actor, Applied, ApplyRequest, BackupWork, Check, Circle,
+    CircleRequest, ConfirmRequest, Credentials, Desk, DisableRequest, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest,
+    ErasureRequest, ErasureView, ExportFormat, Exported, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported, Invitation,
+    InvitationRequest, JoinRequest, LinkChoice, LinkPurpose, LogCheck, LogCheckQuery, LogHead, LogLine, LogQuery, MembersRequest,
+    OpeningRequest, PasswordHash, PauseRequest, Peer, PendingPage, PendingQuery, Presence, Problem, Recovery, RecoveryStep, ReleaseRequest,
     Released, RespondRequest, RetentionLine, RetentionList, RetentionQuery, RetentionRequest, RetentionRun, RetentionRunRequest,
     RevocationEffect, RevocationOutcome, RevocationRequest, RolesRequest, SessionMark, SignedIn, SilenceView, Status, StepRequest,
 };
@@ -20,6 +21,9 @@ const ADMINISTRATOR: [AccountRole; 1] = [AccountRole::Administrator];
 /// enough, nor to look after the node.
 const OPENER: [AccountRole; 2] = [AccountRole::Issuer, AccountRole::DataProtectionLead];
 
+/// Who reads a sealed part while it is being written: whoever works on it.
+const WRITER: [AccountRole; 3] = [AccountRole::Editor, AccountRole::Issuer, AccountRole::DataProtectionLead];
+
 impl Office {
     /// A request that fails after it has written or signed something spoils the group: the office
     /// goes back to what is on disk before anybody hears of it.
@@ -29,6 +33,12 @@ impl Office {
             self.spoiled = true;
         }
         outcome
+    }
+
+    /// That somebody may see what is written of a sealed part, if this names one. One that is issued asks for a reason and tells its
+    /// owner; while it is being written there is nobody to tell.
+    fn require_writer(&self, actor: &Actor, reference: &str) -> Result<(), Problem> {
+        if self.is_sealed_draft(reference) { self.require(actor, &WRITER) } else { Ok(()) }
     }
 
     /// Whether something was written or signed that is not on disk yet.
@@ -86,6 +96,7 @@ impl Desk for Office {
     }
 
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
+        self.require_writer(actor, reference)?;
         self.whole(|office| office.consult(actor, reference))
     }
 
@@ -204,6 +215,7 @@ impl Desk for Office {
     }
 
     fn export(&mut self, actor: &Actor, reference: &str, format: ExportFormat) -> Result<Exported, Problem> {
+        self.require_writer(actor, reference)?;
         self.whole(|office| office.export_as(actor, reference, format))
     }
 

@@ -3,12 +3,11 @@
 use super::column::{Cells, json, ms};
 use super::error::Fault;
 use super::{Storage, StorageError};
-use crate::roles::{AccountKey, Roles};
+use crate::roles::{AccountKey, Roles, folded_name};
 use csu_protocol::id::Hash;
 use csu_protocol::time::Timestamp;
 use rusqlite::params;
 use std::fmt;
-use unicode_normalization::UnicodeNormalization;
 
 /// An account.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,13 +49,7 @@ pub struct LinkRow {
     pub until: Timestamp,
 }
 
-/// A name as it is compared: the same in whatever case and width it is typed (RFC 8265, section 3.3).
-fn folded(name: &str) -> String {
-    name.nfkc().collect::<String>().to_lowercase().nfkc().collect()
-}
-
-const ACCOUNTS: &str =
-    "SELECT key, name, roles, password, generation, created, disabled, signed_in, seen, visit_before FROM account";
+const ACCOUNTS: &str = "SELECT key, name, roles, password, generation, created, disabled, signed_in, seen, visit_before FROM account";
 
 fn account(cells: &Cells<'_>) -> Result<AccountRow, Fault> {
     Ok(AccountRow {
@@ -94,7 +87,7 @@ impl Storage {
         self.write(|db| {
             let mut statement =
                 db.prepare_cached("INSERT INTO account (name, folded, roles, generation, created) VALUES (?1, ?2, ?3, 0, ?4)")?;
-            Ok(AccountKey::new(statement.insert(params![name, folded(name), json(&roles)?, ms(now)])?))
+            Ok(AccountKey::new(statement.insert(params![name, folded_name(name), json(&roles)?, ms(now)])?))
         })
     }
 
@@ -146,7 +139,7 @@ impl Storage {
     /// # Errors
     /// When storage fails or the row does not decode.
     pub fn account_named(&self, name: &str) -> Result<Option<AccountRow>, StorageError> {
-        Ok(self.select_accounts("WHERE folded = ?1", [folded(name)])?.pop())
+        Ok(self.select_accounts("WHERE folded = ?1", [folded_name(name)])?.pop())
     }
 
     /// The account of a number.
@@ -165,8 +158,11 @@ impl Storage {
         self.write(|db| {
             let account = link.account.map(AccountKey::number);
             db.prepare_cached("DELETE FROM account_link WHERE account IS ?1 OR until <= ?2")?.execute(params![account, ms(now)])?;
-            db.prepare_cached("INSERT INTO account_link (hash, account, until) VALUES (?1, ?2, ?3)")?
-                .execute(params![hash.as_bytes(), account, ms(link.until)])?;
+            db.prepare_cached("INSERT INTO account_link (hash, account, until) VALUES (?1, ?2, ?3)")?.execute(params![
+                hash.as_bytes(),
+                account,
+                ms(link.until)
+            ])?;
             Ok(())
         })
     }

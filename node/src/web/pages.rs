@@ -1,5 +1,6 @@
 //! The pages, one module for each part of the site.
 
+pub(super) mod accounts;
 mod bulletins;
 mod home;
 

@@ -7,7 +7,7 @@ mod inputs;
 mod typed;
 
 pub(super) use inputs::{Ask, Choice};
-pub(super) use typed::{Errors, Typed};
+pub(super) use typed::{Errors, Typed, problem_text};
 
 use crate::cli::screen::{is_misleading, visible};
 use crate::desk::{Moment, Party};
