@@ -2,7 +2,7 @@
 
 use super::session::{IDLE, LONGEST};
 use super::*;
-use crate::desk::{AccountRequest, AccountRole, Actor, Desk, DisableRequest, Roles, RolesRequest};
+use crate::desk::{AccountRequest, AccountRole, Actor, Desk, DisableRequest, DraftRequest, LogQuery, Roles, RolesRequest};
 use crate::office::now;
 use crate::office::tests::opened;
 use crate::storage::{Options, Storage};
@@ -363,12 +363,16 @@ async fn an_administrator_adds_somebody_by_a_link_that_is_shown_once_and_nobody_
 }
 
 #[tokio::test]
-async fn what_somebody_does_is_attested_to_them_and_refused_without_the_role() {
+async fn what_somebody_does_is_noted_with_their_name() {
     let pages = Pages::up().await;
     let cookie = pages.somebody("Ivo", only(AccountRole::Issuer)).await;
-    assert_eq!(pages.get("/bulletins", &cookie).await.status, StatusCode::OK);
-    let log = pages.ask(|desk, owner| desk.log(owner, crate::desk::LogQuery::default())).await;
-    assert!(log.iter().any(|line| line.who == "Ivo" && line.detail == "chose a password by a link"));
+    let request = DraftRequest { kind: "bulletin".into(), ..DraftRequest::default() };
+    let draft = pages.ask(|desk, owner| desk.draft(owner, request)).await;
+    pages.get(&format!("/bulletins/{}", draft.reference), &cookie).await;
+    let log = pages.ask(|desk, owner| desk.log(owner, LogQuery::default())).await;
+    for detail in ["chose a password by a link", "read draft d1"] {
+        assert!(log.iter().any(|line| line.who == "Ivo" && line.detail == detail), "{log:?}");
+    }
 }
 
 #[tokio::test]
