@@ -149,7 +149,7 @@ fn a_forgotten_password_is_recovered_by_the_owner_of_the_node_and_guessing_does_
 }
 
 #[test]
-fn a_page_elsewhere_gets_nothing_done_and_a_foreign_name_no_answer() {
+fn a_page_elsewhere_gets_nothing_done() {
     let node = started();
     let mut ada = somebody(&node, "Ada", &["administrator"]);
     for headers in [

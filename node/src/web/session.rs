@@ -298,6 +298,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_session_that_was_ended_is_not_brought_back_by_what_was_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sessions::open(folder.path()).await.unwrap().0);
+        let session = |id| Session::new(id, Arc::clone(&store), None);
+        let first = session(None);
+        first.insert("x", 1).await.unwrap();
+        first.save().await.unwrap();
+        let (leaving, under_way) = (session(first.id()), session(first.id()));
+        under_way.insert("x", 2).await.unwrap();
+        leaving.flush().await.unwrap();
+        under_way.save().await.unwrap();
+        assert_eq!(session(first.id()).get::<u8>("x").await.unwrap(), None);
+    }
+
+    #[tokio::test]
     async fn the_file_is_its_owners_alone_and_one_that_is_no_database_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
