@@ -177,8 +177,8 @@ mod tests {
         run(words, vec![("USER".into(), "jo".into())]).await == ExitCode::SUCCESS
     }
 
-    #[tokio::test]
-    async fn commands_reach_the_desk_as_they_were_typed() {
+    /// A data folder at whose socket a desk answers that remembers what it was asked.
+    async fn answering() -> (tempfile::TempDir, Arc<Mutex<FakeDesk>>) {
         let folder = tempfile::tempdir().unwrap();
         let socket = ApiSocket::bind(&folder.path().join("csu.sock"), None).await.unwrap();
         let (handle, mut jobs) = DeskHandle::channel(8);
@@ -191,6 +191,12 @@ mod tests {
             }
         });
         tokio::spawn(serve(socket, router(handle), std::future::pending()));
+        (folder, desk)
+    }
+
+    #[tokio::test]
+    async fn commands_reach_the_desk_as_they_were_typed() {
+        let (folder, desk) = answering().await;
         let [alert, form, backup] = ["alert.cap", "form.toml", "backup"].map(|name| folder.path().join(name));
         std::fs::write(&alert, "<alert/>").unwrap();
         std::fs::write(&form, "title = \"Locks\"").unwrap();

@@ -230,6 +230,7 @@ fn a_link_for_a_new_password_ends_what_was_begun_with_the_old_one_and_falls_with
     assert!(office.visit(before, Presence::Acts).unwrap().is_some(), "nothing has changed yet");
     let after = take(&mut office, &link.address, None).unwrap();
     assert!(office.visit(before, Presence::Acts).unwrap().is_none());
+    assert_eq!(take(&mut office, &link.address, None).unwrap_err().status(), 404, "used twice");
     let forgotten = office.link_account(&owner, "jo").unwrap();
     office.change_password(after, PasswordHash::new("$argon2id$y".into())).unwrap();
     assert_eq!(take(&mut office, &forgotten.address, None).unwrap_err().status(), 404);
