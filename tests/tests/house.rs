@@ -201,6 +201,22 @@ fn module_of(base: &Path, file: &Path) -> Option<String> {
 }
 
 #[test]
+fn pages_act_as_their_visitors_and_never_as_the_owner_of_the_node() {
+    let base = root().join("node/src/web");
+    let mut found = Vec::new();
+    for file in rust_files(&base).into_iter().filter(|file| !file.to_string_lossy().contains("tests")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let ships = text.split("#[cfg(test)]").next().unwrap();
+        for (line, text) in (1..).zip(ships.lines()) {
+            if ["Actor::named", "Actor::unnamed", "Actor::default"].iter().any(|owner| text.contains(owner)) {
+                found.push(format!("{}:{line}", file.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    expect_none(&found, "whoever is made so has every role: take the actor of the page's visitor:");
+}
+
+#[test]
 fn the_top_holds_the_crates_and_what_people_read_first() {
     let found: Vec<String> = fs::read_dir(root())
         .unwrap()

@@ -163,6 +163,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_nobody_bears_takes_as_long_as_a_wrong_password() {
+        let hasher = Hasher::new();
+        let hash = hasher.hash(Password::given("correct horse battery")).await.unwrap();
+        let mut shortest = [Duration::MAX; 2];
+        for n in 0..10 {
+            let against = (n % 2 == 0).then(|| hash.clone());
+            let begun = std::time::Instant::now();
+            hasher.check(Password::given("wrong"), against).await.unwrap();
+            shortest[n % 2] = shortest[n % 2].min(begun.elapsed());
+        }
+        let [wrong, nobody] = shortest;
+        assert!(nobody > wrong / 2 && nobody < wrong * 2, "{wrong:?} {nobody:?}");
+    }
+
+    #[tokio::test]
     async fn where_there_is_no_hash_no_password_is_right() {
         let hasher = Hasher::new();
         assert!(!hasher.check(Password::given("nobody has this password"), None).await.unwrap());
