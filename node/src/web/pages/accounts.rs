@@ -272,12 +272,15 @@ async fn one(State(door): State<Door>, visitor: Visitor, session: Session, Path(
         }
         @if account.disabled.is_none() {
             h2 class="govuk-heading-m" { "A new password" }
-            p class="govuk-body" { "If they forgot theirs, make a link by which they choose another. The old one is good until then." }
+            p class="govuk-body" {
+                @if account.has_password { "If they forgot theirs, make a link by which they choose another. The old one is good until then." }
+                @else { "They have not chosen one yet. If their link is lost or too old, make another; it takes the place of the one before." }
+            }
             form method="post" action={ (address) "/link" } { (button("Make a link", Weight::Secondary)) }
         }
         h2 class="govuk-heading-m" { @if account.disabled.is_some() { "Let them in again" } @else { "Shut them out" } }
         p class="govuk-body" {
-            @if account.disabled.is_some() { "They can sign in with the password they had." }
+            @if account.disabled.is_some() { "They sign in with the password they had; if they never chose one, make a link for them." }
             @else { "They are signed out at once and cannot sign in. What they did stays, with their name." }
         }
         form method="post" action={ (address) "/disable" } {
