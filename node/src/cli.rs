@@ -8,6 +8,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or failed, 2 wrongly typed.
 
+pub mod account;
 pub mod args;
 pub mod asking;
 pub mod backup;
@@ -137,6 +138,7 @@ async fn dispatch(matches: &clap::ArgMatches, variables: &[(String, String)]) ->
         | Verb::Export(_)
         | Verb::Grant(_)
         | Verb::Circle(_)
+        | Verb::Account(_)
         | Verb::Access(_)
         | Verb::Erase(_)
         | Verb::Release(_)
@@ -175,8 +177,8 @@ mod tests {
         run(words, vec![("USER".into(), "jo".into())]).await == ExitCode::SUCCESS
     }
 
-    #[tokio::test]
-    async fn commands_reach_the_desk_as_they_were_typed() {
+    /// A data folder at whose socket a desk answers that remembers what it was asked.
+    async fn answering() -> (tempfile::TempDir, Arc<Mutex<FakeDesk>>) {
         let folder = tempfile::tempdir().unwrap();
         let socket = ApiSocket::bind(&folder.path().join("csu.sock"), None).await.unwrap();
         let (handle, mut jobs) = DeskHandle::channel(8);
@@ -189,6 +191,12 @@ mod tests {
             }
         });
         tokio::spawn(serve(socket, router(handle), std::future::pending()));
+        (folder, desk)
+    }
+
+    #[tokio::test]
+    async fn commands_reach_the_desk_as_they_were_typed() {
+        let (folder, desk) = answering().await;
         let [alert, form, backup] = ["alert.cap", "form.toml", "backup"].map(|name| folder.path().join(name));
         std::fs::write(&alert, "<alert/>").unwrap();
         std::fs::write(&form, "title = \"Locks\"").unwrap();
@@ -248,6 +256,16 @@ mod tests {
             (vec!["erase", "status", "3fa9"], true, None),
             // What this desk gives is no backup: it is looked through before it gets its name.
             (vec!["backup", backup.to_str().unwrap()], false, Some("jo: backup")),
+            (vec!["account", "list"], true, None),
+            (
+                vec!["account", "add", "Amina Okafor", "--role", "editor", "--role", "issuer"],
+                true,
+                Some("jo: account Amina Okafor reader, editor, issuer"),
+            ),
+            (vec!["account", "roles", "Amina/é?", "--role", "reader"], true, Some("jo: roles Amina/é? reader")),
+            (vec!["account", "disable", "Amina"], true, Some("jo: disable Amina true")),
+            (vec!["account", "enable", "Amina"], true, Some("jo: disable Amina false")),
+            (vec!["account", "reset", "Amina"], true, Some("jo: link Amina")),
             (vec!["down"], true, Some("jo: shutdown")),
         ] {
             for json in [false, true] {
@@ -294,6 +312,8 @@ mod tests {
             (vec!["grant", "revoke", "x"], 2),
             (vec!["grant", "add", "x", "y", "--circle", "z"], 2),
             (vec!["circle", "add", "x"], 2),
+            (vec!["account", "roles", "x"], 2),
+            (vec!["account", "add", "x", "--role", "king"], 2),
             (vec!["erase"], 2),
             (vec!["erase", "3fa9"], 2),
             (vec!["erase", "3fa9", "--why", "spite"], 2),

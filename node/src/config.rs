@@ -333,6 +333,12 @@ impl Config {
         (months(format!("{kind}_months")), months(format!("{kind}_erase_months")))
     }
 
+    /// What to type into a browser on this computer to see the pages. By name, since passkeys work with names alone.
+    #[must_use]
+    pub fn pages(&self) -> Option<String> {
+        self.web.map(|address| format!("http://localhost:{}/", address.port()))
+    }
+
     /// How much each neighbour may bring.
     #[must_use]
     pub const fn budget(&self) -> Budget {

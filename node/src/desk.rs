@@ -13,6 +13,7 @@
 //! Left out: how anything is done, and HTTP. Names of kinds, states and markings are texts here,
 //! because a neighbour with a newer version may use some that this one does not know.
 
+mod accounts;
 mod annexes;
 mod backup;
 mod circles;
@@ -31,6 +32,10 @@ mod retention;
 mod silence;
 mod status;
 
+pub use accounts::{
+    Account, AccountLink, AccountRequest, AccountsDesk, Credentials, DisableRequest, LinkChoice, LinkPurpose, PasswordHash, Presence,
+    RolesRequest, SessionMark, SignedIn,
+};
 pub use annexes::{AnnexLine, OpeningRequest, PersonalData};
 pub use backup::BackupWork;
 pub use circles::{
@@ -59,26 +64,38 @@ pub use silence::{Awaited, ReleaseRequest, Released, SilenceView};
 pub use status::{Check, Identity, Integrity, IntegrityResult, Left, PeerState, PeerStatus, Status};
 
 pub use crate::log_verb::LogVerb;
+pub use crate::roles::{AccountKey, AccountRole, Roles};
 
 use csu_protocol::limits;
 
-/// Who asks, as far as the node can tell: the account that reached the socket, by the name it gave.
+/// Who asks, as far as the node can tell, and what they may do: the owner of the node, who reached the socket, by the name they
+/// gave; or somebody with an account, who signed in to the pages.
 ///
 /// The device attests this name inside sealed payloads and keeps it in the access log; it never
 /// stands in a header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor {
     person: Option<String>,
+    /// None: the node's owner, who has them all.
+    roles: Option<Roles>,
 }
 
 impl Actor {
-    /// Somebody without a name: a program, or a person who did not say.
+    /// The node's owner without a name: a program, or a person who did not say.
     #[must_use]
     pub const fn unnamed() -> Self {
-        Self { person: None }
+        Self { person: None, roles: None }
     }
 
-    /// The person of this name.
+    /// The person of this name who has an account with these roles.
+    ///
+    /// # Errors
+    /// As [`Actor::named`].
+    pub fn of_account(name: &str, roles: Roles) -> Result<Self, Problem> {
+        Ok(Self { roles: Some(roles), ..Self::named(name)? })
+    }
+
+    /// The person of this name, who reached the socket and therefore owns the node.
     ///
     /// # Errors
     /// When the name is empty, too long for a payload, or holds control characters.
@@ -91,13 +108,25 @@ impl Actor {
                 "give a shorter name with --as NAME",
             ));
         }
-        Ok(Self { person: Some(name.to_owned()) })
+        Ok(Self { person: Some(name.to_owned()), roles: None })
     }
 
     /// The person's name, if they gave one.
     #[must_use]
     pub fn person(&self) -> Option<&str> {
         self.person.as_deref()
+    }
+
+    /// What they may do.
+    #[must_use]
+    pub fn roles(&self) -> Roles {
+        self.roles.unwrap_or_else(Roles::every)
+    }
+
+    /// Whether they own the node.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.roles.is_none()
     }
 }
 
@@ -110,7 +139,7 @@ impl Actor {
 ///
 /// # Errors
 /// Every method answers a [`Problem`] that says who can mend it and how.
-pub trait Desk {
+pub trait Desk: AccountsDesk {
     /// How the node is, at a glance.
     ///
     /// # Errors

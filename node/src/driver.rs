@@ -12,7 +12,7 @@ use crate::network::{self, Event, NetworkError};
 use crate::office::{Arrival, Office, OfficeError};
 use crate::restoring::Recovery;
 use crate::storage::{self, LogHead, LogWalk, Options, PutBack, Storage, StorageError, check_log_now, check_now};
-use crate::web::{self, WebError, WebListener};
+use crate::web::{self, Sessions, WebError, WebListener};
 use csu_protocol::identity::{RootKey, Verifier};
 use csu_protocol::limits;
 use csu_protocol::wire::Message;
@@ -138,7 +138,7 @@ pub async fn start_recovering(config: Config, options: Options, recovery: Recove
 }
 
 /// Starts a node; with the root key to recover, else to serve.
-async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, root: Option<RootKey>) -> Result<Running, DriverError> {
+async fn launch(mut config: Config, options: Options, keys: Keys, lock: DataLock, root: Option<RootKey>) -> Result<Running, DriverError> {
     storage::sweep_snapshots(&config.data)?;
     let mut opened = Storage::open(&config.data, options)?;
     if root.is_none() && opened.storage.is_recovering()? {
@@ -172,8 +172,11 @@ async fn launch(config: Config, options: Options, keys: Keys, lock: DataLock, ro
     let mut pages = None;
     if let Some(address) = config.web {
         let listener = WebListener::bind(address).await?;
-        pages = Some(listener.url());
-        let router = web::router(desk.clone(), keys.card().card().name.as_str(), &listener);
+        // Port 0 stands for any that is free.
+        config.web = Some(listener.address());
+        pages = config.pages();
+        let sessions = Sessions::open(&data).await?;
+        let router = web::router(desk.clone(), keys.card().card().name.as_str(), &listener, sessions);
         api.spawn(web::serve(listener, router, until_closed(closed)));
     }
     let (stop, stopped) = mpsc::channel(1);

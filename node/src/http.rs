@@ -5,8 +5,9 @@
 //! connections are bounded. `GET /api/v1` lists the operations.
 //!
 //! Who acts is the text of the header `csu-person`, believed because only the owner of the node reaches
-//! the socket. Left out: pages, accounts and anything over a network.
+//! the socket; therefore they may do everything, whatever roles accounts have. Left out: pages, and anything over a network.
 
+mod accounts;
 mod answers;
 mod kinds;
 mod routes;

@@ -27,7 +27,7 @@
 //! | [`office`] | the answers: drafting, steps, sharing, pairing, exports, the log |
 //! | [`http`] | the API on a Unix socket |
 //! | [`web`] | the pages that people see in a browser |
-//! | [`log_verb`] | what the access log records |
+//! | [`log_verb`], [`roles`] | what the access log records; what somebody with an account may do |
 //! | [`cap`] | the Common Alerting Protocol, in and out |
 //! | [`backup`], [`restoring`] | the node's data in one sealed file; a data folder from that file or the phrase alone |
 //! | [`personal`] | what looks like personal data in a text |
@@ -49,5 +49,6 @@ pub mod network;
 pub mod office;
 pub mod personal;
 pub mod restoring;
+pub mod roles;
 pub mod storage;
 pub mod web;

@@ -12,6 +12,7 @@
 //! If anything fails on the way, the transaction is rolled back and the machine is built anew from
 //! what is on disk: memory never knows more than the disk.
 
+mod accounts;
 mod annexes;
 mod audience;
 mod backup;

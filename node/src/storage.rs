@@ -21,6 +21,7 @@
 //! and what a title is the driver's. It is not encrypted: whoever reads the disk reads drafts,
 //! listings and the access log; documents in it are sealed, and keys are elsewhere.
 
+mod accounts;
 mod annexes;
 mod beside;
 mod check;
@@ -48,6 +49,7 @@ mod tests;
 mod unreconciled;
 mod views;
 
+pub use accounts::{AccountRow, LinkRow};
 pub use beside::Beside;
 pub use check::{check_log_now, check_now};
 pub use circles::{CircleGrant, CircleKey, CircleRow, Gift, Member};

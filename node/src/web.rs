@@ -15,16 +15,23 @@ mod listener;
 mod markdown;
 mod pages;
 mod parts;
+mod passwords;
 mod refusal;
 mod sentences;
+mod session;
+mod signing_in;
+mod throttle;
 mod visitor;
 
 pub use listener::{WebError, WebListener};
+pub use session::Sessions;
 
 use crate::desk::DeskHandle;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
+use session::Clock;
+use signing_in::Door;
 use std::future::Future;
 use std::sync::Arc;
 use tower_http::compression::CompressionLayer;
@@ -41,13 +48,24 @@ struct Site {
     organisation: Arc<str>,
 }
 
-/// The pages of this desk, for `listener`'s address.
-pub fn router(desk: DeskHandle, organisation: &str, listener: &WebListener) -> Router {
+/// The pages of this desk, for `listener`'s address, and for whoever has a session among these.
+pub fn router(desk: DeskHandle, organisation: &str, listener: &WebListener, sessions: Sessions) -> Router {
+    router_at(desk, organisation, listener, sessions, Arc::new(crate::office::now))
+}
+
+fn router_at(desk: DeskHandle, organisation: &str, listener: &WebListener, sessions: Sessions, clock: Clock) -> Router {
     let site = Site { desk, organisation: organisation.into() };
     let hosts = listener.hosts();
+    let cookies = sessions.layer(listener);
+    let door = Door::new(site.clone(), sessions, clock);
     pages::routes()
         .with_state(site)
         .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .merge(pages::accounts::routes().with_state(door.clone()))
+        .layer(from_fn_with_state(door.gate.clone(), session::admit))
+        // Whoever has not signed in gets no further than these.
+        .merge(signing_in::routes().with_state(door))
+        .layer(cookies)
         .merge(assets::routes())
         .layer(CsrfLayer::new())
         .layer(CompressionLayer::new())
@@ -62,3 +80,6 @@ pub fn router(desk: DeskHandle, organisation: &str, listener: &WebListener) -> R
 pub async fn serve(listener: WebListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
     axum::serve(listener.into_inner(), router.into_make_service()).with_graceful_shutdown(stop).await
 }
+
+#[cfg(test)]
+mod tests;

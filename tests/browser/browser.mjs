@@ -48,7 +48,7 @@ export class Person {
         page.on("console", (message) => {
             // That a form was refused is what some of these walks are about.
             const refused = message.text().includes("status of 422");
-            if (message.type() === "error" && !refused) this.faults.push(message.text());
+            if (message.type() === "error" && !refused) this.faults.push(`${message.text()} ${message.location().url}`);
         });
         page.on("request", (request) => {
             const { protocol, origin: from } = new URL(request.url());
@@ -128,6 +128,9 @@ export class Person {
 
     /// Presses a button or follows a link by what it says, and looks at the page that follows.
     async press(words) {
+        // On a narrow screen the navigation is folded up.
+        const menu = this.page.getByRole("button", { name: "Menu", exact: true });
+        if (words === "Sign out" && (await menu.isVisible())) await menu.click();
         const named = { name: words, exact: true };
         const found = this.page.getByRole("button", named).or(this.page.getByRole("link", named)).first();
         const before = await this.page.evaluate(() => performance.timeOrigin);
@@ -139,6 +142,11 @@ export class Person {
             await this.page.waitForTimeout(20);
         }
         await this.look();
+    }
+
+    /// Unfolds what stands behind these words.
+    async unfold(words) {
+        await this.#press(this.page.locator("summary", { hasText: words }).first());
     }
 
     /// The page says this.

@@ -59,9 +59,10 @@ await withBrowser(async (browser) => {
     await officer.press("Bicycle thefts in Mill Road");
     await officer.sees("Somebody cut the lock of a bicycle.");
     await officer.picture("bulletin");
-    await officer.choose("remark", "acknowledged");
-    await officer.press("Send the response");
-    await operator.waitsFor(address, "Bea Officer");
+    await officer.unfold("Respond");
+    await officer.choose("remark", "seen-here-too");
+    await officer.press("Send response");
+    await operator.waitsFor(address, "1 saw the same.");
     await operator.press("Withdraw");
     await operator.choose("reason", "mistaken");
     await operator.press("Withdraw it for good");

@@ -3,20 +3,28 @@
 //! The walks are `tests/browser/day.mjs`; here the nodes are started and paired. Each way to use the pages is a test: with scripts
 //! and without, on a narrow screen, by the keyboard alone. `CSU_TEST_PICTURES=FOLDER` keeps pictures of the main pages.
 
-use csu_tests::node::Node;
+use csu_tests::node::{Node, PATIENCE};
 use csu_tests::programs::{node_modules, printed};
 use csu_tests::town;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Starts a node with pages, and the link by which its first account is made.
 fn with_pages(node: &Node) -> String {
     assert!(node.terminate().success());
     node.up_with(&[("CSU_WEB", "127.0.0.1:0")]);
-    let log = node.log_text();
-    let link = log.rsplit("http://").next().and_then(|rest| rest.split_whitespace().next()).expect("a link");
-    assert!(link.contains("/begin/"), "{log}");
-    format!("http://{link}")
+    // It answers commands a moment before it has printed everything.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let log = node.log_text();
+        let link = log.split_whitespace().find(|word| word.starts_with("http://") && word.contains("/begin/"));
+        if let Some(link) = link {
+            return link.to_owned();
+        }
+        assert!(Instant::now() < until, "no link was printed\n{}", node.tail());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn day(way: &str) {

@@ -39,9 +39,9 @@ const ORDER: [&[&str]; 10] = [
 const APART: [&str; 3] = ["storage", "network", "http"];
 
 /// Modules of the node that import no other module of the node.
-const LEAVES: [&str; 4] = ["cap", "desk", "log_verb", "personal"];
+const LEAVES: [&str; 5] = ["cap", "desk", "log_verb", "personal", "roles"];
 /// What leaves and those that stand apart may share, themselves leaves: plain words, and what follows from a text alone.
-const SHARED: [&str; 2] = ["log_verb", "personal"];
+const SHARED: [&str; 3] = ["log_verb", "personal", "roles"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -198,6 +198,22 @@ fn module_of(base: &Path, file: &Path) -> Option<String> {
     let tests = parts.iter().any(|part| part == "tests" || part == "forge");
     let head = matches!(parts.as_slice(), [only] if only == "lib" || only == "main");
     (!tests && !head).then(|| parts.first().cloned()).flatten()
+}
+
+#[test]
+fn pages_act_as_their_visitors_and_never_as_the_owner_of_the_node() {
+    let base = root().join("node/src/web");
+    let mut found = Vec::new();
+    for file in rust_files(&base).into_iter().filter(|file| !file.to_string_lossy().contains("tests")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let ships = text.split("#[cfg(test)]").next().unwrap();
+        for (line, text) in (1..).zip(ships.lines()) {
+            if ["Actor::named", "Actor::unnamed", "Actor::default"].iter().any(|owner| text.contains(owner)) {
+                found.push(format!("{}:{line}", file.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    expect_none(&found, "whoever is made so has every role: take the actor of the page's visitor:");
 }
 
 #[test]

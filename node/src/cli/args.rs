@@ -3,8 +3,10 @@
 //! Commands of a kind of document (`csu bulletin issue`) are made from the kind's description in
 //! [`super::kinds`]; all others stand here. Every command's help ends with an example.
 
+mod accounts;
 mod sharing;
 
+pub use accounts::{AccountAddArgs, AccountArg, AccountRolesArgs, AccountVerb};
 pub use sharing::{CircleArg, CircleCreateArgs, CircleMaybeArg, CircleMembersArgs, CircleVerb, GrantArgs, GrantVerb, RevokeArgs};
 
 use super::backup::BackupArgs;
@@ -133,6 +135,12 @@ pub enum Verb {
     /// Until when documents are kept, and what is due
     #[command(subcommand, after_help = "Example:\n  csu retention list")]
     Retention(RetentionVerb),
+    /// Who can sign in to this node's pages, and what they may do
+    #[command(
+        subcommand,
+        after_help = "Example:\n  csu account add \"Amina Okafor\" --role editor --role issuer\n  csu account reset \"Amina Okafor\"\n\nRoles: a reader reads, as everybody with an account does; an editor writes drafts; an issuer issues, grants and answers for the\norganisation; the data-protection lead exports the log, erases and sets how long is kept; an administrator looks after accounts,\nneighbours and backups."
+    )]
+    Account(AccountVerb),
     /// Show three nodes at work on this computer
     #[command(after_help = "Example:\n  csu demo --once")]
     Demo(DemoArgs),

@@ -5,7 +5,7 @@ use super::client::{Client, segment};
 use super::document::print_document;
 use super::failure::Failure;
 use super::output::Output;
-use super::{asking, circle, doctor, grant, log, retention, screen, words};
+use super::{account, asking, circle, doctor, grant, log, retention, screen, words};
 use crate::config::Config;
 use crate::desk::{
     AccessView, Check, ConfirmRequest, ExportFormat, Invitation, InvitationRequest, JoinRequest, PauseRequest, Peer, RespondRequest, Status,
@@ -62,6 +62,7 @@ pub async fn ask(verb: Verb, config: &Config, client: &Client, output: Output) -
         Verb::Export(args) => export(&args, client).await,
         Verb::Grant(verb) => grant::run(verb, client, output).await,
         Verb::Circle(verb) => circle::run(verb, client, output).await,
+        Verb::Account(verb) => account::run(verb, client, output).await,
         Verb::Access(document) => {
             let answer = client.get(&format!("/documents/{}/access", segment(&document.reference))).await?;
             output.show(&answer, |found: AccessView| words::access(&found))

@@ -1,6 +1,7 @@
 //! `csu up`: the node itself, in the foreground.
 
 use crate::config::Config;
+use crate::desk::{AccountLink, Actor};
 use crate::driver;
 use crate::keys::Passphrase;
 use crate::storage::Options;
@@ -21,6 +22,9 @@ pub async fn up(config: Config, passphrase: Option<Passphrase>) -> anyhow::Resul
     println!("The node is up. Commands reach it at {}.", socket.display());
     if let Some(pages) = &running.pages {
         println!("Its pages are at {pages}");
+        if let Some(link) = running.desk.ask(|desk| desk.first_link(&Actor::unnamed())).await? {
+            println!("Make the first account within {} hours at {}", AccountLink::HOURS, link.address);
+        }
     }
     for address in &running.listening {
         println!("Neighbours reach it at {address}");

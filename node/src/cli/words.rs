@@ -21,6 +21,7 @@ pub fn status(status: &Status) -> String {
         vec!["Up since".into(), short_time(status.since)],
         vec!["Version".into(), status.version.clone()],
         vec!["Data folder".into(), status.data_folder.clone()],
+        vec!["Pages".into(), status.pages.clone().unwrap_or_else(|| "none".into())],
         vec!["Fingerprint".into(), status.organisation.id.to_string()],
     ];
     if status.unreconciled > 0 {

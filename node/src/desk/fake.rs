@@ -1,5 +1,7 @@
 //! A desk for tests: it remembers what it was asked and answers from fixed values.
 
+mod accounts;
+
 use super::*;
 use csu_protocol::id::{DeviceId, DocumentId, Hash, OrganisationId};
 use csu_protocol::identity::OrganisationKind;
@@ -169,6 +171,7 @@ impl Desk for FakeDesk {
             data_folder: "/srv/csu".into(),
             since: moment(),
             addresses: vec![],
+            pages: None,
             documents: 1,
             drafts: 0,
             peers: vec![PeerStatus {

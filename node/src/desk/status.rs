@@ -33,6 +33,9 @@ pub struct Status {
     pub since: Moment,
     /// Where others can reach it.
     pub addresses: Vec<String>,
+    /// Where a browser on this computer reaches its pages, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<String>,
     /// How many documents it holds, drafts left out.
     pub documents: u64,
     /// How many drafts it holds.

@@ -3,7 +3,7 @@
 use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
 use super::kinds::KindView;
-use super::{stream, table};
+use super::{accounts, stream, table};
 use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
     DraftChange, DraftRequest, ErasureRequest, ErasureView, ExportFormat, GrantLine, GrantRequest, HistoryLine, ImportRequest, Imported,
@@ -87,6 +87,11 @@ pub const OPERATIONS: &[Operation] = &[
     operation("GET", "/log/check", "check a part of the log's chain: ?after=&limit=&sought="),
     operation("GET", "/retention", "what is due for review or past its end, soonest first: ?before=&limit="),
     operation("POST", "/retention/runs", "do what is due, or say what would be done: {dryRun?}"),
+    operation("GET", "/accounts", "who can sign in to the pages"),
+    operation("POST", "/accounts", "make an account, and a link by which its person chooses a password: {name, roles?}"),
+    operation("PUT", "/accounts/{name}/roles", "give an account other roles: {roles}"),
+    operation("POST", "/accounts/{name}/disable", "shut somebody out at once, or let them in again: {disabled}"),
+    operation("POST", "/accounts/{name}/link", "make a link by which somebody chooses a new password"),
     operation("GET", "/backup", "all the node's data but its keys, sealed for the recovery phrase, as a file"),
     operation("POST", "/shutdown", "stop the node in good order"),
 ];
@@ -134,6 +139,7 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/log/check", get(check_log))
         .route("/retention", get(retention))
         .route("/retention/runs", post(run_retention))
+        .merge(accounts::routes())
         .route("/backup", get(backup))
         .route("/shutdown", post(shutdown));
     Router::new().nest(BASE, api).with_state(desk)

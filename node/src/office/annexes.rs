@@ -105,6 +105,11 @@ impl Office {
         Ok(drafts.filter(belongs).collect())
     }
 
+    /// Whether this names a sealed part that is still being written.
+    pub(super) fn is_sealed_draft(&self, reference: &str) -> bool {
+        matches!(self.find(reference), Ok(Named::Draft(draft)) if sealed_kind(&draft.content.kind).is_some())
+    }
+
     /// The silent document that the draft of an annex belongs to, if it does: its words may have been meant to be gone with it.
     pub(super) fn silent_whole(&self, draft: &Draft) -> Option<DocumentId> {
         let sealed = sealed_kind(&draft.content.kind)?;

@@ -47,6 +47,7 @@ impl Office {
             data_folder: self.config.data.display().to_string(),
             since: self.started.into(),
             addresses: self.addresses().iter().map(ToString::to_string).collect(),
+            pages: self.config.pages(),
             documents: counts.documents,
             drafts: counts.drafts,
             peers,

@@ -1,5 +1,6 @@
 //! The office over real storage, with a network that only listens.
 
+mod accounts;
 mod annexes;
 mod annexes_attacked;
 mod backup;

@@ -17,7 +17,7 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 11;
+pub(super) const VERSION: i64 = 12;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
@@ -44,6 +44,7 @@ fn migrations() -> Migrations<'static> {
         M::up_with_hook(concat!(include_str!("visible.sql"), include_str!("compact.sql")), entries::compact_existing),
         M::up(include_str!("document_view.sql")),
         M::up(include_str!("author.sql")),
+        M::up(include_str!("accounts.sql")),
     ])
 }
 

@@ -1,5 +1,6 @@
 //! What storage promises, tried from outside.
 
+mod accounts;
 mod chain;
 mod damage;
 mod erasing;

@@ -37,6 +37,7 @@ const ASSETS: &[Asset] = assets![
     "vendored" / "images/marker-icon-2x.png",
     "vendored" / "images/marker-shadow.png",
     "vendored" / "LICENSES.txt",
+    "own" / "icon.svg",
     "own" / "site.css",
     "own" / "site.js",
 ];
@@ -76,6 +77,7 @@ const fn kind(name: &str) -> &'static str {
         [.., b'.', b'c', b's', b's'] => "text/css; charset=utf-8",
         [.., b'.', b'j', b's'] => "text/javascript; charset=utf-8",
         [.., b'.', b'p', b'n', b'g'] => "image/png",
+        [.., b'.', b's', b'v', b'g'] => "image/svg+xml",
         _ => "text/plain; charset=utf-8",
     }
 }

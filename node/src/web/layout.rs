@@ -44,6 +44,7 @@ pub(super) fn page(frame: Frame<'_>, section: Section, title: &str, body: &Marku
                 title { (title) " – " (frame.organisation) }
                 meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
                 meta name="htmx-config" content=r#"{"allowEval":false,"includeIndicatorStyles":false}"#;
+                link rel="icon" type="image/svg+xml" href=(assets::url("icon.svg"));
                 link rel="stylesheet" href=(assets::url("govuk-frontend.min.css"));
                 link rel="stylesheet" href=(assets::url("site.css"));
                 script type="module" src=(assets::url("site.js")) {}

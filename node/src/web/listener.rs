@@ -3,6 +3,7 @@
 //! Without TLS that is this computer alone: on any other address names, passwords and texts would cross the network in clear.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -18,6 +19,16 @@ pub enum WebError {
         address: SocketAddr,
         /// What the system said.
         why: std::io::Error,
+    },
+    /// The file of sessions cannot be used.
+    #[error(
+        "the sessions of the pages cannot be kept in {path} ({why}): look whether the disk is full and the folder yours; nobody can sign in without"
+    )]
+    Sessions {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
     },
 }
 
@@ -40,10 +51,14 @@ impl WebListener {
         Ok(Self { listener, address })
     }
 
-    /// What to type into a browser. By name, since passkeys work with names alone.
+    /// Where it listens.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://localhost:{}/", self.address.port())
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The names and ports that a browser on this computer calls this by.

@@ -1,6 +1,7 @@
 //! The pages, one module for each part of the site.
 
 mod access;
+pub(super) mod accounts;
 mod bulletins;
 mod circles;
 mod documents;
