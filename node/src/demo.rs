@@ -75,11 +75,9 @@ pub async fn run(ending: Ending) -> Result<(), DemoError> {
         Ok(checks) => {
             println!("\nVerdict: all {checks} checks passed in {:.1} s.", town.elapsed().as_secs_f64());
             let stays = ending == Ending::Stay && std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-            if stays {
-                look_around(&town).await;
-            }
+            let looked = if stays { look_around(&town).await } else { Ok(()) };
             town.stop().await;
-            Ok(())
+            looked
         }
         Err(error) => {
             println!("\nVerdict: stopped at the first difference.");
@@ -91,9 +89,13 @@ pub async fn run(ending: Ending) -> Result<(), DemoError> {
     }
 }
 
-async fn look_around(town: &Town) {
+async fn look_around(town: &Town) -> Result<(), DemoError> {
     let shown = |path: PathBuf| path.display().to_string();
-    println!("\nThe three nodes stay up. In another terminal, look around:");
+    println!("\nThe three nodes stay up. In a browser, choose a password for each; a link is good once:");
+    for node in town.nodes() {
+        println!("  {}        # {}", node.link().await?, node.name());
+    }
+    println!("In another terminal, look around:");
     for node in town.nodes() {
         println!("  csu --data {} bulletin list        # {}", shown(node.data()), node.name());
     }
@@ -101,6 +103,7 @@ async fn look_around(town: &Town) {
     println!("Press Ctrl-C to end the demo and remove its folders.");
     // Without a signal handler there is nothing to wait for; the demo then simply ends.
     tokio::signal::ctrl_c().await.ok();
+    Ok(())
 }
 
 /// How long anything may take to arrive.

@@ -2,7 +2,7 @@
 
 use super::{DemoError, PATIENCE};
 use crate::cli::client::{Client, ClientError, segment};
-use crate::desk::{Actor, Document, DraftRequest, LogLine, Peer, Recipient, Status, StepRequest};
+use crate::desk::{AccountLink, AccountRequest, Actor, Document, DraftRequest, LogLine, Peer, Recipient, Roles, Status, StepRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -160,6 +160,13 @@ impl Node {
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<T, DemoError> {
         let answer = self.client.post(path, body).await.map_err(|error| self.refused(error))?;
         answer.read().map_err(|error| self.refused(error))
+    }
+
+    /// Makes an account that may do everything, and the link by which somebody at a browser chooses its password.
+    pub(super) async fn link(&self) -> Result<String, DemoError> {
+        let request = AccountRequest { name: "Demo Visitor".to_owned(), roles: Roles::every() };
+        let link: AccountLink = self.post("/accounts", &request).await?;
+        Ok(link.address)
     }
 
     /// What a request is refused with, if it is.

@@ -147,7 +147,7 @@ fn new_documents(news: &[DocumentLine]) -> Markup {
         section aria-labelledby="new" {
             h2 class="govuk-heading-m" id="new" { "New" }
             @if news.is_empty() {
-                p class="govuk-body" { "Nothing that nobody here has read." }
+                p class="govuk-body" { "Everything here has been read." }
             } @else {
                 (rows(news, true))
             }

@@ -69,7 +69,7 @@ async fn the_check_tells_a_log_that_is_whole_from_one_that_was_cut_off() {
 async fn the_first_page_tells_what_waits_and_how_the_network_is() {
     let browser = Browser::of("<b>Asha</b>", &["Police", "Council"]);
     let html = browser.page("/").await;
-    assert!(html.contains("No neighbours yet.") && html.contains("Nothing that nobody here has read."), "{html}");
+    assert!(html.contains("No neighbours yet.") && html.contains("Everything here has been read."), "{html}");
     assert!(html.contains("&lt;b&gt;Asha&lt;/b&gt;") && html.contains("action=\"/sign-out\""), "{html}");
     let draft = browser.drafted(&WHAT).await;
     let html = browser.page("/").await;
