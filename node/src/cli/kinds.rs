@@ -13,8 +13,8 @@ use super::output::Output;
 use super::screen::print;
 use super::words::{self, Told};
 use crate::desk::{
-    CIRCLE_PREFIX, Document, DraftChange, DraftRequest, HistoryLine, Imported, Moment, OpeningRequest,
-    Recipient, RevocationEffect, StepRequest,
+    CIRCLE_PREFIX, Document, DraftChange, DraftRequest, HistoryLine, Imported, Moment, OpeningRequest, Recipient, RevocationEffect,
+    StepRequest,
 };
 use crate::http::BODY_BYTES;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
@@ -53,9 +53,10 @@ pub fn command(kind: &'static Kind) -> Command {
         command = command.subcommand(step_command(kind, step, verb(step.verb, about, &format!("{} d3{arguments}", step.verb))));
     }
     command = command
-        .subcommand(
-            listing::narrowing(kind, verb("list", format!("List them, newest first: {}", kind.plural.to_lowercase()), "list --limit 10")),
-        )
+        .subcommand(listing::narrowing(
+            kind,
+            verb("list", format!("List them, newest first: {}", kind.plural.to_lowercase()), "list --limit 10"),
+        ))
         .subcommand(reasoned(kind, verb("show", "Show it whole".to_owned(), show).arg(reference())))
         .subcommand(verb("history", "Show who did what to it, and what counts".to_owned(), "history 3fa9").arg(reference()));
     // What is opened for a reason is not written into files.

@@ -19,9 +19,9 @@ pub(super) fn narrowing(kind: &'static Kind, command: Command) -> Command {
         let name = facet.name.as_str();
         command = command.arg(match facet.matching {
             Matching::Whole => option(name, "NAME", format!("Of this {name} only")),
-            Matching::AtLeast(order) => option(name, "LEVEL", format!("At least of this {name}"))
-                .value_parser(PossibleValuesParser::new(order))
-                .ignore_case(true),
+            Matching::AtLeast(order) => {
+                option(name, "LEVEL", format!("At least of this {name}")).value_parser(PossibleValuesParser::new(order)).ignore_case(true)
+            }
             Matching::Words => option(name, "WORDS", format!("With all these words in its {name}, or a code")),
         });
     }
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn the_next_page_is_asked_for_with_the_same_words_and_no_quote_ends_them() {
         let asked = DocumentQuery { area: Some("St Mary's".to_owned()), unread: Some(true), ..DocumentQuery::default() };
-        let page = DocumentsPage { next: Some("7.aa".to_owned()), count: Some(Count { documents: 1000, more: true }), ..Default::default() };
+        let page =
+            DocumentsPage { next: Some("7.aa".to_owned()), count: Some(Count { documents: 1000, more: true }), ..Default::default() };
         let text = render(kind::find("bulletin").unwrap(), &asked, &page);
         assert!(text.contains(r"list --area 'St Mary'\''s' --unread --cursor 7.aa"), "{text}");
         assert!(text.contains("In all: more than 1000"), "{text}");
@@ -143,7 +144,10 @@ mod tests {
             command.try_get_matches_from([&["list"], arguments].concat()).map(|matches| asked(kind::find(kind).unwrap(), &matches))
         };
         let query = parse("bulletin", &["--severity", "severe", "--category", "burglary", "--area", "mill road", "--count"]).unwrap();
-        assert_eq!((query.severity.as_deref(), query.category.as_deref(), query.area.as_deref()), (Some("severe"), Some("burglary"), Some("mill road")));
+        assert_eq!(
+            (query.severity.as_deref(), query.category.as_deref(), query.area.as_deref()),
+            (Some("severe"), Some("burglary"), Some("mill road"))
+        );
         assert_eq!((query.count, query.unread), (Some(true), None));
         parse("bulletin", &["--severity", "terrible"]).unwrap_err();
         parse("guide", &["--severity", "Severe"]).unwrap_err();

@@ -2,8 +2,8 @@
 
 use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
-use super::kinds::KindView;
 use super::events::{Places, Shared, events};
+use super::kinds::KindView;
 use super::{accounts, stream, table};
 use crate::desk::{
     AccessView, Applied, ApplyRequest, Check, Circle, CircleRequest, ConfirmRequest, DeskHandle, Document, DocumentQuery, DocumentsPage,
@@ -48,7 +48,11 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/peers/{org}/pause", "stop or resume exchanging with a neighbour: {paused}"),
     operation("DELETE", "/peers/{org}", "end a pairing"),
     operation("GET", "/kinds", "the kinds of documents: fields, states, steps"),
-    operation("GET", "/documents", "list documents: ?search=&kind=&state=&category=&severity=&area=&from=&since=&unread=&count=&limit=&cursor="),
+    operation(
+        "GET",
+        "/documents",
+        "list documents: ?search=&kind=&state=&category=&severity=&area=&from=&since=&unread=&count=&limit=&cursor=",
+    ),
     operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}; an annex: {of, moveWords?, moveFound?}"),
     operation("GET", "/documents/{ref}", "one document, whole; a sealed one is opened instead"),
     operation("POST", "/documents/{ref}/openings", "open a sealed document, which its owner is told with the reason: {reason}"),

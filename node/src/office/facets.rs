@@ -30,7 +30,9 @@ pub(super) fn of_open(open: &Open) -> BTreeSet<Term> {
 pub(super) fn of_fields(kind: &Kind, fields: &Fields) -> BTreeSet<Term> {
     kind.facets
         .iter()
-        .flat_map(|facet| facet.texts(fields).flat_map(|text| terms(facet, text, Side::Kept)).collect::<BTreeSet<_>>().into_iter().take(TERMS))
+        .flat_map(|facet| {
+            facet.texts(fields).flat_map(|text| terms(facet, text, Side::Kept)).collect::<BTreeSet<_>>().into_iter().take(TERMS)
+        })
         .collect()
 }
 
@@ -78,7 +80,11 @@ fn asked(query: &DocumentQuery, name: FacetName, text: &str) -> Result<Vec<Term>
     let parameter = name.as_str();
     let Some(facet) = found else {
         let what = query.kind.as_deref().map(shown).unwrap_or_default();
-        return Err(Problem::invalid(parameter, format!("a {what} has no {parameter} to list it by"), "leave it out, or name another kind"));
+        return Err(Problem::invalid(
+            parameter,
+            format!("a {what} has no {parameter} to list it by"),
+            "leave it out, or name another kind",
+        ));
     };
     let terms = terms(facet, text, Side::Asked);
     if !terms.is_empty() && terms.len() <= ASKED {

@@ -99,8 +99,8 @@ fn standing(db: &Connection, document: &DocumentId, lookup: Lookup) -> Result<Op
         })
         .optional()?;
     let Some((line, place, updated, kind, state, owner, unread, facets)) = row else { return Ok(None) };
-    let mut terms: BTreeSet<i64> = serde_json::from_str(&facets)
-        .map_err(|error| Fault::Row { table: "listing", row: line, why: format!("facets: {error}") })?;
+    let mut terms: BTreeSet<i64> =
+        serde_json::from_str(&facets).map_err(|error| Fault::Row { table: "listing", row: line, why: format!("facets: {error}") })?;
     let unread = unread.then(|| "1".to_owned());
     for (name, value) in OF_LINE.into_iter().zip([Some(kind), Some(state), Some(owner), unread]) {
         let Some(value) = value else { continue };
@@ -115,7 +115,8 @@ fn move_to(db: &Connection, before: Option<&Standing>, after: Option<&Standing>)
         _ => false,
     };
     if let Some(now) = after {
-        let mut insert = db.prepare_cached("INSERT INTO facet (term, updated, place, line) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
+        let mut insert =
+            db.prepare_cached("INSERT INTO facet (term, updated, place, line) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
         for term in now.terms.iter().filter(|term| !stays(after, before, term)) {
             insert.execute(params![term, now.updated, now.place, now.line])?;
         }
@@ -150,7 +151,8 @@ impl Question {
         let mut question = match rarest(db, &terms, since)? {
             Some(walked) => {
                 let mut question = Self {
-                    text: "FROM facet AS walk CROSS JOIN listing ON listing.key = walk.line WHERE walk.term = ? AND walk.updated >= ?".to_owned(),
+                    text: "FROM facet AS walk CROSS JOIN listing ON listing.key = walk.line WHERE walk.term = ? AND walk.updated >= ?"
+                        .to_owned(),
                     order: "ORDER BY walk.updated DESC, walk.place, walk.line",
                     values: vec![Value::Integer(walked), Value::Integer(since)],
                 };

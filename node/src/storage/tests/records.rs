@@ -148,7 +148,10 @@ fn a_listing_is_newest_first_and_its_pages_join_without_gap_or_repeat() {
         assert_eq!(pages(&all, limit), [2, 3, 4, 7, 1, 5, 6], "pages of {limit}");
     }
     assert_eq!(pages(&ListingFilter { kind: Some("guide".to_owned()), ..ListingFilter::default() }, 2), [7]);
-    assert_eq!(pages(&ListingFilter { kind: Some("bulletin".to_owned()), state: Some("issued".to_owned()), ..ListingFilter::default() }, 2), [2, 4, 6]);
+    assert_eq!(
+        pages(&ListingFilter { kind: Some("bulletin".to_owned()), state: Some("issued".to_owned()), ..ListingFilter::default() }, 2),
+        [2, 4, 6]
+    );
 
     assert_eq!(storage.counts().unwrap().unread, 1);
     assert_eq!(storage.listed(&DocumentId::new([6; 32])).unwrap().unwrap(), listed(6, "bulletin", u64::MAX));
