@@ -45,9 +45,9 @@ pub use circles::{
     PendingQuery,
 };
 pub use documents::{
-    AccessLevel, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind, ExportFormat,
-    Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
-    ValueChange, Withdrawal,
+    AccessLevel, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind,
+    ExportFormat, Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine,
+    StepRequest, ValueChange, Withdrawal,
 };
 pub use erasure::{Erased, ErasureRequest, ErasureView, Holder};
 pub use handle::{DeskHandle, Job, Jobs, Reply};

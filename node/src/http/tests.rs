@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 struct Node {
     folder: tempfile::TempDir,
     desk: Arc<Mutex<FakeDesk>>,
+    changes: crate::desk::Changes,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
@@ -30,8 +31,9 @@ impl Node {
                 reply(Ok(()));
             }
         });
+        let changes = handle.changes().clone();
         let serving = tokio::spawn(serve(socket, router(handle), std::future::pending()));
-        Self { folder, desk, serving }
+        Self { folder, desk, changes, serving }
     }
 
     fn path(&self) -> PathBuf {
@@ -122,6 +124,8 @@ async fn every_operation_that_is_listed_is_there() {
     let node = Node::up().await;
     let (_, body) = node.raw("GET /api/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(body.contains("/documents/{ref}/steps/{verb}"), "{body}");
+    // Else what tells of changes would have no end.
+    node.changes.end();
     for Operation { method, path, .. } in OPERATIONS {
         let address = path.replace("{ref}", "abcd").replace("{verb}", "issue").replace("{org}", "x").replace("{name}", "Ward");
         let request = format!("{method} /api/v1{address} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");

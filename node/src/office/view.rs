@@ -8,8 +8,8 @@ use super::opening::{NO_KIND, Named, Open, kind_named};
 use super::recalling::{Response, Said};
 use super::{Office, now};
 use crate::desk::{
-    AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine,
-    Problem, Reader, Recipient, ResponseLine, ValueChange, Withdrawal,
+    AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind,
+    HistoryLine, Problem, Reader, Recipient, ResponseLine, ValueChange, Withdrawal,
 };
 use crate::log_verb::LogVerb;
 use crate::storage::{Cursor, Draft, ListingFilter};

@@ -33,7 +33,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// Pages that listen at once.
 const STREAMS: usize = 256;
@@ -107,16 +107,19 @@ impl Stand {
         if let Some(event) = self.begins.take() {
             return Some(event);
         }
-        while self.signals.is_empty() {
-            match timeout_at(self.ends, self.listener.next()).await.ok()?? {
-                News::Change(change) => {
+        // Whatever comes while nothing may be said is one signal, or a page would be told of each long after.
+        loop {
+            let until = if self.signals.is_empty() { self.ends } else { self.not_before };
+            match timeout_at(until, self.listener.next()).await {
+                Ok(Some(News::Change(change))) => {
                     self.signals.documents |= change.touches(self.kind.as_deref());
                     self.signals.peers |= change.peers;
                 }
-                News::LookAgain => self.signals = Signals::ALL,
+                Ok(Some(News::LookAgain)) => self.signals = Signals::ALL,
+                Err(_) if !self.signals.is_empty() => break,
+                Ok(None) | Err(_) => return None,
             }
         }
-        sleep_until(self.not_before).await;
         let name = self.signals.take()?;
         if self.signals.is_empty() {
             self.not_before = Instant::now().checked_add(PAUSE)?;
