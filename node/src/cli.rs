@@ -25,6 +25,7 @@ pub mod form;
 pub mod grant;
 pub mod init;
 pub mod kinds;
+mod listing;
 pub mod log;
 pub mod output;
 mod passphrase;

@@ -16,6 +16,7 @@
 mod accounts;
 mod annexes;
 mod backup;
+mod changes;
 mod circles;
 mod documents;
 mod erasure;
@@ -38,14 +39,15 @@ pub use accounts::{
 };
 pub use annexes::{AnnexLine, OpeningRequest, PersonalData};
 pub use backup::BackupWork;
+pub use changes::{Change, ChangedDocument, Changes, Listener, News};
 pub use circles::{
     Applied, ApplyRequest, Blocked, CIRCLE_PREFIX, Circle, CircleChange, CircleRequest, CircleStep, MembersRequest, PendingPage,
     PendingQuery,
 };
 pub use documents::{
-    AccessLevel, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind, ExportFormat,
-    Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine, StepRequest,
-    ValueChange, Withdrawal,
+    AccessLevel, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, DraftView, EntryKind,
+    ExportFormat, Exported, HistoryLine, ImportRequest, ImportWarning, Imported, Reader, Recipient, RespondRequest, ResponseLine,
+    StepRequest, ValueChange, Withdrawal,
 };
 pub use erasure::{Erased, ErasureRequest, ErasureView, Holder};
 pub use handle::{DeskHandle, Job, Jobs, Reply};

@@ -183,14 +183,19 @@ async fn launch(mut config: Config, options: Options, keys: Keys, lock: DataLock
     let (end, ended) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     let addresses = listening.clone();
+    let changes = desk.changes().clone();
     let work = move || {
         let integrity = if opened.clean { IntegrityResult::Running } else { IntegrityResult::Ok };
         let office = Office::open(keys, config, opened.storage, Box::new(network.clone()), addresses, integrity, root);
-        let result = office.map_err(DriverError::from).and_then(|office| {
+        let result = office.map_err(DriverError::from).and_then(|mut office| {
+            office.tell_changes_to(changes.clone());
             runtime.block_on(async move {
                 // A database that was checked already is not checked again.
                 let check = check_beside(data, opened.clean)?;
-                let office = work(office, jobs, events, stopped, Some(check)).await?;
+                let office = work(office, jobs, events, stopped, Some(check)).await;
+                // Whoever listens would keep their connection open.
+                changes.end();
+                let office = office?;
                 // Nobody is let in any more; requests that wait are told that the node is stopping.
                 drop(close);
                 if tokio::time::timeout(GRACE, api.join_all()).await.is_err() {

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod answers;
+mod events;
 mod kinds;
 mod routes;
 mod socket;

@@ -23,6 +23,7 @@ mod desk;
 mod drafting;
 mod ends;
 mod erasing;
+mod facets;
 mod listing;
 mod losses;
 mod opening;
@@ -53,11 +54,11 @@ pub use backup::LOGGED as BACKUP_LOGGED;
 pub use showing::{Made, Work};
 
 use crate::config::Config;
-use crate::desk::{Integrity, IntegrityResult, Problem};
+use crate::desk::{Change, ChangedDocument, Changes, Integrity, IntegrityResult, Problem};
 use crate::keys::Keys;
 use crate::log_verb::LogVerb;
 use crate::network::{EndReason, Event, SessionNumber, Sessions};
-use crate::storage::{LogLine, Storage, StorageError};
+use crate::storage::{Listed, LogLine, Storage, StorageError};
 use csu_protocol::entropy::Entropy;
 use csu_protocol::id::{DeviceId, DocumentId, EntryId};
 use csu_protocol::identity::{Address, RootKey, SignedAddresses};
@@ -167,6 +168,9 @@ pub struct Office {
     recovering: Option<recovering::Recovering>,
     /// Held by whoever writes a backup, so that there is one at a time.
     backing_up: Arc<()>,
+    /// What changed since the last commit, and where that is told.
+    news: Change,
+    changes: Changes,
     /// What is known of the database being an older copy.
     put_back: put_back::Returns,
     /// Whether a request failed after it had written something.
@@ -245,6 +249,8 @@ impl Office {
             daily: daily::Daily::default(),
             recovering: root.map(recovering::Recovering::new),
             backing_up: Arc::default(),
+            news: Change::default(),
+            changes: Changes::default(),
             put_back: put_back::Returns::default(),
             spoiled: false,
             handed_out: false,
@@ -322,6 +328,7 @@ impl Office {
             }
             Arrival::Event(Event::Connected { device, session, address, direction }) => {
                 self.sessions.insert(device, session);
+                self.news.peers = true;
                 self.troubles.remove(&device);
                 self.handle(at, Input::Connected(device));
                 self.see(&device, at);
@@ -335,6 +342,7 @@ impl Office {
             Arrival::Event(Event::Disconnected { device, session, reason }) => {
                 if self.sessions.get(&device) == Some(&session) {
                     self.sessions.remove(&device);
+                    self.news.peers = true;
                     self.handle(at, Input::Disconnected(device));
                     self.see(&device, at);
                     tracing::info!(device = %device.short(), %reason, "disconnected");
@@ -501,6 +509,7 @@ impl Office {
                 self.held.push(Output::Targets);
             }
             Notice::InSync(organisation) => {
+                self.news.peers = true;
                 tracing::info!(with = self.name_for_log(&organisation), "up to date");
                 self.end_put_back()?;
                 self.barring.caught_up(organisation);
@@ -531,6 +540,22 @@ impl Office {
             }
         }
         Ok(())
+    }
+
+    /// Says from now on there what changes.
+    pub fn tell_changes_to(&mut self, changes: Changes) {
+        self.changes = changes;
+    }
+
+    /// Notes that what lists show of a document is different.
+    fn note_news(&mut self, line: &Listed) {
+        let own = line.owner == self.machine.organisation();
+        self.news.note(ChangedDocument { id: line.document, kind: line.kind.clone(), owner: line.owner, own });
+    }
+
+    /// Tells what changed, after the commit.
+    fn tell_news(&mut self) {
+        self.changes.tell(std::mem::take(&mut self.news));
     }
 
     /// Notes that what people see of a document is out of date.

@@ -12,6 +12,7 @@ mod dates;
 mod guard;
 mod layout;
 mod listener;
+mod live;
 mod markdown;
 mod pages;
 mod parts;
@@ -59,6 +60,7 @@ fn router_at(desk: DeskHandle, organisation: &str, listener: &WebListener, sessi
     let cookies = sessions.layer(listener);
     let door = Door::new(site.clone(), sessions, clock);
     pages::routes()
+        .merge(live::routes())
         .with_state(site)
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .merge(pages::accounts::routes().with_state(door.clone()))

@@ -26,5 +26,5 @@ mod marking;
 pub use check::FieldError;
 pub use content::{Change, ChangeError, ChangeHash, Content, LeftOut, Problem, ReviseError, Snapshot, Wanted};
 pub use fields::{FieldChange, Fields};
-pub use kind::{Field, Form, Kind, Means, Parties, Readers, Sealed, Side, Splitting, State, Step};
+pub use kind::{Facet, FacetName, Field, Form, Kind, Matching, Means, Parties, Readers, Sealed, Side, Splitting, State, Step};
 pub use marking::{Marking, UnknownMarking};

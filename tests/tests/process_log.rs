@@ -140,6 +140,11 @@ fn a_database_of_a_version_without_a_chain_gets_one_when_its_node_starts() {
     let db = database(&node);
     let later = [
         "ALTER TABLE log DROP COLUMN hash",
+        "DROP TABLE term",
+        "DROP TABLE facet",
+        "ALTER TABLE listing DROP COLUMN facets",
+        "DROP TABLE account_link",
+        "DROP TABLE account",
         "DROP TABLE document_view",
         "DROP TABLE search",
         "DROP TABLE stale",

@@ -183,19 +183,6 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A page of a list.
-#[must_use]
-pub fn render_list(kind: &Kind, page: &DocumentsPage) -> String {
-    if page.items.is_empty() {
-        return format!("No {} here. Begin one with `csu {} draft`.\n", kind.plural.to_lowercase(), kind.name);
-    }
-    let mut text = columns(&rows(page, |_| Vec::new(), &[]));
-    if let Some(next) = &page.next {
-        text.push_str(&format!("\nMore: csu {} list --cursor {}\n", kind.name, visible(next)));
-    }
-    text
-}
-
 /// The lines of a list below what stands above them, with further columns behind the document's.
 #[must_use]
 pub(super) fn rows(page: &DocumentsPage, further: impl Fn(&DocumentLine) -> Vec<String>, titles: &[&str]) -> Vec<Vec<String>> {
@@ -270,11 +257,5 @@ mod tests {
         let fields = json!({"a": "b"});
         let text = render_document(&fake::document("strategy", fields.as_object().unwrap().clone()));
         assert!(text.contains("a: b") && !text.contains(EMERGENCY), "{text}");
-    }
-
-    #[test]
-    fn an_empty_list_says_how_to_begin() {
-        let text = render_list(kind::find("guide").unwrap(), &DocumentsPage { items: vec![], next: None });
-        assert!(text.contains("csu guide draft"), "{text}");
     }
 }

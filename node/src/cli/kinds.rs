@@ -2,18 +2,19 @@
 
 use super::args::ExportArgs;
 use super::asking;
-use super::client::{Answer, Client, query, segment};
+use super::client::{Answer, Client, segment};
 use super::commands::export;
-use super::document::{print_document, render_history, render_list};
+use super::document::{print_document, render_history};
 use super::edit;
 use super::failure::Failure;
 use super::form;
+use super::listing;
 use super::output::Output;
 use super::screen::print;
 use super::words::{self, Told};
 use crate::desk::{
-    CIRCLE_PREFIX, Document, DocumentQuery, DocumentsPage, DraftChange, DraftRequest, HistoryLine, Imported, Moment, OpeningRequest,
-    Recipient, RevocationEffect, StepRequest,
+    CIRCLE_PREFIX, Document, DraftChange, DraftRequest, HistoryLine, Imported, Moment, OpeningRequest, Recipient, RevocationEffect,
+    StepRequest,
 };
 use crate::http::BODY_BYTES;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
@@ -52,15 +53,10 @@ pub fn command(kind: &'static Kind) -> Command {
         command = command.subcommand(step_command(kind, step, verb(step.verb, about, &format!("{} d3{arguments}", step.verb))));
     }
     command = command
-        .subcommand(
-            verb("list", format!("List them, newest first: {}", kind.plural.to_lowercase()), "list --limit 10")
-                .arg(option("state", "STATE", "In this state only").value_parser(kind.states.iter().map(|s| s.name).collect::<Vec<_>>()))
-                .arg(
-                    option("limit", "N", "At most this many")
-                        .value_parser(value_parser!(u32).range(1..=i64::from(DocumentQuery::MAX_LIMIT))),
-                )
-                .arg(option("cursor", "CURSOR", "Where the page before ended")),
-        )
+        .subcommand(listing::narrowing(
+            kind,
+            verb("list", format!("List them, newest first: {}", kind.plural.to_lowercase()), "list --limit 10"),
+        ))
         .subcommand(reasoned(kind, verb("show", "Show it whole".to_owned(), show).arg(reference())))
         .subcommand(verb("history", "Show who did what to it, and what counts".to_owned(), "history 3fa9").arg(reference()));
     // What is opened for a reason is not written into files.
@@ -300,17 +296,7 @@ pub async fn run(kind: &'static Kind, matches: &ArgMatches, client: &Client, out
         "draft" => draft(kind, &Writing::of(kind, matches)?, &Belonging::of(matches), client, output).await,
         "edit" => change(kind, &reference, Writing::of(kind, matches)?, client, output).await,
         "discard" => output.done(&client.delete(&format!("{address}/draft")).await?, "The draft is gone.\n"),
-        "list" => {
-            let asked = DocumentQuery {
-                search: None,
-                kind: Some(kind.name.to_owned()),
-                state: matches.get_one::<String>("state").cloned(),
-                limit: matches.get_one::<u32>("limit").copied(),
-                cursor: matches.get_one::<String>("cursor").cloned(),
-            };
-            let answer = client.get(&format!("/documents{}", query(&asked))).await?;
-            output.show(&answer, |page: DocumentsPage| render_list(kind, &page))
-        }
+        "list" => listing::run(kind, matches, client, output).await,
         "show" => match text(matches, "reason") {
             Some(reason) => print_document(&client.post(&format!("{address}/openings"), &OpeningRequest { reason }).await?, output),
             None => print_document(&client.get(&address).await?, output),

@@ -14,7 +14,14 @@ use crate::desk::{DocumentQuery, DocumentsPage};
 /// When it refuses, or cannot be asked.
 pub async fn search(args: SearchArgs, client: &Client, output: Output) -> Result<(), Failure> {
     let words = args.words.join(" ");
-    let asked = DocumentQuery { search: Some(words.clone()), kind: args.kind, state: args.state, limit: args.limit, cursor: args.cursor };
+    let asked = DocumentQuery {
+        search: Some(words.clone()),
+        kind: args.kind,
+        state: args.state,
+        limit: args.limit,
+        cursor: args.cursor,
+        ..DocumentQuery::default()
+    };
     let again = DocumentQuery { cursor: None, limit: None, ..asked.clone() };
     let answer = client.get(&format!("/documents{}", query(&asked))).await?;
     output.show(&answer, |page: DocumentsPage| render(&again, &page))

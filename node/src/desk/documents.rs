@@ -22,6 +22,27 @@ pub struct DocumentQuery {
     /// one behind the other. Of documents that were shared and can be read here, what their kind has indexed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
+    /// Of this category only, in small or capital letters, such as `burglary`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// At least of this severity, such as `Moderate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// With all these words in the names or codes of its places: `mill road`, or the GSS code of a ward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<String>,
+    /// Of this organisation only, as people refer to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// That changed then or later only, by the time that lists show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
+    /// With `true` only those that nobody here has looked at since they changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<bool>,
+    /// Whether to count how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<bool>,
     /// At most this many: 1 to 500, else 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -35,10 +56,12 @@ impl DocumentQuery {
     pub const MAX_LIMIT: u32 = 500;
     /// Lines on a page if nobody says.
     pub const DEFAULT_LIMIT: u32 = 50;
+    /// How far is counted.
+    pub const MAX_COUNT: u32 = 1000;
 }
 
 /// A page of a list of documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentsPage {
     /// The documents, newest first.
@@ -46,6 +69,25 @@ pub struct DocumentsPage {
     /// The cursor of the next page, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How many documents there are on all pages, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Count>,
+}
+
+/// How many documents there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// As far as they were counted.
+    pub documents: u32,
+    /// Whether there are more than that.
+    pub more: bool,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.more { "more than " } else { "" }, self.documents)
+    }
 }
 
 /// A document in a list.

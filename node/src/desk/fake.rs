@@ -230,7 +230,7 @@ impl Desk for FakeDesk {
 
     fn documents(&mut self, actor: &Actor, query: DocumentQuery) -> Result<DocumentsPage, Problem> {
         self.note(actor, format!("documents {query:?}"));
-        Ok(DocumentsPage { items: vec![], next: None })
+        Ok(DocumentsPage::default())
     }
 
     fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem> {

@@ -1,6 +1,6 @@
 //! The way to a desk that works on another thread.
 
-use super::{Desk, Problem};
+use super::{Changes, Desk, Problem};
 use core::fmt;
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,14 +16,23 @@ pub type Jobs = mpsc::Receiver<Job>;
 /// Asks the desk, from any task. Cloned freely; the queue behind it is bounded, so a busy node slows
 /// those who ask rather than fill its memory.
 #[derive(Clone)]
-pub struct DeskHandle(mpsc::Sender<Job>);
+pub struct DeskHandle {
+    jobs: mpsc::Sender<Job>,
+    changes: Changes,
+}
 
 impl DeskHandle {
     /// A handle, and where its jobs come out. At most `capacity` jobs wait, and at least one.
     #[must_use]
     pub fn channel(capacity: usize) -> (Self, Jobs) {
         let (jobs, taken) = mpsc::channel(capacity.max(1));
-        (Self(jobs), taken)
+        (Self { jobs, changes: Changes::default() }, taken)
+    }
+
+    /// Where the desk tells what changed, and others listen.
+    #[must_use]
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Asks, and waits until what was answered is on disk.
@@ -44,7 +53,7 @@ impl DeskHandle {
                 answer.send(outcome.and_then(|value| committed.map(|()| value))).ok();
             })
         });
-        self.0.send(job).await.map_err(|_| stopping())?;
+        self.jobs.send(job).await.map_err(|_| stopping())?;
         answered.await.map_err(|_| stopping())?
     }
 }
@@ -55,7 +64,7 @@ fn stopping() -> Problem {
 
 impl fmt::Debug for DeskHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeskHandle({} waiting)", self.0.max_capacity().saturating_sub(self.0.capacity()))
+        write!(f, "DeskHandle({} waiting)", self.jobs.max_capacity().saturating_sub(self.jobs.capacity()))
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 
 type Desk = State<DeskHandle>;
 
-pub(super) fn routes() -> Router<DeskHandle> {
+pub(super) fn routes() -> Router<super::events::Shared> {
     Router::new()
         .route("/accounts", get(list).post(create))
         .route("/accounts/{name}/roles", put(set_roles))

@@ -1,6 +1,6 @@
 //! The registry of kinds as JSON, for forms and programs.
 
-use csu_protocol::document::{Field, Form, Kind, Means, Sealed, Side, Splitting, State, Step};
+use csu_protocol::document::{Facet, Field, Form, Kind, Matching, Means, Sealed, Side, Splitting, State, Step};
 use serde::Serialize;
 
 /// One kind of document.
@@ -18,8 +18,20 @@ pub struct KindView {
     steps: Vec<StepView>,
     default_marking: &'static str,
     indexed: &'static [&'static str],
+    /// What lists of it can be narrowed by.
+    facets: Vec<FacetView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sealed: Option<SealedView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FacetView {
+    name: &'static str,
+    paths: &'static [&'static str],
+    /// The values that can be asked for, from the lowest; those that stand higher are found as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_least: Option<&'static [&'static str]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,8 +96,16 @@ impl From<&'static Kind> for KindView {
             steps: kind.steps.iter().map(StepView::from).collect(),
             default_marking: kind.default_marking.as_str(),
             indexed: kind.indexed,
+            facets: kind.facets.iter().map(FacetView::from).collect(),
             sealed: kind.sealed.map(|Sealed { part_of, mildest, days }| SealedView { part_of, mildest_marking: mildest.as_str(), days }),
         }
+    }
+}
+
+impl From<&'static Facet> for FacetView {
+    fn from(facet: &'static Facet) -> Self {
+        let at_least = if let Matching::AtLeast(order) = facet.matching { Some(order) } else { None };
+        Self { name: facet.name.as_str(), paths: facet.paths, at_least }
     }
 }
 

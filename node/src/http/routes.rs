@@ -2,6 +2,7 @@
 
 use super::BASE;
 use super::answers::{Answer, Caller, Refusal};
+use super::events::{Places, Shared, events};
 use super::kinds::KindView;
 use super::{accounts, stream, table};
 use crate::desk::{
@@ -47,7 +48,11 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/peers/{org}/pause", "stop or resume exchanging with a neighbour: {paused}"),
     operation("DELETE", "/peers/{org}", "end a pairing"),
     operation("GET", "/kinds", "the kinds of documents: fields, states, steps"),
-    operation("GET", "/documents", "list documents: ?search=&kind=&state=&limit=&cursor="),
+    operation(
+        "GET",
+        "/documents",
+        "list documents: ?search=&kind=&state=&category=&severity=&area=&from=&since=&unread=&count=&limit=&cursor=",
+    ),
     operation("POST", "/documents", "begin a draft: {kind, fields?, assign?, marking?, to?}; an annex: {of, moveWords?, moveFound?}"),
     operation("GET", "/documents/{ref}", "one document, whole; a sealed one is opened instead"),
     operation("POST", "/documents/{ref}/openings", "open a sealed document, which its owner is told with the reason: {reason}"),
@@ -82,6 +87,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation("POST", "/circles/{name}/apply", "do what follows for one document: {document}"),
     operation("POST", "/import/cap", "make a draft of a Common Alerting Protocol file in the body: ?name=FILE"),
     operation("PUT", "/documents/{ref}/retention", "set until when it is kept: {keepMonths?, until?, review?, byKind?, why}"),
+    operation("GET", "/events", "what changes, as server-sent events: change {documents, more, drafts, peers}, again"),
     operation("GET", "/log", "what the node did and disclosed: ?document=&verb=&who=&since=&until=&before=&limit=&format=json|csv"),
     operation("GET", "/log/head", "how many lines the log has, and the newest hash of its chain"),
     operation("GET", "/log/check", "check a part of the log's chain: ?after=&limit=&sought="),
@@ -134,6 +140,7 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .route("/circles/{name}/members", post(change_circle))
         .route("/circles/{name}/pending", get(pending))
         .route("/circles/{name}/apply", post(apply_circle))
+        .route("/events", get(events))
         .route("/log", get(log))
         .route("/log/head", get(log_head))
         .route("/log/check", get(check_log))
@@ -142,7 +149,7 @@ pub(super) fn routes(desk: DeskHandle) -> Router {
         .merge(accounts::routes())
         .route("/backup", get(backup))
         .route("/shutdown", post(shutdown));
-    Router::new().nest(BASE, api).with_state(desk)
+    Router::new().nest(BASE, api).with_state(Shared { desk, places: Places::default() })
 }
 
 async fn index() -> Json<Value> {

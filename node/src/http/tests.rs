@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 struct Node {
     folder: tempfile::TempDir,
     desk: Arc<Mutex<FakeDesk>>,
+    changes: crate::desk::Changes,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
@@ -30,8 +31,9 @@ impl Node {
                 reply(Ok(()));
             }
         });
+        let changes = handle.changes().clone();
         let serving = tokio::spawn(serve(socket, router(handle), std::future::pending()));
-        Self { folder, desk, serving }
+        Self { folder, desk, changes, serving }
     }
 
     fn path(&self) -> PathBuf {
@@ -122,6 +124,8 @@ async fn every_operation_that_is_listed_is_there() {
     let node = Node::up().await;
     let (_, body) = node.raw("GET /api/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(body.contains("/documents/{ref}/steps/{verb}"), "{body}");
+    // Else what tells of changes would have no end.
+    node.changes.end();
     for Operation { method, path, .. } in OPERATIONS {
         let address = path.replace("{ref}", "abcd").replace("{verb}", "issue").replace("{org}", "x").replace("{name}", "Ward");
         let request = format!("{method} /api/v1{address} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
@@ -248,4 +252,56 @@ async fn a_draft_is_handed_over_as_it_was_written() {
     let request = DraftRequest { kind: "guide".into(), assign: vec!["title=x".into()], ..DraftRequest::default() };
     node.client().post("/documents", &request).await.unwrap();
     assert!(node.asked()[0].contains("title=x"), "{:?}", node.asked());
+}
+
+#[tokio::test]
+async fn lists_are_asked_for_as_they_were_narrowed() {
+    let node = Node::up().await;
+    node.client().get("/documents?kind=bulletin&severity=Severe&area=mill%20road&from=Hill&unread=true&count=true").await.unwrap();
+    let asked = &node.asked()[0];
+    for part in
+        ["severity: Some(\"Severe\")", "area: Some(\"mill road\")", "from: Some(\"Hill\")", "unread: Some(true)", "count: Some(true)"]
+    {
+        assert!(asked.contains(part), "{asked}");
+    }
+    let Err(ClientError::Refused(problem)) = node.client().get("/documents?since=yesterday").await else { panic!("not refused") };
+    assert_eq!(problem.status(), 400);
+}
+
+/// Listens to what changes until `until` stands in it, or the node ends it.
+async fn heard(stream: &mut UnixStream, until: &str) -> String {
+    let (mut heard, mut bytes) = (String::new(), [0; 4096]);
+    while !heard.contains(until) {
+        let count = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut bytes)).await.unwrap().unwrap();
+        if count == 0 {
+            break;
+        }
+        heard.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+    heard
+}
+
+#[tokio::test]
+async fn what_changes_is_told_as_it_happens_and_listening_keeps_no_node_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("csu.sock");
+    let socket = ApiSocket::bind(&path, None).await.unwrap();
+    let (handle, _jobs) = DeskHandle::channel(1);
+    let changes = handle.changes().clone();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(socket, router(handle), async { drop(stopped.await) }));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let begin = heard(&mut stream, "event: begin").await;
+    assert!(begin.contains("text/event-stream") && begin.contains("event: begin"), "{begin}");
+    changes.tell(crate::desk::Change { peers: true, ..Default::default() });
+    let change = heard(&mut stream, "\n\n").await;
+    assert!(change.contains("event: change") && change.contains("\"peers\":true"), "{change}");
+    let mut back = UnixStream::connect(&path).await.unwrap();
+    back.write_all(b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\nlast-event-id: 0\r\n\r\n").await.unwrap();
+    assert!(heard(&mut back, "event: again").await.contains("event: again"));
+    // As the driver does when it stops.
+    changes.end();
+    drop(stop);
+    tokio::time::timeout(Duration::from_secs(2), serving).await.unwrap().unwrap().unwrap();
 }

@@ -41,6 +41,13 @@ impl Office {
         if self.is_sealed_draft(reference) { self.require(actor, &WRITER) } else { Ok(()) }
     }
 
+    /// A request that changes drafts alone.
+    fn drafting<T>(&mut self, request: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+        let outcome = self.whole(request)?;
+        self.news.drafts = true;
+        Ok(outcome)
+    }
+
     /// Whether something was written or signed that is not on disk yet.
     pub(super) fn is_tainted(&self) -> bool {
         self.storage.is_dirty() || !self.held.is_empty() || !self.machine.is_idle()
@@ -92,7 +99,7 @@ impl Desk for Office {
 
     fn draft(&mut self, actor: &Actor, request: DraftRequest) -> Result<Document, Problem> {
         self.require(actor, &EDITOR)?;
-        self.whole(|office| office.write_draft(actor, &request))
+        self.drafting(|office| office.write_draft(actor, &request))
     }
 
     fn document(&mut self, actor: &Actor, reference: &str) -> Result<Document, Problem> {
@@ -107,12 +114,12 @@ impl Desk for Office {
 
     fn edit(&mut self, actor: &Actor, reference: &str, change: DraftChange) -> Result<Document, Problem> {
         self.require(actor, &EDITOR)?;
-        self.whole(|office| office.edit_draft(actor, reference, &change))
+        self.drafting(|office| office.edit_draft(actor, reference, &change))
     }
 
     fn discard(&mut self, actor: &Actor, reference: &str) -> Result<(), Problem> {
         self.require(actor, &EDITOR)?;
-        self.whole(|office| office.discard_draft(actor, reference))
+        self.drafting(|office| office.discard_draft(actor, reference))
     }
 
     fn step(&mut self, actor: &Actor, reference: &str, verb: &str, request: StepRequest) -> Result<Document, Problem> {
@@ -221,7 +228,7 @@ impl Desk for Office {
 
     fn import_cap(&mut self, actor: &Actor, request: ImportRequest) -> Result<Imported, Problem> {
         self.require(actor, &EDITOR)?;
-        self.whole(|office| office.import_alert(actor, &request))
+        self.drafting(|office| office.import_alert(actor, &request))
     }
 
     fn log(&mut self, _actor: &Actor, query: LogQuery) -> Result<Vec<LogLine>, Problem> {

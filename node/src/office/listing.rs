@@ -1,13 +1,15 @@
 //! What is kept of each document for lists and search: a line and its words.
 
 use super::annexes::part_of;
+use super::facets;
 use super::opening::Open;
 use super::{Office, OfficeError};
 use crate::desk::Problem;
-use crate::storage::{KeptView, Listed, Words};
+use crate::storage::{KeptView, Listed, Term, Words};
 use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::reading::OpenRevision;
 use csu_protocol::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// What people see of a document in lists, and what they find it by.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Shown {
     line: Listed,
     part: Part,
     words: Option<Words>,
+    /// What lists that show it can be narrowed by.
+    facets: BTreeSet<Term>,
     /// What is kept of a long one.
     view: Option<KeptView>,
 }
@@ -57,6 +61,15 @@ impl Shown {
 impl Office {
     /// Brings a document's line, and what it is found by, up to date with its entries.
     pub(super) fn list_again(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
+        self.put_line_again(document)?;
+        // Also when the line is as it was: somebody may have responded.
+        if let Some(line) = self.storage.listed(document)?.filter(|_| !self.is_silent(document)) {
+            self.note_news(&line);
+        }
+        Ok(())
+    }
+
+    fn put_line_again(&mut self, document: &DocumentId) -> Result<(), OfficeError> {
         self.outdate(document);
         self.storage.unmark_stale(document)?;
         let before = self.storage.listed(document)?;
@@ -64,7 +77,8 @@ impl Office {
             Ok(Some(line)) => {
                 self.storage.put_words(document, None)?;
                 self.storage.remove_view(document)?;
-                return Ok(self.storage.put_listing(&line)?);
+                self.storage.put_listing(&line)?;
+                return Ok(self.storage.put_facets(document, &BTreeSet::new())?);
             }
             Ok(None) => {}
             Err(problem) => tracing::warn!(document = %document.short(), %problem, "could not list"),
@@ -86,15 +100,20 @@ impl Office {
     /// Replaces what people see of a document that is neither erased nor silent.
     pub(super) fn put_shown(
         &mut self,
-        Shown { mut line, part, mut words, view }: Shown,
+        Shown { mut line, part, mut words, facets, view }: Shown,
         before: Option<&Listed>,
     ) -> Result<(), OfficeError> {
         if self.showing.titles_alone {
             words.iter_mut().for_each(|words| words.text.clear());
         }
         line.unread |= before.is_some_and(|before| before.unread);
+        if before != Some(&line) {
+            self.note_news(&line);
+        }
         self.storage.put_listing(&line)?;
         self.storage.put_words(&line.document, words.as_ref())?;
+        let facets = self.kept_terms(facets);
+        self.storage.put_facets(&line.document, &facets)?;
         if let Some(view) = view {
             self.storage.put_view(&line.document, &view)?;
         }
@@ -124,6 +143,7 @@ impl Office {
         if let Some(line) = self.storage.listed(document)?
             && line.unread
         {
+            self.note_news(&line);
             self.storage.put_listing(&Listed { unread: false, ..line })?;
         }
         Ok(())
@@ -168,7 +188,7 @@ pub(super) fn shown(open: &Open) -> Shown {
         None if open.opened.revisions.is_empty() => Part::Unknown,
         None => Part::OfNone,
     };
-    Shown { words: words(open, &line.title), part, line, view: None }
+    Shown { words: words(open, &line.title), facets: facets::of_open(open), part, line, view: None }
 }
 
 /// What a document is found by: nothing of what is shown for a reason alone, or cannot be read.

@@ -407,6 +407,7 @@ pub(super) static NO_KIND: Kind = Kind {
     default_marking: csu_protocol::document::Marking::Red,
     review_months: 12,
     indexed: &[],
+    facets: &[],
     parties: csu_protocol::document::Parties::Any,
     sealed: None,
 };

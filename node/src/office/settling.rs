@@ -3,7 +3,7 @@
 //! If anything fails on the way, the group is dropped and the machine built anew from what is on disk.
 
 use super::showing::Haste;
-use super::{Office, OfficeError, now, opening, traffic};
+use super::{Change, Office, OfficeError, now, opening, traffic};
 use crate::network::{Cause, SendError, Strangers, Target};
 use crate::storage::StorageError;
 use csu_protocol::id::{DeviceId, DocumentId};
@@ -20,6 +20,7 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
+                self.tell_news();
                 self.follow_progress();
                 // Noticed once: it must not be forgotten for what else goes wrong.
                 let is_older = self.put_back.take_noticed();
@@ -117,7 +118,10 @@ impl Office {
                     // If a newer session came up meanwhile, it ends with the one that this was meant for.
                     self.handle(now(), Input::Disconnected(device));
                 }
-                Output::Targets => targets = true,
+                Output::Targets => {
+                    self.news.peers = true;
+                    targets = true;
+                }
                 Output::Write(_) | Output::Notice(_) => {}
             }
         }
@@ -157,6 +161,7 @@ impl Office {
         self.storage.rollback()?;
         self.held.clear();
         self.changed.clear();
+        self.news = Change::default();
         self.traffic = traffic::Traffic::default();
         self.lately = opening::Lately::default();
         self.responded.clear();
@@ -202,6 +207,7 @@ impl Office {
         match self.try_settle() {
             Ok(()) => {
                 self.release();
+                self.tell_news();
                 // What was asked is on disk; whatever comes of this is no answer to it.
                 let confirmed = self.confirm_or_rebuild();
                 reply(Ok(()));

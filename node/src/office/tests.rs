@@ -5,6 +5,7 @@ mod annexes;
 mod annexes_attacked;
 mod backup;
 mod circles;
+mod facets;
 mod preview;
 mod screening;
 

@@ -2,16 +2,17 @@
 
 use super::annexes::Whole;
 use super::erasing::ERASED;
+use super::facets;
 use super::listing::title;
 use super::opening::{NO_KIND, Named, Open, kind_named};
 use super::recalling::{Response, Said};
 use super::{Office, now};
 use crate::desk::{
-    AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind, HistoryLine,
-    Problem, Reader, Recipient, ResponseLine, ValueChange, Withdrawal,
+    AccessLevel, Actor, AnnexLine, CIRCLE_PREFIX, Count, Document, DocumentLine, DocumentQuery, DocumentsPage, DraftView, EntryKind,
+    HistoryLine, Problem, Reader, Recipient, ResponseLine, ValueChange, Withdrawal,
 };
 use crate::log_verb::LogVerb;
-use crate::storage::{Cursor, Draft, ListingFilter, SearchText};
+use crate::storage::{Cursor, Draft, ListingFilter};
 use csu_protocol::access::{Access, Row};
 use csu_protocol::codec::Canonical;
 use csu_protocol::document::{Content, Fields, Kind, Means, Side, Snapshot, kind};
@@ -26,33 +27,18 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Office {
     pub(super) fn documents_page(&mut self, query: &DocumentQuery) -> Result<DocumentsPage, Problem> {
         let limit = query.limit.unwrap_or(DocumentQuery::DEFAULT_LIMIT).clamp(1, DocumentQuery::MAX_LIMIT);
-        if let Some(kind) = &query.kind {
-            kind_named(kind)?;
-        }
         let cursor = match &query.cursor {
             Some(text) => Some(text.parse::<Cursor>().map_err(|error| Problem::invalid("cursor", "not a cursor", error.to_string()))?),
             None => None,
         };
-        let search = match &query.search {
-            Some(text) => Some(text.parse::<SearchText>().map_err(|error| {
-                Problem::invalid(
-                    "search",
-                    error.to_string(),
-                    "give words, of which every one must be there; burg* stands for all that begin so",
-                )
-            })?),
-            None => None,
+        let filter = self.listing_filter(query)?;
+        let drafts = self.listed_drafts(&filter)?;
+        let filter = ListingFilter { terms: self.kept_terms(filter.terms), ..filter };
+        let count = match query.count {
+            Some(true) => Some(self.count_documents(&filter, drafts.len())?),
+            Some(false) | None => None,
         };
-        let mut items = Vec::new();
-        // What is not shared yet is not searched in.
-        if cursor.is_none() && search.is_none() && query.state.as_deref().is_none_or(|state| state == "draft") {
-            for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
-                if query.kind.as_deref().is_none_or(|kind| kind == draft.content.kind) && self.silent_whole(&draft).is_none() {
-                    items.push(self.draft_line(&draft)?);
-                }
-            }
-        }
-        let filter = ListingFilter { kind: query.kind.clone(), state: query.state.clone(), search };
+        let mut items = if cursor.is_none() { drafts } else { Vec::new() };
         let page = self.storage.listing(&filter, limit, cursor)?;
         for line in page.items {
             if self.is_silent(&line.document) {
@@ -74,7 +60,36 @@ impl Office {
                 unread: Some(line.unread),
             });
         }
-        Ok(DocumentsPage { items, next: page.next.map(|cursor| cursor.to_string()) })
+        Ok(DocumentsPage { items, next: page.next.map(|cursor| cursor.to_string()), count })
+    }
+
+    /// The drafts of what is not shared yet that a filter lets through. They are not searched in.
+    fn listed_drafts(&self, filter: &ListingFilter) -> Result<Vec<DocumentLine>, Problem> {
+        let us = self.machine.organisation();
+        if filter.search.is_some() || filter.unread || filter.owner.is_some_and(|owner| owner != us) {
+            return Ok(Vec::new());
+        }
+        let mut lines = Vec::new();
+        for draft in self.storage.open_drafts()?.into_iter().filter(|draft| draft.content.document.is_none()) {
+            let kind = kind_named(&draft.content.kind)?;
+            let is_asked_for = filter.kind.as_deref().is_none_or(|asked| asked == kind.name)
+                && filter.state.as_deref().is_none_or(|state| state == kind.draft_state())
+                && filter.since.is_none_or(|since| draft.updated >= since);
+            if !is_asked_for || self.silent_whole(&draft).is_some() {
+                continue;
+            }
+            let fields = Fields::stored(draft.content.fields.clone());
+            if filter.terms.is_empty() || filter.terms.is_subset(&facets::of_fields(kind, &fields)) {
+                lines.push(self.draft_line(&draft)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    fn count_documents(&self, filter: &ListingFilter, drafts: usize) -> Result<Count, Problem> {
+        let listed = self.storage.count_listing(filter, DocumentQuery::MAX_COUNT.saturating_add(1))?;
+        let all = u32::try_from(drafts).unwrap_or(u32::MAX).saturating_add(listed);
+        Ok(Count { documents: all.min(DocumentQuery::MAX_COUNT), more: all > DocumentQuery::MAX_COUNT })
     }
 
     fn draft_line(&self, draft: &Draft) -> Result<DocumentLine, Problem> {

@@ -2,11 +2,14 @@
 
 use super::column::{Cells, ms};
 use super::error::Fault;
+use super::facets::{self, Question, Term};
 use super::search::{self, SearchText};
 use super::views;
 use csu_protocol::id::{DocumentId, OrganisationId};
 use csu_protocol::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,6 +45,14 @@ pub struct ListingFilter {
     pub kind: Option<String>,
     /// Only this state.
     pub state: Option<String>,
+    /// Only those of this organisation.
+    pub owner: Option<OrganisationId>,
+    /// Only those with something that nobody here has looked at.
+    pub unread: bool,
+    /// Only those that changed then or later.
+    pub since: Option<Timestamp>,
+    /// Only what has all of these.
+    pub terms: BTreeSet<Term>,
     /// Only what is found by this.
     pub search: Option<SearchText>,
 }
@@ -50,8 +61,8 @@ pub struct ListingFilter {
 /// one that changes meanwhile moves to the top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    updated: i64,
-    document: DocumentId,
+    pub(super) updated: i64,
+    pub(super) document: DocumentId,
 }
 
 impl fmt::Display for Cursor {
@@ -85,6 +96,7 @@ pub struct Page {
 
 /// Adds or replaces a document's line.
 pub(super) fn put(db: &Connection, line: &Listed) -> Result<(), Fault> {
+    let before = facets::before(db, &line.document)?;
     db.prepare_cached(
         "INSERT INTO listing (document, kind, title, state, marking, owner, updated, received, access, unread)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -104,20 +116,22 @@ pub(super) fn put(db: &Connection, line: &Listed) -> Result<(), Fault> {
         line.access,
         line.unread
     ])?;
-    Ok(())
+    facets::follow(db, &line.document, &before)
 }
 
 /// Removes a document's line.
 pub(super) fn remove(db: &Connection, document: &DocumentId) -> Result<(), Fault> {
     search::put(db, document, None)?;
     views::remove(db, document)?;
+    let before = facets::before(db, document)?;
     db.prepare_cached("DELETE FROM listing WHERE document = ?1")?.execute([document.as_bytes()])?;
-    Ok(())
+    facets::follow(db, document, &before)
 }
 
 /// Removes all lines.
 pub(super) fn clear(db: &Connection) -> Result<(), Fault> {
     search::clear(db)?;
+    facets::clear(db)?;
     db.prepare_cached("DELETE FROM listing")?.execute([])?;
     Ok(())
 }
@@ -128,11 +142,12 @@ pub(super) fn count_unread(db: &Connection) -> Result<u64, Fault> {
     Ok(count.unsigned_abs())
 }
 
-const COLUMNS: &str = "SELECT key, document, kind, title, state, marking, owner, updated, received, access, unread FROM listing";
+const COLUMNS: &str = "listing.key AS key, listing.document AS document, kind, title, state, marking, owner, \
+                       listing.updated AS updated, received, access, unread";
 
 /// A document's line.
 pub(super) fn get(db: &Connection, document: &DocumentId) -> Result<Option<Listed>, Fault> {
-    let mut statement = db.prepare_cached(&format!("{COLUMNS} WHERE document = ?1"))?;
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM listing WHERE document = ?1"))?;
     let mut rows = statement.query([document.as_bytes()])?;
     match rows.next()? {
         Some(row) => Ok(Some(listed(&Cells::new("listing", row)?)?)),
@@ -142,22 +157,13 @@ pub(super) fn get(db: &Connection, document: &DocumentId) -> Result<Option<Liste
 
 /// At most `limit` lines behind `after`, newest first, then by id.
 pub(super) fn page(db: &Connection, filter: &ListingFilter, limit: u32, after: Option<Cursor>) -> Result<Page, Fault> {
-    let mut statement = db.prepare_cached(&format!(
-        "{COLUMNS} WHERE updated <= ?1 AND (updated < ?1 OR document > ?2) AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR state = ?4)
-         {} ORDER BY updated DESC, document LIMIT ?5",
-        if filter.search.is_some() { "AND key IN (SELECT rowid FROM search WHERE search MATCH ?6)" } else { "" }
-    ))?;
-    // Without a cursor the list starts before the newest time and the least id that there can be.
-    let (updated, document) =
-        after.as_ref().map_or((i64::MAX, &[] as &[u8]), |cursor| (cursor.updated, cursor.document.as_bytes().as_slice()));
-    // One more than asked for tells whether there is more.
-    let most = i64::from(limit).saturating_add(1);
-    let mut rows = match filter.search.as_ref().map(SearchText::as_query) {
-        None => statement.query(params![updated, document, filter.kind, filter.state, most])?,
-        Some(text) => statement.query(params![updated, document, filter.kind, filter.state, most, text])?,
-    };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut page = Page::default();
+    let Some(Question { text, order, mut values }) = Question::of(db, filter, after.as_ref())? else { return Ok(page) };
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} {text} {order} LIMIT ?"))?;
+    // One more than asked for tells whether there is more.
+    values.push(Value::Integer(i64::from(limit).saturating_add(1)));
+    let mut rows = statement.query(params_from_iter(values))?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     while let Some(row) = rows.next()? {
         if page.items.len() == limit {
             page.next = page.items.last().map(|last: &Listed| Cursor { updated: ms(last.updated), document: last.document });
@@ -166,6 +172,14 @@ pub(super) fn page(db: &Connection, filter: &ListingFilter, limit: u32, after: O
         page.items.push(listed(&Cells::new("listing", row)?)?);
     }
     Ok(page)
+}
+
+/// How many lines there are, counted no further than `most`.
+pub(super) fn count(db: &Connection, filter: &ListingFilter, most: u32) -> Result<u32, Fault> {
+    let Some(Question { text, mut values, .. }) = Question::of(db, filter, None)? else { return Ok(0) };
+    values.push(Value::Integer(i64::from(most)));
+    let mut statement = db.prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 {text} LIMIT ?)"))?;
+    Ok(statement.query_row(params_from_iter(values), |row| row.get(0))?)
 }
 
 fn listed(cells: &Cells<'_>) -> Result<Listed, Fault> {

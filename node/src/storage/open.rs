@@ -17,7 +17,7 @@ pub const FILE: &str = "node.sqlite";
 const LOCK_FILE: &str = "node.lock";
 
 /// The version this program writes: as many as there are steps.
-pub(super) const VERSION: i64 = 12;
+pub(super) const VERSION: i64 = 13;
 /// "CSUL", as the schema sets it.
 const APPLICATION: i64 = 0x4353_554C;
 
@@ -45,6 +45,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("document_view.sql")),
         M::up(include_str!("author.sql")),
         M::up(include_str!("accounts.sql")),
+        M::up(include_str!("facets.sql")),
     ])
 }
 

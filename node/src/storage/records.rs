@@ -7,9 +7,10 @@ use super::{
     Cursor, Draft, DraftContent, DraftNumber, Kept, KeptView, Listed, ListingFilter, LogFilter, LogHead, LogLine, LogWalk, LoggedLine,
     OwnDates, Page, Storage, StorageError,
 };
-use super::{Words, annexes, drafts, entries, erasing, listing, log, meta, neighbours, retention, search, stale, views};
+use super::{Term, Words, annexes, drafts, entries, erasing, facets, listing, log, meta, neighbours, retention, search, stale, views};
 use csu_protocol::id::{DocumentId, Hash, OrganisationId};
 use csu_protocol::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Storage {
         if self.has_titles_alone()? == alone {
             return Ok(false);
         }
-        self.write(|db| search::clear(db).and_then(|()| stale::mark_all(db)))?;
+        self.write(|db| search::clear(db).and_then(|()| facets::forget(db)).and_then(|()| stale::mark_all(db)))?;
         self.put_meta(SEARCHED, if alone { TITLES } else { TEXTS })?;
         Ok(true)
     }
@@ -133,6 +134,14 @@ impl Storage {
     /// When the disk is full or fails. The caller rolls back.
     pub fn put_words(&mut self, document: &DocumentId, words: Option<&Words>) -> Result<(), StorageError> {
         self.write(|db| search::put(db, document, words))
+    }
+
+    /// Replaces what a document that has a line is found under in lists, beside what the line says itself.
+    ///
+    /// # Errors
+    /// When the disk is full or fails. The caller rolls back.
+    pub fn put_facets(&mut self, document: &DocumentId, terms: &BTreeSet<Term>) -> Result<(), StorageError> {
+        self.write(|db| facets::put(db, document, terms))
     }
 
     /// Removes a document's line, and what is searched in of it.
@@ -165,6 +174,14 @@ impl Storage {
     /// When storage fails or a row does not decode.
     pub fn listing(&self, filter: &ListingFilter, limit: u32, after: Option<Cursor>) -> Result<Page, StorageError> {
         self.read(|db| listing::page(db, filter, limit, after))
+    }
+
+    /// How many lines a filter lets through, counted no further than `most`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub fn count_listing(&self, filter: &ListingFilter, most: u32) -> Result<u32, StorageError> {
+        self.read(|db| listing::count(db, filter, most))
     }
 
     /// The documents whose id begins with these hexadecimal digits, by id, at most `limit`. Whatever

@@ -4,6 +4,7 @@ mod accounts;
 mod chain;
 mod damage;
 mod erasing;
+mod facets;
 mod put_back;
 mod records;
 mod search;

@@ -63,10 +63,60 @@ pub struct Kind {
     pub review_months: u32,
     /// The paths of the fields that search looks in.
     pub indexed: &'static [&'static str],
+    /// What lists of it can be narrowed by, beside what every document has: state, owner and time.
+    pub facets: &'static [Facet],
     /// Between how many organisations one of it may be.
     pub parties: Parties,
     /// How it is a sealed part of another document, if it is one.
     pub sealed: Option<Sealed>,
+}
+
+/// What a list can be narrowed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facet {
+    /// What is asked for.
+    pub name: FacetName,
+    /// The paths of the fields whose values count, each of them.
+    pub paths: &'static [&'static str],
+    /// When a document is what was asked for.
+    pub matching: Matching,
+}
+
+/// What can be asked for in a list, whatever the kind calls its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FacetName {
+    /// What sort of thing it is about.
+    Category,
+    /// How grave it is.
+    Severity,
+    /// Where it is.
+    Area,
+}
+
+impl FacetName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Category, Self::Severity, Self::Area];
+
+    /// What queries call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Category => "category",
+            Self::Severity => "severity",
+            Self::Area => "area",
+        }
+    }
+}
+
+/// When a document is what a list was narrowed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matching {
+    /// One of its values is the one that was asked for, in small or capital letters.
+    Whole,
+    /// One of its values stands at least as high as the one that was asked for, in this order from the lowest.
+    AtLeast(&'static [&'static str]),
+    /// All words that were asked for are among those of its values.
+    Words,
 }
 
 /// A kind whose documents are sealed parts of others: shown only to whoever gives a reason, which their owner learns.
@@ -330,9 +380,22 @@ impl Kind {
         fields.get(self.title).and_then(serde_json::Value::as_str)
     }
 
+    /// The facet of this name, if lists of it can be narrowed so.
+    #[must_use]
+    pub fn facet(&self, name: FacetName) -> Option<&'static Facet> {
+        self.facets.iter().find(|facet| facet.name == name)
+    }
+
     /// Everything that search looks in, one text after another.
     pub fn indexed_texts<'a>(&self, fields: &'a Fields) -> impl Iterator<Item = &'a str> {
         self.indexed.iter().flat_map(|path| fields.every(path)).flat_map(items).filter_map(serde_json::Value::as_str)
+    }
+}
+
+impl Facet {
+    /// Every text of a document that counts, as it is written there.
+    pub fn texts<'a>(&self, fields: &'a Fields) -> impl Iterator<Item = &'a str> {
+        self.paths.iter().flat_map(|path| fields.every(path)).flat_map(items).filter_map(serde_json::Value::as_str)
     }
 }
 
@@ -376,8 +439,16 @@ mod tests {
             check_fields(kind, kind.fields, 0);
             assert_eq!(kind.states.last(), Some(&WITHDRAWN));
             assert!(kind.field(kind.title).is_some_and(|field| field.form == Form::Line));
-            for path in kind.indexed {
+            for path in kind.indexed.iter().chain(kind.facets.iter().flat_map(|facet| facet.paths)) {
                 assert!(kind.field(path).is_some(), "{}: {path}", kind.name);
+            }
+            for facet in kind.facets {
+                assert_eq!(kind.facet(facet.name), Some(facet), "{}: a facet twice", kind.name);
+                let Matching::AtLeast(order) = facet.matching else { continue };
+                for path in facet.paths {
+                    let Some(Field { form: Form::Choice(choices), .. }) = kind.field(path) else { panic!("{path} has no order") };
+                    assert_eq!(BTreeSet::from_iter(*choices), BTreeSet::from_iter(order), "{path}");
+                }
             }
             for step in kind.steps {
                 for state in step.from.iter().chain([&step.to]) {
@@ -389,7 +460,8 @@ mod tests {
             }
             assert!(kind.step("withdraw").is_some());
             if let Some(sealed) = kind.sealed {
-                assert!(kind.title == sealed.part_of && kind.indexed.is_empty(), "{}: what it says shows in lists", kind.name);
+                let shows = kind.title != sealed.part_of || !kind.indexed.is_empty() || !kind.facets.is_empty();
+                assert!(!shows, "{}: what it says shows in lists", kind.name);
                 assert!(kind.default_marking >= sealed.mildest && !sealed.mildest.may_be_passed_on(), "{}", kind.name);
                 assert!(kind.steps.iter().all(|step| step.means != Means::Revision || step.from == [kind.draft_state()]), "{}", kind.name);
             }

@@ -69,7 +69,11 @@ fn a_database_from_before_there_were_accounts_is_brought_to_this_version() {
     storage.commit().unwrap();
     storage.close().unwrap();
     let db = Connection::open(folder.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE account_link; DROP TABLE account; PRAGMA user_version = 11").unwrap();
+    db.execute_batch(
+        "DROP TABLE term; DROP TABLE facet; ALTER TABLE listing DROP COLUMN facets;
+         DROP TABLE account_link; DROP TABLE account; PRAGMA user_version = 11",
+    )
+    .unwrap();
     drop(db);
     let mut storage = open(folder.path());
     assert_eq!(Read::document(&storage, &document).unwrap(), stored(&writes));

@@ -147,8 +147,11 @@ fn a_listing_is_newest_first_and_its_pages_join_without_gap_or_repeat() {
     for limit in [1, 2, 3, 7, u32::MAX] {
         assert_eq!(pages(&all, limit), [2, 3, 4, 7, 1, 5, 6], "pages of {limit}");
     }
-    assert_eq!(pages(&ListingFilter { kind: Some("guide".to_owned()), state: None, search: None }, 2), [7]);
-    assert_eq!(pages(&ListingFilter { kind: Some("bulletin".to_owned()), state: Some("issued".to_owned()), search: None }, 2), [2, 4, 6]);
+    assert_eq!(pages(&ListingFilter { kind: Some("guide".to_owned()), ..ListingFilter::default() }, 2), [7]);
+    assert_eq!(
+        pages(&ListingFilter { kind: Some("bulletin".to_owned()), state: Some("issued".to_owned()), ..ListingFilter::default() }, 2),
+        [2, 4, 6]
+    );
 
     assert_eq!(storage.counts().unwrap().unread, 1);
     assert_eq!(storage.listed(&DocumentId::new([6; 32])).unwrap().unwrap(), listed(6, "bulletin", u64::MAX));

@@ -84,7 +84,8 @@ fn a_database_of_version_9_is_brought_up_with_all_that_it_holds() {
         db.execute("UPDATE entry SET header = ?2, author = NULL WHERE key = ?1", (key, stored.entry.header)).unwrap();
     }
     db.execute_batch(
-        "DROP TABLE account_link; DROP TABLE account; DROP TABLE document_view; DROP INDEX entry_of_document; ALTER TABLE entry DROP COLUMN author; DROP TABLE author;
+        "DROP TABLE term; DROP TABLE facet; ALTER TABLE listing DROP COLUMN facets; DROP TABLE account_link; DROP TABLE account;
+         DROP TABLE document_view; DROP INDEX entry_of_document; ALTER TABLE entry DROP COLUMN author; DROP TABLE author;
          CREATE INDEX entry_of_document ON entry (document); CREATE INDEX entry_by_short ON entry (short); PRAGMA user_version = 9",
     )
     .unwrap();

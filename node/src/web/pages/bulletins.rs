@@ -83,7 +83,7 @@ impl Filters {
 /// The list.
 pub(super) async fn list(State(site): State<Site>, visitor: Visitor, Query(filters): Query<Filters>) -> Result<Response, Refusal> {
     let (actor, query) = (visitor.actor.clone(), filters.query());
-    let (mut errors, mut found) = (Errors::default(), DocumentsPage { items: Vec::new(), next: None });
+    let (mut errors, mut found) = (Errors::default(), DocumentsPage::default());
     match site.desk.ask(move |desk| desk.documents(&actor, query)).await {
         Ok(page) => found = page,
         // What cannot be searched for is said beside the input.

@@ -16,7 +16,13 @@ use maud::{Markup, html};
 /// What the address of a list says.
 fn query(kind: &Kind, typed: &Typed) -> DocumentQuery {
     let text = |name: &str| typed.filled(name).map(str::to_owned);
-    DocumentQuery { kind: Some(kind.name.to_owned()), state: text("state"), search: text("q"), cursor: text("cursor"), limit: None }
+    DocumentQuery {
+        kind: Some(kind.name.to_owned()),
+        state: text("state"),
+        search: text("q"),
+        cursor: text("cursor"),
+        ..DocumentQuery::default()
+    }
 }
 
 fn list_address(list: &str, typed: &Typed, cursor: Option<&str>) -> String {
@@ -43,7 +49,7 @@ pub(super) async fn list(
         Ok(page) => page,
         Err(problem) if problem.blame() == Some(Blame::Invalid) => {
             errors.add(if problem.field() == Some("search") { "q" } else { "" }, problem_text(&problem));
-            DocumentsPage { items: Vec::new(), next: None }
+            DocumentsPage::default()
         }
         Err(problem) => return Err(problem.into()),
     };

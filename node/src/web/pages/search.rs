@@ -24,7 +24,7 @@ pub(super) struct SearchQuery {
 /// What is found, of every kind.
 pub(super) async fn search(State(site): State<Site>, visitor: Visitor, Query(query): Query<SearchQuery>) -> Result<Response, Refusal> {
     let wanted = query.q.trim().to_owned();
-    let (mut errors, mut found) = (Errors::default(), DocumentsPage { items: Vec::new(), next: None });
+    let (mut errors, mut found) = (Errors::default(), DocumentsPage::default());
     if !wanted.is_empty() {
         let actor = visitor.actor.clone();
         let asked = DocumentQuery { search: Some(wanted.clone()), cursor: query.cursor.clone(), ..DocumentQuery::default() };

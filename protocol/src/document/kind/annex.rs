@@ -32,6 +32,7 @@ pub(super) static ANNEX: Kind = Kind {
     default_marking: Marking::Red,
     review_months: 0,
     indexed: &[],
+    facets: &[],
     parties: Parties::Any,
     sealed: Some(Sealed { part_of: PART_OF, mildest: Marking::AmberStrict, days: 28 }),
 };

@@ -5,7 +5,10 @@
 //! Grading is the 3x5x2 of the College of Policing's intelligence report. An expired bulletin is one
 //! whose `expires` lies in the past: that is worked out when shown, never written.
 
-use super::{CLASSIFICATION, Field, Form, Kind, LAWFUL_BASIS, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN, withdraw};
+use super::{
+    CLASSIFICATION, Facet, FacetName, Field, Form, Kind, LAWFUL_BASIS, Matching, Means, PURPOSE, Parties, Side, State, Step, WITHDRAWN,
+    withdraw,
+};
 use crate::document::marking::Marking;
 
 /// The description.
@@ -69,11 +72,19 @@ pub(super) static BULLETIN: Kind = Kind {
         "incidents",
         "note",
     ],
+    facets: &[
+        Facet { name: FacetName::Category, paths: &["policeCategory", "info.category"], matching: Matching::Whole },
+        Facet { name: FacetName::Severity, paths: &["info.severity"], matching: Matching::AtLeast(SEVERITIES) },
+        Facet { name: FacetName::Area, paths: &["info.area.areaDesc", "info.area.geocode.value"], matching: Matching::Words },
+    ],
     parties: Parties::Any,
     sealed: None,
 };
 
 const NEEDS: &[&str] = &["info.headline", "info.category", "info.urgency", "info.severity", "info.certainty"];
+
+/// From the lowest.
+const SEVERITIES: &[&str] = &["Unknown", "Minor", "Moderate", "Severe", "Extreme"];
 
 const FIELDS: &[Field] = &[
     Field::new("info", "What happened", "One block for each language, or for each part of the incident.", Form::Records(INFO)),

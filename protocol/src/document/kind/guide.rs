@@ -47,6 +47,7 @@ pub(super) static GUIDE: Kind = Kind {
     default_marking: Marking::Green,
     review_months: 36,
     indexed: &["title", "problem", "summary", "mechanism", "moderators", "implementation"],
+    facets: &[],
     parties: Parties::Any,
     sealed: None,
 };

@@ -58,6 +58,7 @@ pub(super) static NOTE: Kind = Kind {
     default_marking: Marking::AmberStrict,
     review_months: 24,
     indexed: &["subject", "text", "asks.text"],
+    facets: &[],
     parties: Parties::Two,
     sealed: None,
 };
