@@ -134,7 +134,7 @@ pub fn everything(node: &Node) -> BTreeMap<String, Value> {
     let mut page = String::new();
     loop {
         let path = format!("/documents?limit={}{page}", DocumentQuery::MAX_LIMIT);
-        let DocumentsPage { items, next } = node.get(&path).expect("a list");
+        let DocumentsPage { items, next, .. } = node.get(&path).expect("a list");
         for id in items.into_iter().filter_map(|line| line.id) {
             let document = node.document(&id.to_string()).expect("a document of the list");
             let Document { heads, state, fields, mut responses, forks, problems, .. } = document;
