@@ -1,8 +1,8 @@
 //! What people see in a browser: pages, rendered here, that do all of a union's or a liaison officer's work.
 //!
 //! A thin skin over [`DeskHandle`], as [`crate::http`] is: a page asks the desk, shows what it answers, and posts forms back to
-//! it. Pages are whole without JavaScript; scripts only save loads. What a page loads lies in the program ([`assets`]), and the
-//! policy that every answer carries lets nothing else in ([`guard`]). The desk decides what somebody may do; pages only leave
+//! it. Pages are whole without JavaScript; scripts only save loads. What a page loads lies in the program (`assets`), and the
+//! policy that every answer carries lets nothing else in (`guard`). The desk decides what somebody may do; pages only leave
 //! out what it would refuse.
 //!
 //! Left out: how anything is done, and the API.
